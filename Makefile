@@ -1,0 +1,71 @@
+# `make run` opens the demo shop, `make test` runs everything. All else is below, each with its line in `make help`.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(if $(shell \
+	$(name) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(name))))
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet
+RUNTIME := $(VENV)/installed-runtime
+DEV := $(VENV)/installed-dev
+EDITABLE = --no-deps --no-build-isolation --editable .
+LOCK = echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header $(UPGRADE)
+SOURCES := portal tests migrations wsgi.py
+
+export PYTHONUTF8 := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run fresh test check lint types browser pictures lock clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUNTIME) ## Open the demo shop on http://127.0.0.1:8000 (another port: make run PORT=9000)
+	@PORT=$(PORT) $(BIN)/python -m portal.demo.run
+
+fresh: $(RUNTIME) ## Forget the demo shop's data; the next `make run` starts over
+	@$(BIN)/python -m portal.demo.run --forget
+
+test: $(DEV) browser ## Run the whole suite
+	@$(BIN)/python -m pytest
+
+check: lint types $(DEV) ## Style, types and the laws of the house
+	@$(BIN)/python -m pytest tests/house
+
+lint: $(DEV) ## Style: ruff
+	@$(BIN)/ruff check $(SOURCES)
+
+types: $(DEV) ## Types: mypy, strict
+	@$(BIN)/mypy
+
+browser: $(DEV) ## Install Chromium for the browser tests, where the system's package manager can
+	@$(BIN)/python tests/chromium.py
+
+pictures: $(DEV) browser ## Take the README's pictures from a running demo shop
+	@$(BIN)/python -m portal.demo.pictures docs/pictures
+
+lock: $(VENV)/made ## Write both locks anew from pyproject.toml (newer versions too: make lock UPGRADE=--upgrade)
+	@$(INSTALL) uv
+	@$(LOCK) --extra dev -o requirements-dev.lock pyproject.toml -
+	@$(LOCK) --extra demo --constraints requirements-dev.lock -o requirements.lock pyproject.toml -
+
+clean: ## Remove what was made: .venv, caches; the demo's data stay (make fresh removes them)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(VENV)/made:
+	@test -n "$(PYTHON)" || { echo "Aftersale needs Python 3.11 or newer with pip. Name yours: make run PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)
+	@touch $@
+
+$(RUNTIME): requirements.lock $(VENV)/made
+	@echo "Installing what the portal needs into $(VENV) (once; about a minute) ..."
+	@$(INSTALL) --require-hashes --no-deps -r requirements.lock
+	@$(INSTALL) $(EDITABLE)
+	@touch $@
+
+$(DEV): requirements-dev.lock $(VENV)/made
+	@echo "Installing the portal's tools into $(VENV) (once; about a minute) ..."
+	@$(INSTALL) --require-hashes --no-deps -r requirements-dev.lock
+	@$(INSTALL) $(EDITABLE)
+	@touch $@
