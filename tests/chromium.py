@@ -1,4 +1,4 @@
-"""Where Chromium is on this machine. Run as a program, it has the system's package manager install it where that is possible."""
+"""Where Chromium is on this machine. Run as a program, it has the system's package manager install it where it can."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ON_A_MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
-HOW = "install Chromium (Debian, Ubuntu: `apt-get install chromium`; Fedora: `dnf install chromium`) or set CHROMIUM to its path"
+HOW = "install it (`apt-get install chromium`, `dnf install chromium`) or set CHROMIUM to its path"
 
 
 def find() -> str | None:

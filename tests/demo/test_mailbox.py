@@ -1,0 +1,103 @@
+"""The demo's mailbox: what is sent over SMTP can be read, and can do nothing."""
+
+import smtplib
+import socket
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from portal.demo.mailbox import Mailbox, smtp_server
+from portal.demo.outside import create_outside
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> FlaskClient:
+    return create_outside(
+        tmp_path, "http://127.0.0.1:9/hooks/easypost", "secret", "postgresql:///nowhere"
+    ).test_client()
+
+
+@pytest.fixture
+def smtp(tmp_path: Path) -> Iterator[smtplib.SMTP]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = smtp_server(Mailbox(tmp_path / "mail"), port)
+    server.start()
+    with smtplib.SMTP("127.0.0.1", port, timeout=5) as connection:
+        yield connection
+    server.stop()
+
+
+def letter(subject: str = "Your parcel is on its way", to: str = "ada@example.com") -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "shop@example.com", to, subject
+    message["Date"] = "Mon, 23 Nov 2026 09:00:00 +0000"
+    message.set_content("Follow it: http://127.0.0.1:8000/l/abc\n")
+    message.add_alternative("<!doctype html><html><head></head><body><h1>On its way</h1></body></html>", subtype="html")
+    return message
+
+
+def test_a_mail_is_listed_and_shown_as_a_page_as_text_and_raw(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    smtp.send_message(letter())
+    [mail] = client.application.config["MAILBOX"].newest()
+    assert "Your parcel is on its way" in client.get("/mail/").text
+    assert "<h1>On its way</h1>" in client.get(f"/mail/{mail.name}/html").text
+    assert 'href="http://127.0.0.1:8000/l/abc"' in client.get(f"/mail/{mail.name}?as=text").text
+    assert "Subject: Your parcel is on its way" in client.get(f"/mail/{mail.name}/raw").text
+
+
+def test_the_newest_mail_comes_first_and_one_address_can_be_picked_out(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    smtp.send_message(letter("First"))
+    smtp.send_message(letter("Second", to="grace@example.com"))
+    box: Mailbox = client.application.config["MAILBOX"]
+    assert [mail.subject for mail in box.newest()] == ["Second", "First"]
+    assert [mail.subject for mail in box.newest(to="ADA@")] == ["First"]
+    assert "Second" not in client.get("/mail/?to=ada").text
+
+
+def test_a_blind_copy_shows_who_really_got_it(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    smtp.send_message(letter(to="list@example.com"), to_addrs=["hidden@example.com"])
+    [mail] = client.application.config["MAILBOX"].newest()
+    assert mail.recipient == "hidden@example.com"
+
+
+def test_a_mail_s_page_runs_no_script_and_its_links_open_beside_it(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    smtp.send_message(letter())
+    [mail] = client.application.config["MAILBOX"].newest()
+    answer = client.get(f"/mail/{mail.name}/html")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "sandbox" in policy
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+    assert '<head><base target="_blank">' in answer.text
+    assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in client.get(f"/mail/{mail.name}").text
+
+
+def test_a_subject_that_is_markup_is_shown_as_words(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    smtp.send_message(letter("<script>alert(1)</script>"))
+    assert "<script>" not in client.get("/mail/").text
+    assert "&lt;script&gt;" in client.get("/mail/").text
+
+
+def test_a_mail_in_latin_1_without_a_real_date_is_shown_too(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    smtp.sendmail(
+        "a@example.com",
+        ["b@example.com"],
+        b"Subject: =?iso-8859-1?q?Gr=FC=DFe?=\r\nDate: soon\r\n"
+        b"Content-Type: text/plain; charset=iso-8859-1\r\n\r\nGr\xfc\xdfe",
+    )
+    assert client.get("/mail/").text.count("Grüße") == 2
+
+
+@pytest.mark.parametrize("name", ["nothing", "..%2F..%2Fetc%2Fpasswd", "20261123T090000000000-abcdef"])
+def test_a_name_that_is_no_mail_is_not_found(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/mail/{name}").status_code == 404
+    assert client.get(f"/mail/{name}/raw").status_code == 404
+
+
+def test_an_empty_mailbox_says_so(client: FlaskClient) -> None:
+    assert "No mail yet" in client.get("/mail/").text
