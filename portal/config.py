@@ -1,0 +1,151 @@
+"""Settings, read from the environment once at start. `.env.example` explains each; a wrong one stops the start with a sentence."""
+
+import os
+from collections.abc import Mapping
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+LANGUAGES = ("en", "de", "fr", "nl", "es", "hu")
+
+
+class BadSettings(Exception):
+    """One or more settings are missing or wrong; the message says which, in plain words."""
+
+
+def _listed(value: object) -> object:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+class Settings(BaseModel):
+    """All that a shop can set. Field names are the environment's names in lower case."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    secret_key: str = Field(min_length=32)
+    base_url: str = "http://127.0.0.1:8000"
+    database_url: str | None = None
+    var_dir: Path = Path("var")
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
+
+    shop_name: str = "Aftersale"
+    shop_email: str = "shop@example.com"
+    shop_country: str = Field(default="DE", pattern="^[A-Z]{2}$")
+    shop_language: str = "en"
+    shop_timezone: str = "Europe/Berlin"
+    shop_address: str = ""
+    shop_privacy_url: str | None = None
+
+    mail_server: str = "127.0.0.1"
+    mail_port: int = Field(default=1025, ge=1, le=65535)
+    mail_username: str | None = None
+    mail_password: str | None = None
+    mail_use_tls: bool = False
+    mail_use_ssl: bool = False
+
+    stripe_api_key: str | None = None
+    stripe_api_base: str = "https://api.stripe.com"
+    stripe_webhook_secret: str | None = None
+    shopify_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
+    easypost_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
+
+    cutoff: time = time(14, 0)
+    handling_days: int = Field(default=1, ge=0, le=60)
+    transit_days: int = Field(default=2, ge=0, le=60)
+    transit_days_abroad: int = Field(default=4, ge=0, le=90)
+    survey_after: timedelta = timedelta(days=5)
+    return_window_days: int = Field(default=30, ge=14, le=365)
+    case_deadline_hours: int = Field(default=48, ge=1, le=720)
+
+    @field_validator("shop_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("is not a time zone; write it like Europe/Berlin")
+        return value
+
+    @field_validator("shop_language")
+    @classmethod
+    def _known_language(cls, value: str) -> str:
+        if value not in LANGUAGES:
+            raise ValueError(f"is not one of {', '.join(LANGUAGES)}")
+        return value
+
+    @field_validator("base_url", "stripe_api_base")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError("is not an address; write it like https://orders.example.com")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _not_the_example(self) -> Self:
+        if "change-me" in self.secret_key:
+            raise ValueError("SECRET_KEY is still the example; make your own: python -c 'import secrets; print(secrets.token_hex(32))'")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.shop_timezone)
+
+    @property
+    def https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    def flask(self) -> dict[str, object]:
+        """The same, under the names that Flask and its extensions read."""
+        return {
+            "SETTINGS": self,
+            "SECRET_KEY": self.secret_key,
+            "MAX_CONTENT_LENGTH": 1_000_000,
+            "MAX_FORM_MEMORY_SIZE": 500_000,
+            "SESSION_COOKIE_NAME": "__Host-session" if self.https else "session",
+            "SESSION_COOKIE_SECURE": self.https,
+            "SESSION_COOKIE_HTTPONLY": True,
+            "SESSION_COOKIE_SAMESITE": "Lax",
+            "WTF_CSRF_TIME_LIMIT": None,
+            "WTF_CSRF_SSL_STRICT": False,
+            "BABEL_DEFAULT_LOCALE": self.shop_language,
+            "BABEL_DEFAULT_TIMEZONE": self.shop_timezone,
+            "BABEL_TRANSLATION_DIRECTORIES": "translations",
+            "MAIL_SERVER": self.mail_server,
+            "MAIL_PORT": self.mail_port,
+            "MAIL_USERNAME": self.mail_username,
+            "MAIL_PASSWORD": self.mail_password,
+            "MAIL_USE_TLS": self.mail_use_tls,
+            "MAIL_USE_SSL": self.mail_use_ssl,
+            "MAIL_DEFAULT_SENDER": (self.shop_name, self.shop_email),
+        }
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. `NAME_FILE` names a file that holds the value of NAME. Raises BadSettings."""
+    given = _with_files(os.environ if environ is None else environ)
+    values = {name: given[name.upper()] for name in Settings.model_fields if given.get(name.upper(), "") != ""}
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise BadSettings("\n".join(_sentence(e["loc"], e["msg"], e["type"]) for e in error.errors())) from None
+
+
+def _with_files(environ: Mapping[str, str]) -> dict[str, str]:
+    given = dict(environ)
+    for name in Settings.model_fields:
+        if path := environ.get(f"{name.upper()}_FILE"):
+            try:
+                given[name.upper()] = Path(path).read_text().strip()
+            except OSError as error:
+                raise BadSettings(f"{name.upper()}_FILE names {path}, which can't be read: {error.strerror}.") from None
+    return given
+
+
+def _sentence(where: tuple[int | str, ...], message: str, kind: str) -> str:
+    name = str(where[0]).upper() if where else ""
+    if kind == "missing":
+        return f"{name} is missing. See .env.example."
+    return f"{name}: {message.removeprefix('Value error, ')}." if name else f"{message.removeprefix('Value error, ')}."
