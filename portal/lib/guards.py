@@ -1,0 +1,39 @@
+"""Every blueprint is registered with a guard; a view says what it needs with `@requires` or `@opens`."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Blueprint, Flask
+from flask.typing import ResponseReturnValue
+
+Guard = Callable[[], ResponseReturnValue | None]
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def register(app: Flask, blueprint: Blueprint, guard: Guard) -> None:
+    """Register the blueprint; the guard runs before each of its views and answers in their place when it says no."""
+    app.register_blueprint(blueprint)
+    app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+    app.extensions.setdefault("guards", {})[blueprint.name] = guard
+
+
+def anyone() -> None:
+    """The guard of pages that are open to the world, and of hooks, which verify a signature themselves."""
+
+
+def requires(permission: str) -> Callable[[View], View]:
+    """Mark a desk view with the permission that a person needs for it."""
+    return _marked("permission", permission)
+
+
+def opens(purpose: str) -> Callable[[View], View]:
+    """Mark a customer's view with the purpose that the link in the browser must have."""
+    return _marked("purpose", purpose)
+
+
+def _marked(name: str, value: str) -> Callable[[View], View]:
+    def mark(view: View) -> View:
+        setattr(view, name, value)
+        return view
+
+    return mark
