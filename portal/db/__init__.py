@@ -1,0 +1,112 @@
+"""Engine, session and base; the commit at the edge; and `move`, the one way a state changes."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, ClassVar, NoReturn
+
+from flask import Flask, Response
+from flask_babel import gettext as _
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
+from sqlalchemy import BigInteger, DateTime, Identity, MetaData, inspect, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, attributes, mapped_column, scoped_session
+from sqlalchemy.pool import NullPool
+
+from portal.db import bundled
+from portal.lib.errors import Refused
+
+Moves = Mapping[str, tuple[tuple[str, ...], str]]
+"""A verb, the states it starts from, the state it leads to."""
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table of the portal has a bigint `id`; every time is aware."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: BigInteger, datetime: DateTime(timezone=True)}
+    MOVES: ClassVar[Mapping[str, Moves]] = {}
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True, sort_order=-1)
+
+
+db = SQLAlchemy(metadata=Base.metadata, disable_autonaming=True)
+session: scoped_session[Session] = db.session
+
+
+def init_app(app: Flask) -> None:
+    """Connect the application; `DATABASE_URL` names the server, without it the bundled one is started under `var/`."""
+    settings = app.config["SETTINGS"]
+    url = settings.database_url or bundled.start(settings.var_dir)
+    app.config["SQLALCHEMY_DATABASE_URI"] = psycopg_url(url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(pooled=app.config.get("DB_POOL", True))
+    db.init_app(app)
+    app.after_request(commit_at_the_edge)
+
+
+def psycopg_url(url: str) -> str:
+    """The URL with SQLAlchemy's name for psycopg 3, whichever of the usual schemes it came with."""
+    for scheme in ("postgresql+psycopg://", "postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url
+
+
+def engine_options(pooled: bool) -> dict[str, Any]:
+    """Pings before use so that a restarted database costs no request; no statement or lock waits for ever."""
+    connect = {"options": "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC", "connect_timeout": 5}
+    if not pooled:
+        return {"poolclass": NullPool, "connect_args": connect}
+    return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 4, "pool_timeout": 5, "connect_args": connect}
+
+
+def commit_at_the_edge(response: Response) -> Response:
+    """A request that returns commits once, here; one that raises was rolled back by the error handler before."""
+    session.commit()
+    return response
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """One step of a job: commits when the block ends, rolls back when it raises, and gives the connection back."""
+    try:
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def move(row: Base, column: str, verb: str, **also: Any) -> None:
+    """Carry out `verb` on the row's state by one guarded UPDATE that also sets the columns in `also`.
+
+    Raises Refused when the row is no longer in a state from which the model's table of moves allows the verb.
+    """
+    origins, target = row.MOVES[column][verb]
+    table = type(row)
+    session.flush()
+    statement = update(table).where(table.id == row.id, getattr(table, column).in_(origins)).values({column: target, **also})
+    done: Any = session.execute(statement.execution_options(synchronize_session=False))
+    if done.rowcount != 1:
+        _refuse(row, column)
+    for name, value in {column: target, **also}.items():
+        attributes.set_committed_value(row, name, value)
+
+
+def may(row: Base, column: str, verb: str) -> bool:
+    """Whether the verb is allowed from the state the row was read in; `move` decides for good."""
+    return getattr(row, column) in row.MOVES[column][verb][0]
+
+
+def _refuse(row: Base, column: str) -> NoReturn:
+    if inspect(row).persistent:
+        session.refresh(row, [column])
+    raise Refused(_("This was already done, or somebody else was quicker. Nothing was changed."))
