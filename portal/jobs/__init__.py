@@ -1,0 +1,115 @@
+"""Deferred work: Procrastinate on the portal's own database.
+
+`defer` writes the job on the session's own connection, so it commits with the change that owes it or not at all.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask, current_app
+from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate.connector import BaseConnector
+from procrastinate.sync_psycopg_connector import SyncPsycopgConnector
+from procrastinate.tasks import Task
+from procrastinate.worker import Worker
+
+from portal.db import session
+from portal.jobs.failures import note_failure
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PATIENT = RetryStrategy(max_attempts=8, exponential_wait=4)
+"""Waits 4, 16, 64 … seconds: eight tries over about a day, for mail and for what others may have down for hours."""
+
+
+class Connector(PsycopgConnector):
+    """Jobs defer jobs on a session's synchronous connection, also in the worker, where the asynchronous pool is open."""
+
+    def get_sync_connector(self) -> BaseConnector:
+        if self._sync_connector is None:
+            self._sync_connector = SyncPsycopgConnector(**self._pool_args)
+        return self._sync_connector
+
+
+app = App(connector=Connector())
+_flask: Flask | None = None
+
+
+def init_app(flask: Flask) -> None:
+    """Tasks run inside this application's context; its database holds the jobs."""
+    global _flask
+    _flask = flask
+
+
+def task(
+    queue: str, retry: RetryStrategy | None = PATIENT, periodic: str | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a plain function a job. It stays a plain function: call it to run it now, `defer` it to owe it.
+
+    `periodic` is a cron line (UTC); the function then takes no arguments and runs once per period over all workers.
+    """
+
+    def register(function: Callable[P, R]) -> Callable[P, R]:
+        name = f"{function.__module__.removeprefix('portal.').removesuffix('.jobs')}.{function.__name__}"
+        body = _without_timestamp(function) if periodic else function
+        registered = app.task(name=name, queue=queue, retry=retry or False, task_middleware=[in_application])(body)
+        if periodic:
+            app.periodic(cron=periodic)(registered)
+        function.task = registered  # type: ignore[attr-defined]
+        return function
+
+    return register
+
+
+def _without_timestamp(function: Callable[..., R]) -> Callable[[int], R]:
+    @wraps(function)
+    def run(timestamp: int) -> R:
+        return function()
+
+    return run
+
+
+def in_application(call_next: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
+    """Around every job: the application's context, a session of its own, and the reason kept when it fails."""
+    if _flask is None:
+        raise RuntimeError("jobs.init_app was not called")
+    with _flask.app_context():
+        try:
+            return call_next()
+        except BaseException as error:
+            note_failure(context.job, error)
+            raise
+
+
+def defer(job: Callable[..., Any], at: datetime | None = None, lock: str | None = None, **ids: int | str) -> None:
+    """Owe this job (from `at` on), in the caller's transaction. Jobs with the same `lock` run one after another."""
+    connection = session.connection().connection.driver_connection
+    named: Task[..., Any, Any] = job.task  # type: ignore[attr-defined]
+    named.configure(connection=connection, schedule_at=at, lock=lock).defer(**ids)
+
+
+def conninfo() -> str:
+    """How Procrastinate reaches the application's database."""
+    return str(current_app.config["SQLALCHEMY_DATABASE_URI"]).replace("postgresql+psycopg://", "postgresql://")
+
+
+FOLLOWERS: dict[str, list[Callable[..., Any]]] = {}
+
+
+def follows(fact: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """This job is owed whenever the fact is announced; stands above `@task` in the feature that wants to know."""
+
+    def register(job: Callable[P, R]) -> Callable[P, R]:
+        FOLLOWERS.setdefault(fact, []).append(job)
+        return job
+
+    return register
+
+
+def announce(fact: str, **ids: int | str) -> None:
+    """Owe every job that follows this fact, in the caller's transaction: how a feature tells those below it."""
+    for job in FOLLOWERS.get(fact, []):
+        defer(job, **ids)

@@ -1,0 +1,35 @@
+"""Why an attempt at a job failed; Procrastinate itself only logs it."""
+
+from datetime import datetime
+
+from procrastinate.jobs import Job
+from sqlalchemy import insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.db import Base, session
+from portal.lib import clock
+
+
+class JobFailure(Base):
+    """One failed attempt, with its reason, for staff to read."""
+
+    __tablename__ = "job_failures"
+    job_id: Mapped[int] = mapped_column(index=True)
+    task: Mapped[str]
+    attempt: Mapped[int]
+    error: Mapped[str]
+    failed_at: Mapped[datetime]
+
+
+def note_failure(job: Job, error: BaseException) -> None:
+    """Keep the reason of a failed attempt, in a transaction of its own."""
+    session.rollback()
+    values = {
+        "job_id": job.id,
+        "task": job.task_name,
+        "attempt": job.attempts + 1,
+        "error": f"{type(error).__name__}: {error}"[:2000],
+        "failed_at": clock.now(),
+    }
+    session.execute(insert(JobFailure).values(values))
+    session.commit()
