@@ -1,0 +1,47 @@
+"""Store a webhook once; work it off later; park what can't be understood yet."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from portal.db import move, session
+from portal.inbox.models import InboxMessage
+
+
+def receive(
+    source: str, external_id: str, body: bytes, *, now: datetime, topic: str = "", headers: dict[str, str] | None = None
+) -> int | None:
+    """Keep a verified message; its id when it is new, None when the same one was kept before."""
+    values = {
+        "source": source,
+        "external_id": external_id[:300],
+        "topic": topic[:100],
+        "headers": headers or {},
+        "body": body,
+        "state": "received",
+        "received_at": now,
+    }
+    statement = insert(InboxMessage).values(values).on_conflict_do_nothing().returning(InboxMessage.id)
+    return session.execute(statement).scalar_one_or_none()
+
+
+def finish(message: InboxMessage, *, now: datetime) -> None:
+    move(message, "state", "finish", done_at=now, error=None)
+
+
+def park(message: InboxMessage, subject: str) -> None:
+    """Keep the message until somebody asks for `subject`."""
+    move(message, "state", "park", subject=subject)
+
+
+def fail(message: InboxMessage, error: str) -> None:
+    move(message, "state", "fail", error=error[:2000])
+
+
+def parked(source: str, subject: str) -> list[int]:
+    """The ids of messages that wait for this subject, oldest first."""
+    waiting = select(InboxMessage.id).where(
+        InboxMessage.source == source, InboxMessage.subject == subject, InboxMessage.state == "parked"
+    )
+    return list(session.scalars(waiting.order_by(InboxMessage.id)))
