@@ -1,0 +1,60 @@
+"""Mail leaves through Flask-Mail, with time-outs it does not set itself."""
+
+import smtplib
+from typing import Any
+
+from flask import current_app
+from flask_mail import BadHeaderError, Connection, Mail, Message
+
+from portal.adapters.errors import Permanent, Temporary
+
+TIMEOUT = 20.0  # seconds for each exchange with the server
+
+
+class TimedConnection(Connection):
+    """Flask-Mail's connection, which by itself would wait for ever."""
+
+    def configure_host(self) -> smtplib.SMTP:
+        kind: Any = smtplib.SMTP_SSL if self.mail.use_ssl else smtplib.SMTP
+        host: smtplib.SMTP = kind(self.mail.server, self.mail.port, timeout=TIMEOUT)
+        if self.mail.use_tls:
+            host.starttls()
+        if self.mail.username and self.mail.password:
+            host.login(self.mail.username, self.mail.password)
+        return host
+
+
+class Mailer(Mail):
+    def connect(self) -> Connection:
+        return TimedConnection(current_app.extensions["mail"])
+
+
+mailer = Mailer()
+
+
+def send(*, to: str, subject: str, html: str, text: str, message_id: str, headers: dict[str, str]) -> None:
+    """Hand one mail to the server. Raises Permanent when it will never be taken, Temporary when it may be later."""
+    message = Message(subject=subject, recipients=[to], body=text, html=html, extra_headers=dict(headers))
+    message.msgId = message_id
+    try:
+        with mailer.connect() as connection:
+            connection.send(message)
+    except (BadHeaderError, UnicodeError, ValueError) as error:
+        raise Permanent(f"this mail can't be written: {error}") from error
+    except smtplib.SMTPRecipientsRefused as error:
+        code, reason = next(iter(error.recipients.values()))
+        raise _judge(code)(f"{code} {_readable(reason)}") from error
+    except smtplib.SMTPAuthenticationError as error:
+        raise Temporary(f"the mail server refuses our password: {_readable(error.smtp_error)}") from error
+    except smtplib.SMTPResponseException as error:
+        raise _judge(error.smtp_code)(f"{error.smtp_code} {_readable(error.smtp_error)}") from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise Temporary(f"the mail server is away: {error}") from error
+
+
+def _judge(code: int) -> type[Permanent] | type[Temporary]:
+    return Permanent if code >= 500 else Temporary
+
+
+def _readable(reason: bytes | str) -> str:
+    return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else reason
