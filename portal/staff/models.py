@@ -1,0 +1,79 @@
+"""People of the shop, their sign-ins, and the departments they answer for."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.db import Base, session
+from portal.staff.rules import PERMISSIONS, Role
+
+ROLES = ", ".join(f"'{role}'" for role in Role)
+
+
+class Staff(Base):
+    """A person at the desk. Without a password the invitation was not taken up yet."""
+
+    __tablename__ = "staff"
+    __table_args__ = (CheckConstraint(f"role IN ({ROLES})", name="role"),)
+
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    locale: Mapped[str] = mapped_column(default="en")
+    password_hash: Mapped[str | None]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+    def may(self, permission: str) -> bool:
+        return permission in PERMISSIONS[Role(self.role)]
+
+
+Actor = Staff | str
+"""Who did it: a person of the shop, or "customer", "courier", "channel", "stripe", "system"."""
+
+
+class StaffSession(Base):
+    """One signed-in browser. The cookie's secret is kept as a hash; deleting the row signs out."""
+
+    __tablename__ = "staff_sessions"
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    staff: Mapped[Staff] = relationship(lazy="joined")
+
+
+class StaffInvitation(Base):
+    """A one-time link with which a person chooses a password."""
+
+    __tablename__ = "staff_invitations"
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    staff: Mapped[Staff] = relationship(lazy="joined")
+
+
+class Department(Base):
+    """Picking, packing, shipping, returns, support, finance: each with a responsible person and a deputy."""
+
+    __tablename__ = "departments"
+    code: Mapped[str] = mapped_column(unique=True)
+    responsible_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    deputy_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+
+
+def responsible_for(department: str) -> int | None:
+    """The id of the person who answers for the department now: the responsible one, else the deputy, else whoever can."""
+    row = session.execute(
+        select(Department.responsible_id, Department.deputy_id).where(Department.code == department)
+    ).first()
+    if row and (chosen := next((i for i in row if i is not None and _active(i)), None)):
+        return chosen
+    anyone = select(Staff.id).where(Staff.disabled_at.is_(None)).order_by(Staff.role != "manager", Staff.role != department, Staff.id)
+    return session.scalar(anyone.limit(1))
+
+
+def _active(staff_id: int) -> bool:
+    return session.scalar(select(Staff.id).where(Staff.id == staff_id, Staff.disabled_at.is_(None))) is not None
