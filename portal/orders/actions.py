@@ -1,0 +1,110 @@
+"""Take an order in, once; keep what a newer copy changes."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from flask import current_app
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from portal.adapters.channels import IncomingOrder
+from portal.db import session
+from portal.jobs import announce
+from portal.lib.tokens import digest, mint, reference
+from portal.orders.models import Channel, Customer, Order, OrderLine, Payment
+from portal.orders.promise import promise
+from portal.orders.timeline import record, words
+
+words("order.accepted", staff=_l("Order accepted from %(channel)s, promised by %(promised_on)s"), customer=_l("We have your order"))
+words("order.changed", staff=_l("A newer copy came from the channel: %(changed)s"))
+
+
+def accept_order(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[Order, bool]:
+    """The order, and whether it is new. Known by channel and external id: an older copy never overwrites a newer one."""
+    order = None if _known(incoming) else _insert(incoming, now)
+    if order is None:
+        return _bring_up_to_date(incoming, by=by, now=now), False
+    session.add_all(OrderLine(order_id=order.id, **asdict(line)) for line in incoming.lines)
+    session.add(_payment(order.id, incoming))
+    session.flush()
+    record(order.id, "order.accepted", by=by, now=now, channel=incoming.channel, promised_on=order.promised_on)
+    announce("order.accepted", order_id=order.id)
+    return order, True
+
+
+def _known(incoming: IncomingOrder) -> bool:
+    return session.scalar(select(Order.id).where(_is(incoming))) is not None
+
+
+def _is(incoming: IncomingOrder) -> ColumnElement[bool]:
+    return and_(Order.channel == incoming.channel, Order.external_id == incoming.external_id)
+
+
+def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
+    country = incoming.address.country or None
+    values = {
+        "ref": reference(), "channel": incoming.channel, "external_id": incoming.external_id, "number": incoming.number,
+        "state": "accepted", "customer_id": _customer(incoming), "locale": incoming.locale, "currency": incoming.currency,
+        "total": incoming.total, "ship_to": asdict(incoming.address), "country": country, "placed_at": incoming.placed_at,
+        "paid_at": incoming.paid_at, "external_updated_at": incoming.updated_at, "problems": list(incoming.problems),
+        "promised_on": promise(incoming.paid_at, country, current_app.config["SETTINGS"]), "created_at": now,
+    }  # fmt: skip
+    once = insert(Order).values(values).on_conflict_do_nothing(index_elements=["channel", "external_id"])
+    order_id = session.scalar(once.returning(Order.id))
+    return None if order_id is None else session.get_one(Order, order_id)
+
+
+def _customer(incoming: IncomingOrder) -> int:
+    email = incoming.email.strip().lower() if incoming.email else None
+    name = incoming.name or incoming.address.name
+    new = insert(Customer).values(email=email, name=name, phone=incoming.phone, locale=incoming.locale)
+    known = new.on_conflict_do_update(index_elements=["email"], set_={"name": name, "locale": incoming.locale})
+    return session.execute(known.returning(Customer.id)).scalar_one()
+
+
+def _payment(order_id: int, incoming: IncomingOrder) -> Payment:
+    return Payment(
+        order_id=order_id,
+        route="stripe" if incoming.payment_intent else "channel",
+        payment_intent=incoming.payment_intent,
+        currency=incoming.currency,
+        captured=incoming.captured,
+    )
+
+
+def _bring_up_to_date(incoming: IncomingOrder, *, by: str, now: datetime) -> Order:
+    order = session.scalars(select(Order).where(_is(incoming)).with_for_update(of=Order)).one()
+    if incoming.updated_at <= order.external_updated_at:
+        return order
+    changed = _changes(order, incoming)
+    order.external_updated_at, order.ship_to, order.country = incoming.updated_at, asdict(incoming.address), incoming.address.country or None
+    if incoming.email:
+        order.customer_id = _customer(incoming)
+    if changed:
+        record(order.id, "order.changed", by=by, now=now, changed=", ".join(changed))
+    if "lines" in changed:
+        order.attention = "lines_changed"
+    return order
+
+
+def _changes(order: Order, incoming: IncomingOrder) -> list[str]:
+    """Names of what differs. Lines are not re-planned behind a picker's back: the order needs attention instead."""
+    ours = sorted((line.external_id, line.quantity) for line in order.lines)
+    theirs = sorted((line.external_id, line.quantity) for line in incoming.lines)
+    email = incoming.email.strip().lower() if incoming.email else order.customer.email
+    differs = {
+        "lines": ours != theirs,
+        "address": order.ship_to != asdict(incoming.address),
+        "e-mail": order.customer.email != email,
+    }
+    return [name for name, changed in differs.items() if changed]
+
+
+def open_channel(code: str, name: str, *, now: datetime) -> tuple[Channel, str]:
+    """A channel of our API and its key, which is shown once and kept as a hash."""
+    key = f"ak_{mint()}"
+    channel = Channel(code=code, kind="api", name=name, key_digest=digest(key), created_at=now)
+    session.add(channel)
+    session.flush()
+    return channel, key

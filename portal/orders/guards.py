@@ -1,0 +1,48 @@
+"""The customer's browser came through a link of this order; the machine has a key."""
+
+from flask import abort, current_app, g, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from portal.db import session
+from portal.lib import clock
+from portal.lib.tokens import digest
+from portal.orders.links import Opened, opened_order
+from portal.orders.models import Channel
+
+
+def cookie_name() -> str:
+    return "__Host-c" if current_app.config["SETTINGS"].https else "c"
+
+
+def has_link() -> ResponseReturnValue | None:
+    """The guard of customers' pages: the same 404 for no such order, not yours, expired and revoked."""
+    view = current_app.view_functions[str(request.endpoint)]
+    browser, ref = request.cookies.get(cookie_name(), ""), (request.view_args or {}).get("ref", "")
+    found = opened_order(ref, browser, view.purpose, now=clock.now())  # type: ignore[attr-defined]
+    if found is None:
+        abort(404, "link")
+    g.opened, g.locale = found, found.locale
+    return None
+
+
+def opened() -> Opened:
+    """The order that the link opened; only behind `has_link`."""
+    found: Opened = g.opened
+    return found
+
+
+def has_api_key() -> ResponseReturnValue | None:
+    """The guard of the API: `Authorization: Bearer <key>` of a channel that is not disabled."""
+    key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    channel = session.scalar(select(Channel).where(Channel.key_digest == digest(key), Channel.disabled_at.is_(None)))
+    if not key or channel is None:
+        return {"error": "unauthorized", "message": "Send your key as 'Authorization: Bearer <key>'."}, 401
+    g.channel = channel
+    return None
+
+
+def calling_channel() -> Channel:
+    """The channel whose key was used; only behind `has_api_key`."""
+    channel: Channel = g.channel
+    return channel

@@ -1,0 +1,73 @@
+"""The customer's keys: minted when a letter leaves, exchanged for a cookie, looked up by hash."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from portal.db import session
+from portal.lib.tokens import LINK_LENGTH, digest
+from portal.lib.tokens import mint as new_secret
+from portal.mail.links import minted_by
+from portal.orders.models import Grant, Link, Order
+
+LIVES = {
+    "track": timedelta(days=90),
+    "return": timedelta(days=44),
+    "survey": timedelta(days=30),
+    "case": timedelta(days=60),
+    "unsubscribe": timedelta(days=3650),
+}
+OPENS = {
+    "track": {"track", "return", "survey", "case"},
+    "return": {"return"},
+    "survey": {"survey"},
+    "case": {"case"},
+    "unsubscribe": {"unsubscribe"},
+}
+"""What the browser may open after it came through a link of this purpose: the tracking page leads on to all of its order."""
+GRANT_LASTS = timedelta(hours=24)
+
+
+@minted_by
+def mint(order_id: int, purpose: str, subject: int | None, now: datetime) -> str:
+    """A new link's secret; only its hash is stored."""
+    token = new_secret()
+    row = Link(digest=digest(token), order_id=order_id, purpose=purpose, subject=subject, created_at=now, expires_at=now + LIVES[purpose])
+    session.add(row)
+    session.flush()
+    return token
+
+
+def find(token: str, *, now: datetime) -> Link | None:
+    """The live link with this secret; None for unknown, expired and revoked alike."""
+    if len(token) != LINK_LENGTH:
+        return None
+    live = (Link.digest == digest(token), Link.revoked_at.is_(None), Link.expires_at > now)
+    return session.scalar(select(Link).where(*live))
+
+
+def grant(link: Link, browser: str, *, now: datetime) -> None:
+    """Let this browser in, once more if it was here before."""
+    until = min(now + GRANT_LASTS, link.expires_at)
+    new = insert(Grant).values(browser=digest(browser), link_id=link.id, expires_at=until)
+    session.execute(new.on_conflict_do_update(index_elements=["browser", "link_id"], set_={"expires_at": until}))
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The order that a browser may see."""
+
+    order_id: int
+    ref: str
+    locale: str
+
+
+def opened_order(ref: str, browser: str, purpose: str, *, now: datetime) -> Opened | None:
+    """The order with this reference if this browser came through a link that opens `purpose`."""
+    purposes = [held for held, opened in OPENS.items() if purpose in opened]
+    live = (Grant.browser == digest(browser), Grant.expires_at > now, Link.expires_at > now, Link.revoked_at.is_(None))
+    found = select(Order.id, Order.ref, Order.locale).join(Link, Link.order_id == Order.id).join(Grant, Grant.link_id == Link.id)
+    row = session.execute(found.where(Order.ref == ref, Link.purpose.in_(purposes), *live).limit(1)).first()
+    return None if row is None else Opened(row.id, row.ref, row.locale)

@@ -1,0 +1,167 @@
+"""Orders: what, to whom, by when, paid how."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.db import Base
+from portal.lib.money import Money
+
+
+class Channel(Base):
+    """Where orders come from. An API channel has a key, of which only the hash is kept."""
+
+    __tablename__ = "channels"
+    code: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    key_digest: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class Customer(Base):
+    """A person who bought, known by the e-mail address; letters are in this person's language."""
+
+    __tablename__ = "customers"
+    email: Mapped[str | None] = mapped_column(unique=True)
+    name: Mapped[str]
+    phone: Mapped[str | None]
+    locale: Mapped[str]
+
+
+class Order(Base):
+    """One commitment. How far it has come is derived from its parcels."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("channel", "external_id"),
+        CheckConstraint("state IN ('accepted', 'on_hold', 'cancelled', 'closed')", name="state"),
+        Index("ix_orders_open", "promised_on", "id", postgresql_where="state IN ('accepted', 'on_hold')"),
+    )
+    MOVES = {
+        "state": {
+            "hold": (("accepted",), "on_hold"),
+            "resume": (("on_hold",), "accepted"),
+            "cancel": (("accepted", "on_hold"), "cancelled"),
+            "close": (("accepted",), "closed"),
+        }
+    }
+
+    ref: Mapped[str] = mapped_column(unique=True)
+    channel: Mapped[str]
+    external_id: Mapped[str]
+    number: Mapped[str] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(default="accepted")
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
+    locale: Mapped[str]
+    currency: Mapped[str]
+    total: Mapped[int]
+    ship_to: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+    country: Mapped[str | None]
+    placed_at: Mapped[datetime]
+    paid_at: Mapped[datetime]
+    external_updated_at: Mapped[datetime]
+    promised_on: Mapped[date]
+    problems: Mapped[list[str]] = mapped_column(JSONB, default=list)
+    attention: Mapped[str | None]
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+    customer: Mapped[Customer] = relationship(lazy="joined", innerjoin=True)
+    lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.id", back_populates="order")
+    payment: Mapped["Payment | None"] = relationship(back_populates="order")
+
+    @property
+    def worth(self) -> Money:
+        return Money(self.total, self.currency)
+
+
+class OrderLine(Base):
+    """What was bought. `paid` is what was really paid for the whole line: its share of the discounts, its tax."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = (
+        UniqueConstraint("order_id", "external_id"),
+        CheckConstraint("kind IN ('item', 'shipping')", name="kind"),
+        CheckConstraint("quantity > 0", name="quantity"),
+    )
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    external_id: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="item")
+    sku: Mapped[str] = mapped_column(default="", index=True)
+    title: Mapped[str]
+    variant: Mapped[str] = mapped_column(default="")
+    quantity: Mapped[int]
+    unit_price: Mapped[int]
+    paid: Mapped[int]
+    order: Mapped[Order] = relationship(back_populates="lines")
+
+
+class Payment(Base):
+    """What was captured, and how much of it is promised back. Pending money counts as `reserved`.
+
+    `route` says how money can go back: through our Stripe account, or only through the sales channel. `external` is what was
+    given back elsewhere (Stripe's dashboard, the channel); it is in no check, because it must always be recordable.
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        CheckConstraint("currency = upper(currency)", name="currency"),
+        CheckConstraint("captured >= 0", name="captured"),
+        CheckConstraint("reserved BETWEEN 0 AND captured", name="reserved"),
+        CheckConstraint("route IN ('stripe', 'channel')", name="route"),
+        CheckConstraint("route = 'channel' OR payment_intent IS NOT NULL", name="intent"),
+    )
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), unique=True)
+    route: Mapped[str]
+    payment_intent: Mapped[str | None] = mapped_column(unique=True)
+    currency: Mapped[str]
+    captured: Mapped[int]
+    reserved: Mapped[int] = mapped_column(default=0)
+    external: Mapped[int] = mapped_column(default=0)
+    order: Mapped[Order] = relationship(back_populates="payment")
+
+    @property
+    def left(self) -> Money:
+        """What can still be given back."""
+        return Money(max(0, self.captured - self.reserved - self.external), self.currency)
+
+
+class TimelineEntry(Base):
+    """What happened to an order, by whom, when. Append-only: a trigger refuses changes."""
+
+    __tablename__ = "timeline"
+    __table_args__ = (Index("ix_timeline_order", "order_id", "at", "id"),)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    by: Mapped[str]
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
+
+
+class Link(Base):
+    """The customer's key: one purpose, one order, an end. Only the hash of its secret is kept."""
+
+    __tablename__ = "links"
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    purpose: Mapped[str]
+    subject: Mapped[int | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Grant(Base):
+    """A browser that came through a link. The cookie's secret is kept as a hash; it lives a day, and never longer than its link."""
+
+    __tablename__ = "grants"
+    __table_args__ = (UniqueConstraint("browser", "link_id"),)
+    browser: Mapped[bytes] = mapped_column(LargeBinary)
+    link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), index=True)
+    expires_at: Mapped[datetime]

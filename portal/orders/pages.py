@@ -1,0 +1,44 @@
+"""GET /l/<token>: a link is exchanged for a cookie and an address without the secret."""
+
+from flask import Blueprint, abort, current_app, redirect, request
+from flask.typing import ResponseReturnValue
+
+from portal.db import session
+from portal.lib import clock, tokens
+from portal.orders import links
+from portal.orders.guards import cookie_name
+from portal.orders.models import Link, Order
+
+bp = Blueprint("links", __name__)
+
+LEADS_TO = {
+    "track": "/orders/{ref}",
+    "return": "/orders/{ref}/returns/new",
+    "survey": "/orders/{ref}/survey",
+    "case": "/orders/{ref}/cases/{subject}",
+    "unsubscribe": "/orders/{ref}/unsubscribe",
+}
+
+
+@bp.get("/l/<token>")
+def exchange(token: str) -> ResponseReturnValue:
+    """303 to the clean address; the same 404 for unknown, expired and revoked links. HEAD and prefetch get no grant."""
+    link = links.find(token, now=clock.now())
+    if link is None:
+        abort(404, "link")
+    if request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return "", 204
+    browser = request.cookies.get(cookie_name()) or tokens.mint()
+    links.grant(link, browser, now=clock.now())
+    response = redirect(_target(link), 303)
+    https = current_app.config["SETTINGS"].https
+    response.set_cookie(
+        cookie_name(), browser, max_age=links.GRANT_LASTS, httponly=True, secure=https, samesite="Lax", path="/"
+    )
+    return response
+
+
+def _target(link: Link) -> str:
+    path = LEADS_TO[link.purpose].format(ref=session.get_one(Order, link.order_id).ref, subject=link.subject)
+    score = request.args.get("v", "")
+    return f"{path}?v={score}" if score.isascii() and score.isdigit() and len(score) <= 2 else path

@@ -1,0 +1,38 @@
+"""The balance of a payment: taken and given back by one guarded UPDATE each."""
+
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import update
+
+from portal.db import session
+from portal.lib.errors import Refused
+from portal.orders.models import Payment
+
+
+def reserve(payment: Payment, amount: int) -> None:
+    """Take `amount` minor units of what is left. Raises Refused when less is left; pending money counts."""
+    if type(amount) is not int or amount <= 0:
+        raise Refused(_("The amount must be more than nothing."))
+    enough = Payment.reserved + Payment.external + amount <= Payment.captured
+    if _update(payment, (Payment.id == payment.id, enough), reserved=Payment.reserved + amount) != 1:
+        raise Refused(_("That is more than what is left of this payment. Nothing was changed."))
+
+
+def release(payment: Payment, amount: int) -> None:
+    """Give back what a refund took that will not be paid."""
+    if _update(payment, (Payment.id == payment.id, Payment.reserved >= amount), reserved=Payment.reserved - amount) != 1:
+        raise ValueError(f"payment {payment.id} has less than {amount} reserved")
+
+
+def add_external(payment: Payment, amount: int) -> None:
+    """Money given back elsewhere reduces what is left."""
+    _update(payment, (Payment.id == payment.id,), external=Payment.external + amount)
+
+
+def _update(payment: Payment, where: tuple[Any, ...], **values: Any) -> int:
+    session.flush()
+    statement = update(Payment).where(*where).values(values).execution_options(synchronize_session=False)
+    done: Any = session.execute(statement)
+    session.refresh(payment, ["reserved", "external"])
+    return int(done.rowcount)

@@ -1,0 +1,76 @@
+"""The order's timeline: one line of facts per thing that happened, put into words when somebody reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from portal.db import session
+from portal.lib.money import Money
+from portal.orders.models import TimelineEntry
+from portal.staff.models import Actor, Staff
+
+WORDS: dict[str, tuple[Any, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A timeline entry in the reader's language."""
+
+    at: datetime
+    kind: str
+    text: str
+    by: str
+
+
+def words(kind: str, staff: Any, customer: Any = None) -> None:
+    """How to tell this kind (lazy texts with %(fact)s in them); without `customer` the customer is not told."""
+    WORDS[kind] = (staff, customer)
+
+
+def record(order_id: int, kind: str, *, by: Actor, now: datetime, **facts: Any) -> None:
+    """Add an entry in the caller's transaction. Facts hold ids, numbers and words of staff, no personal data of customers."""
+    if kind not in WORDS:
+        raise KeyError(f"nobody can tell what {kind} means: call timeline.words")
+    who, staff_id = (by.name, by.id) if isinstance(by, Staff) else (by, None)
+    values = {
+        "order_id": order_id, "kind": kind, "by": who, "staff_id": staff_id, "at": now,
+        "facts": {name: _plain(value) for name, value in facts.items()},
+    }  # fmt: skip
+    session.execute(insert(TimelineEntry).values(values))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Money):
+        return {"amount": value.amount, "currency": value.currency}
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def for_staff(order_id: int, locale: str = "en") -> list[Entry]:
+    """All that happened, newest first."""
+    return [_told(row, row.by, 0, locale) for row in _rows(order_id)]
+
+
+def for_customer(order_id: int, locale: str = "en") -> list[Entry]:
+    """What concerns the customer, newest first, without names of staff."""
+    return [_told(row, "", 1, locale) for row in _rows(order_id) if row.kind in WORDS and WORDS[row.kind][1] is not None]
+
+
+def _rows(order_id: int) -> Any:
+    columns = (TimelineEntry.at, TimelineEntry.kind, TimelineEntry.by, TimelineEntry.facts)
+    newest = (TimelineEntry.at.desc(), TimelineEntry.id.desc())
+    return session.execute(select(*columns).where(TimelineEntry.order_id == order_id).order_by(*newest)).all()
+
+
+def _told(row: Any, by: str, reader: int, locale: str) -> Entry:
+    text = WORDS[row.kind][reader] if row.kind in WORDS else row.kind
+    facts = {name: _worded(value, locale) for name, value in row.facts.items()}
+    return Entry(row.at, row.kind, str(text) % facts if facts else str(text), by)
+
+
+def _worded(value: Any, locale: str) -> Any:
+    if isinstance(value, Mapping) and set(value) == {"amount", "currency"}:
+        return Money(value["amount"], value["currency"]).format(locale)
+    return value
