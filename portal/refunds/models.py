@@ -1,0 +1,121 @@
+"""Refunds: one row is one intended movement of money; a retry after a definite failure is a new row."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.db import Base
+from portal.lib.money import Money
+from portal.orders.models import Order, OrderLine, Payment
+from portal.staff.models import Staff
+
+STATES = (
+    "requested", "approved", "sending", "pending", "succeeded",
+    "rejected_by_us", "unknown", "needs_review", "refused_by_stripe", "failed",
+)  # fmt: skip
+HOLDING = ("requested", "approved", "sending", "unknown", "pending", "succeeded", "needs_review")
+"""States in which the refund keeps its part of the payment's balance."""
+UNDER_WAY = ("approved", "sending", "unknown", "pending")
+WENT_WRONG = ("needs_review", "refused_by_stripe", "failed")
+
+
+class Refund(Base):
+    """An intended refund. From approval on its parameters are frozen; only Stripe's answers make it `succeeded`."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        CheckConstraint(f"state IN {STATES}", name="state"),
+        CheckConstraint("source IN ('ours', 'external')", name="source"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("approved_by_id <> requested_by_id", name="four_eyes"),
+        CheckConstraint("octet_length(idem_key) <= 255", name="idem_key"),
+        CheckConstraint("state NOT IN ('pending', 'succeeded', 'failed') OR stripe_refund_id IS NOT NULL", name="stripe_id"),
+        CheckConstraint(
+            "source = 'external' OR state IN ('requested', 'rejected_by_us') OR approved_by_id IS NOT NULL", name="approved"
+        ),
+        UniqueConstraint("return_id", "decision_no"),
+        Index("ix_refunds_waiting", "state", "id", postgresql_where="state NOT IN ('succeeded', 'rejected_by_us')"),
+    )
+    MOVES = {
+        "state": {
+            "approve": (("requested",), "approved"),
+            "refuse": (("requested",), "rejected_by_us"),
+            "claim": (("approved", "unknown", "sending"), "sending"),
+            "postpone": (("sending",), "approved"),
+            "lose": (("sending",), "unknown"),
+            "pend": (("approved", "sending", "unknown", "succeeded"), "pending"),
+            "succeed": (("approved", "sending", "unknown", "pending"), "succeeded"),
+            "reject": (("sending", "unknown"), "refused_by_stripe"),
+            "fail": (("approved", "sending", "unknown", "pending", "succeeded"), "failed"),
+            "review": (("approved", "sending", "unknown", "pending", "succeeded", "failed"), "needs_review"),
+        }
+    }
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"), index=True)
+    return_id: Mapped[int | None] = mapped_column(ForeignKey("returns.id"), index=True)
+    decision_no: Mapped[int] = mapped_column(default=1)
+    source: Mapped[str] = mapped_column(default="ours")
+    state: Mapped[str] = mapped_column(default="requested", index=True)
+    amount: Mapped[int]
+    currency: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    requested_at: Mapped[datetime]
+    approved_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    approved_at: Mapped[datetime | None]
+    decision_note: Mapped[str] = mapped_column(default="")
+    due_on: Mapped[date | None]
+    uuid: Mapped[str] = mapped_column(unique=True)
+    idem_key: Mapped[str] = mapped_column(unique=True)
+    params: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    attempts: Mapped[int] = mapped_column(default=0)
+    first_sent_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    next_look_at: Mapped[datetime | None]
+    stripe_refund_id: Mapped[str | None] = mapped_column(unique=True)
+    stripe_status: Mapped[str | None]
+    failure_reason: Mapped[str | None]
+    bank_reference: Mapped[str | None]
+    settled_at: Mapped[datetime | None]
+
+    order: Mapped[Order] = relationship()
+    payment: Mapped[Payment] = relationship()
+    requested_by: Mapped[Staff | None] = relationship(foreign_keys=[requested_by_id])
+    approved_by: Mapped[Staff | None] = relationship(foreign_keys=[approved_by_id])
+    lines: Mapped[list["RefundLine"]] = relationship(order_by="RefundLine.id", back_populates="refund")
+    log: Mapped[list["RefundAttempt"]] = relationship(order_by="RefundAttempt.id")
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
+
+
+class RefundLine(Base):
+    """What part of the refund is for which line of the order."""
+
+    __tablename__ = "refund_lines"
+    __table_args__ = (UniqueConstraint("refund_id", "order_line_id"), CheckConstraint("amount >= 0", name="amount"))
+    refund_id: Mapped[int] = mapped_column(ForeignKey("refunds.id"), index=True)
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), index=True)
+    quantity: Mapped[int]
+    amount: Mapped[int]
+    note: Mapped[str] = mapped_column(default="")
+    refund: Mapped[Refund] = relationship(back_populates="lines")
+    line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
+
+
+class RefundAttempt(Base):
+    """What was asked of Stripe and what came back; append-only."""
+
+    __tablename__ = "refund_attempts"
+    refund_id: Mapped[int] = mapped_column(ForeignKey("refunds.id"), index=True)
+    at: Mapped[datetime]
+    source: Mapped[str]
+    from_state: Mapped[str]
+    to_state: Mapped[str]
+    request_id: Mapped[str | None]
+    detail: Mapped[str] = mapped_column(default="")
