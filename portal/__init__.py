@@ -1,0 +1,66 @@
+"""Aftersale: everything that comes after "pay". `create_app` is the table of contents."""
+
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_wtf.csrf import CSRFProtect
+
+from portal import config, db, edge, jobs
+from portal.adapters import smtp
+from portal.desk import staff as desk
+from portal.feedback import jobs as feedback_jobs
+from portal.feedback import pages as feedback
+from portal.feedback import staff as desk_cases
+from portal.fulfilment import jobs as fulfilment_jobs
+from portal.fulfilment import staff as desk_parcels
+from portal.inbox import pages as hooks
+from portal.lib import headers
+from portal.lib.guards import anyone, register
+from portal.mail import jobs as mail_jobs
+from portal.orders import api
+from portal.orders import jobs as orders_jobs
+from portal.orders import pages as links
+from portal.orders.guards import has_api_key, has_link
+from portal.refunds import jobs as refunds_jobs
+from portal.refunds import staff as desk_refunds
+from portal.returns import jobs as returns_jobs
+from portal.returns import pages as returns
+from portal.returns import staff as desk_returns
+from portal.staff import staff
+from portal.staff.guards import signed_in
+from portal.tracking import pages as tracking
+
+JOBS = (mail_jobs, orders_jobs, fulfilment_jobs, refunds_jobs, returns_jobs, feedback_jobs)
+
+
+def create_app(settings: config.Settings | None = None, **overrides: Any) -> Flask:
+    """The portal as a WSGI application. Raises BadSettings with a sentence per missing or wrong setting."""
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.config.from_mapping((settings or config.read()).flask())
+    app.config.from_mapping(overrides)
+
+    headers.init_app(app)
+    db.init_app(app)
+    Migrate(app, db.db, directory="migrations", compare_type=True)
+    csrf = CSRFProtect(app)
+    smtp.mailer.init_app(app)
+    edge.init_app(app)
+    jobs.init_app(app)
+
+    register(app, edge.bp, anyone)
+    register(app, hooks.bp, anyone)
+    register(app, api.bp, has_api_key)
+    register(app, links.bp, anyone)
+    register(app, tracking.bp, has_link)
+    register(app, returns.bp, has_link)
+    register(app, feedback.bp, has_link)
+    register(app, staff.bp, anyone)
+    register(app, desk.bp, signed_in)
+    register(app, desk_parcels.bp, signed_in)
+    register(app, desk_returns.bp, signed_in)
+    register(app, desk_refunds.bp, signed_in)
+    register(app, desk_cases.bp, signed_in)
+    csrf.exempt(hooks.bp)
+    csrf.exempt(api.bp)
+    return app
