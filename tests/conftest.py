@@ -1,0 +1,243 @@
+"""Real parts: the bundled PostgreSQL, mail over SMTP on loopback, jobs in the database.
+
+`app` gives each test the whole portal on one connection whose outer transaction is rolled back, so tests share a server and
+leave nothing behind. `real` gives a database of its own where commits are commits, for threads and processes.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+from aiosmtpd.controller import Controller
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, event, text
+
+from portal import config, create_app, jobs
+from portal.db import Base, bundled, db, session
+from portal.lib import clock
+from tests.world import World, build
+
+ROOT = Path(__file__).parent.parent
+PAYLOADS = ROOT.parent / "shared" / "payloads"
+SECRETS = {"STRIPE_WEBHOOK_SECRET": "whsec_tests", "SHOPIFY_WEBHOOK_SECRET": "shopify-secret", "EASYPOST_WEBHOOK_SECRET": "sécret"}
+NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+
+
+class Catcher:
+    """A mail server on loopback that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.answer = "250 OK"
+
+    async def handle_DATA(self, server: Any, smtp: Any, envelope: Any) -> str:
+        if self.answer.startswith("250"):
+            self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        return self.answer
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def smtp_server(free_port: Callable[[], int]) -> Iterator[tuple[Catcher, int]]:
+    catcher, port = Catcher(), free_port()
+    controller = Controller(catcher, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield catcher, port
+    controller.stop()
+
+
+@pytest.fixture(scope="session")
+def server_url() -> str:
+    """The bundled server under var/tests; databases on it are made and dropped by the fixtures."""
+    return bundled.start(ROOT / "var" / "tests", database="postgres")
+
+
+@contextmanager
+def scratch_database(server_url: str, name: str, template: str = "template1") -> Iterator[str]:
+    engine = create_engine(server_url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+        try:
+            yield server_url.replace("/postgres?", f"/{name}?")
+        finally:
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str, smtp_server: tuple[Catcher, int]) -> Iterator[str]:
+    """The name of a migrated, empty database that others are copied from."""
+    name = f"template_{os.getpid()}"
+    with scratch_database(server_url, name) as url:
+        app = create_app(settings_for(url, smtp_server[1]), DB_POOL=False, TESTING=True)
+        with app.app_context():
+            flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+        yield name
+
+
+def settings_for(url: str, smtp_port: int, **more: str) -> config.Settings:
+    environ = {"SECRET_KEY": "tests-" * 8, "DATABASE_URL": url, "MAIL_PORT": str(smtp_port), "SHOP_NAME": "Lantern & Loom"}
+    return config.read({**environ, **SECRETS, **more})
+
+
+@pytest.fixture(scope="session")
+def shared_app(server_url: str, template: str, smtp_server: tuple[Catcher, int]) -> Iterator[Flask]:
+    with scratch_database(server_url, f"shared_{os.getpid()}", template) as url:
+        app = create_app(settings_for(url, smtp_server[1]), DB_POOL=False, TESTING=True, PROPAGATE_EXCEPTIONS=False)
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(shared_app: Flask) -> Iterator[Flask]:
+    """The portal; everything the test writes is rolled back."""
+    jobs.init_app(shared_app)
+    with shared_app.app_context():
+        engine = db.engine
+        with engine.connect() as connection:
+            outer = connection.begin()
+            db._app_engines[shared_app][None] = connection  # type: ignore[assignment]
+            session.session_factory.kw["join_transaction_mode"] = "create_savepoint"
+            try:
+                yield shared_app
+            finally:
+                session.remove()
+                outer.rollback()
+                db._app_engines[shared_app][None] = engine
+                del session.session_factory.kw["join_transaction_mode"]
+
+
+@pytest.fixture
+def real(server_url: str, template: str, smtp_server: tuple[Catcher, int]) -> Iterator[Flask]:
+    """The portal on a database of its own, where commits are commits."""
+    with scratch_database(server_url, f"real_{os.getpid()}", template) as url:
+        app = create_app(settings_for(url, smtp_server[1]), TESTING=True, PROPAGATE_EXCEPTIONS=False)
+        with app.app_context():
+            yield app
+            session.remove()
+            db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser that came from nowhere: no link, not signed in. Forms need no token in tests unless they test that."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app.test_client()
+
+
+@pytest.fixture
+def world(app: Flask) -> World:
+    """Alice bought, Bob did not, Cleo picks, Dan may not approve (tests/world.py)."""
+    return build(now=clock.now())
+
+
+@pytest.fixture
+def mails(smtp_server: tuple[Catcher, int]) -> list[EmailMessage]:
+    """What the mail server on loopback got in this test."""
+    catcher = smtp_server[0]
+    catcher.mails.clear()
+    catcher.answer = "250 OK"
+    return catcher.mails
+
+
+@pytest.fixture
+def work(app: Flask) -> Callable[..., int]:
+    """Do the jobs that are due, and those they owe, in this process; `until` says what time it is for them."""
+    return work_off
+
+
+def work_off(until: datetime | None = None, task: str | None = None) -> int:
+    """How many jobs were done. Jobs run on the test's own connection; a job that raises stays and the error is the test's."""
+    done = 0
+    while row := _next_job(until or clock.now(), task):
+        session.commit()
+        jobs.app.tasks[row.task_name].func(**row.args)
+        session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": row.id})
+        session.commit()
+        done += 1
+    return done
+
+
+def _next_job(until: datetime, task: str | None) -> Any:
+    due = (
+        "SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo' "
+        "AND (scheduled_at IS NULL OR scheduled_at <= :until) AND (:task IS NULL OR task_name = :task) ORDER BY id LIMIT 1"
+    )
+    return session.execute(text(due.replace(":task IS", "CAST(:task AS text) IS")), {"until": until, "task": task}).first()
+
+
+def owed(task: str | None = None) -> list[tuple[str, dict[str, Any]]]:
+    """The jobs that wait, with their arguments."""
+    rows = session.execute(text("SELECT task_name, args FROM procrastinate_jobs WHERE status = 'todo' ORDER BY id"))
+    return [(row.task_name, row.args) for row in rows if task in (None, row.task_name)]
+
+
+COMES_AND_GOES = {"buckets", "staff_sessions", "grants", "job_failures"}
+
+
+def census() -> dict[str, int]:
+    """Rows per table, jobs included: for `nothing appeared` beside every refusal."""
+    session.expire_all()
+    names = [*(Base.metadata.tables.keys() - COMES_AND_GOES), "procrastinate_jobs"]
+    counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in names)  # noqa: S608
+    return {row.name: row.n for row in session.execute(text(counts))}
+
+
+@contextmanager
+def nothing_appears() -> Iterator[None]:
+    """Within this block no row, no letter and no job may come or go."""
+    session.commit()
+    before = census()
+    yield
+    session.rollback()
+    assert census() == before
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """The SQL statements sent within this block, savepoints left out."""
+    seen: list[str] = []
+
+    def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+            seen.append(statement)
+
+    target = db.engine if not hasattr(db.engine, "engine") else db.engine.engine
+    event.listen(target, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(target, "before_cursor_execute", note)
+
+
+@pytest.fixture(scope="session")
+def payloads() -> Callable[[str], bytes]:
+    """Real bodies that others wrote; a clone without them skips, loudly."""
+
+    def read(name: str) -> bytes:
+        path = PAYLOADS / name
+        if not path.exists():
+            pytest.skip(f"NOT RUN: the folder of recorded payloads is missing here ({name})")
+        return path.read_bytes()
+
+    return read
