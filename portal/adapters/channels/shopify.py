@@ -1,0 +1,225 @@
+"""Shopify: signed webhooks whose body is the order. Kept as it is, flagged where it is odd."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from portal.adapters.channels import IncomingAddress, IncomingLine, IncomingOrder, problems
+from portal.adapters.channels.amounts import Amounts, spread
+from portal.adapters.errors import Malformed
+from portal.adapters.reading import (
+    country,
+    document,
+    email,
+    first,
+    header,
+    hmac_sha256,
+    key,
+    language,
+    moment,
+    part,
+    parts,
+    same,
+    text,
+)  # fmt: skip
+from portal.lib.money import share
+
+CODE = "shopify"
+PAID = "orders/paid"
+MOST_PIECES = 1_000_000
+
+
+def verify(raw: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+    """Whether one of our secrets signed these very bytes. Shopify's new events name the header without `X-`."""
+    expected = [b64encode(hmac_sha256(secret, raw)).decode() for secret in secrets if secret]
+    return same(_header(headers, "Hmac-Sha256"), expected)
+
+
+def identify(raw: bytes, headers: Mapping[str, str]) -> tuple[str, str]:
+    """Our key for this message, the same for every try and subscription, and its topic."""
+    event, topic = _header(headers, "Event-Id", "Webhook-Id"), _header(headers, "Topic")
+    return "|".join((event or sha256(raw).hexdigest(), topic, _header(headers, "Shop-Domain"))), topic
+
+
+def _header(headers: Mapping[str, str], *names: str) -> str:
+    return header(headers, *(f"{start}{name}" for name in names for start in ("X-Shopify-", "Shopify-")))
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A line with what was paid for it, and whether it is a thing that we send."""
+
+    line: IncomingLine
+    ours: bool
+
+
+def parse(raw: bytes, topic: str = "") -> IncomingOrder:
+    """The order in this body. Raises Malformed only for what is no order: no id, no date, no known currency."""
+    body = document(raw)
+    order = part(body.get("order")) or body
+    amounts = Amounts(order.get("currency"))
+    priced = _priced(order, amounts)
+    total = amounts.read(order.get(_total_field(order)))
+    placed, updated = _times(order)
+    address = _address(part(order.get("shipping_address")))
+    found = IncomingOrder(
+        channel=CODE,
+        external_id=key(order.get("id")),
+        number=first(order.get("name"), order.get("order_number"), order.get("id")),
+        placed_at=placed,
+        paid_at=updated if topic == PAID else placed,
+        updated_at=updated,
+        currency=amounts.currency,
+        total=total,
+        captured=_captured(order, total, amounts),
+        lines=tuple(one.line for one in priced if one.ours),
+        address=address,
+        name=address.name or _name(part(order.get("customer"))) or _name(part(order.get("billing_address"))),
+        email=email(_mail(order)),
+        phone=_phone(order),
+        locale=language(order.get("customer_locale")),
+        reconciled=sum(one.line.paid for one in priced) == total and not amounts.bad,
+    )
+    return replace(found, problems=_problems(order, found, priced, amounts))
+
+
+def _times(order: dict[str, Any]) -> tuple[datetime, datetime]:
+    placed, created, updated = (moment(order.get(name)) for name in ("processed_at", "created_at", "updated_at"))
+    bought = placed or created or updated
+    if bought is None:
+        raise Malformed("an order without a date")
+    return bought[0], (updated or bought)[0]
+
+
+def _total_field(order: dict[str, Any]) -> str:
+    """After an edit Shopify keeps the first total and says the present one beside it."""
+    edited = any(_pieces(item) != _bought(item) for item in parts(order.get("line_items")))
+    return "current_total_price" if edited and order.get("current_total_price") is not None else "total_price"
+
+
+def _captured(order: dict[str, Any], total: int, amounts: Amounts) -> int:
+    status = text(order.get("financial_status"))
+    if status in ("paid", "partially_refunded", "refunded"):
+        return total
+    if status == "partially_paid":
+        return max(0, total - amounts.read(order.get("total_outstanding")))
+    return 0
+
+
+def _priced(order: dict[str, Any], amounts: Amounts) -> list[Priced]:
+    """All lines, items first, then shipping. Discounts and tax that name no line are spread over all by value."""
+    items, shipping = parts(order.get("line_items")), parts(order.get("shipping_lines"))
+    paid = _paid(order, [*items, *shipping], [_bought(item) for item in items] + [1] * len(shipping), amounts)
+    priced = [_item(item, n, amounts, paid[n]) for n, item in enumerate(items) if _pieces(item)]
+    priced += [_shipping(row, n, amounts, paid[len(items) + n]) for n, row in enumerate(shipping)]
+    if len({one.line.external_id for one in priced}) < len(priced):
+        raise Malformed("the same line twice")
+    return priced
+
+
+def _paid(order: dict[str, Any], rows: list[dict[str, Any]], counts: list[int], amounts: Amounts) -> list[int]:
+    """What was really paid for each row: price, less discount, plus tax that is not in the price."""
+    worth = [amounts.read(row.get("price")) * count for row, count in zip(rows, counts, strict=True)]
+    off = _per_row([_discount(row, amounts) for row in rows], amounts.read(order.get("total_discounts")), worth)
+    net = [amounts.sane(gross - less) for gross, less in zip(worth, off, strict=True)]
+    if order.get("taxes_included") is True:
+        return net
+    tax = _per_row([_tax(row, amounts) for row in rows], amounts.read(order.get("total_tax")), net)
+    return [amounts.sane(amount + more) for amount, more in zip(net, tax, strict=True)]
+
+
+def _per_row(told: list[int], whole: int, worth: list[int]) -> list[int]:
+    return told if any(told) or not whole else spread(whole, worth)
+
+
+def _discount(row: dict[str, Any], amounts: Amounts) -> int:
+    named = [amounts.read(one.get("amount")) for one in parts(row.get("discount_allocations"))]
+    if named:
+        return sum(named)
+    if row.get("discounted_price") is not None:
+        return max(0, amounts.read(row.get("price")) - amounts.read(row.get("discounted_price")))
+    return amounts.read(row.get("total_discount"))
+
+
+def _tax(row: dict[str, Any], amounts: Amounts) -> int:
+    return sum(amounts.read(one.get("price")) for one in parts(row.get("tax_lines")))
+
+
+def _item(item: dict[str, Any], place: int, amounts: Amounts, paid: int) -> Priced:
+    line = IncomingLine(
+        external_id=first(item.get("id")) or f"line:{place + 1}",
+        title=first(item.get("title"), item.get("name"), item.get("sku"), item.get("id"), limit=300),
+        quantity=_pieces(item),
+        unit_price=amounts.read(item.get("price")),
+        paid=amounts.sane(share(paid, _pieces(item), _bought(item))),
+        sku=text(item.get("sku"), 100),
+        variant=text(item.get("variant_title")),
+    )
+    return Priced(line, ours=item.get("requires_shipping") is not False and item.get("gift_card") is not True)
+
+
+def _shipping(row: dict[str, Any], place: int, amounts: Amounts, paid: int) -> Priced:
+    line = IncomingLine(
+        external_id=f"shipping:{first(row.get('id')) or place + 1}",
+        title=first(row.get("title"), row.get("code"), "Shipping"),
+        quantity=1,
+        unit_price=amounts.read(row.get("price")),
+        paid=amounts.sane(paid),
+        kind="shipping",
+    )
+    return Priced(line, ours=True)
+
+
+def _bought(item: dict[str, Any]) -> int:
+    return _count(item.get("quantity"))
+
+
+def _pieces(item: dict[str, Any]) -> int:
+    """How many are to be sent now: fewer than bought when the order was edited."""
+    left = item.get("current_quantity")
+    return _bought(item) if left is None else min(_bought(item), _count(left))
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MOST_PIECES:
+        raise Malformed("a quantity that is no count")
+    return value
+
+
+def _address(given: dict[str, Any]) -> IncomingAddress:
+    return IncomingAddress(
+        name=_name(given),
+        company=text(given.get("company")),
+        street=text(given.get("address1")),
+        street2=text(given.get("address2")),
+        postcode=text(given.get("zip"), 20),
+        city=text(given.get("city")),
+        region=first(given.get("province_code"), given.get("province")),
+        country=country(given.get("country_code")),
+    )
+
+
+def _name(person: dict[str, Any]) -> str:
+    return first(person.get("name")) or text(f"{text(person.get('first_name'))} {text(person.get('last_name'))}")
+
+
+def _mail(order: dict[str, Any]) -> str:
+    return first(order.get("email"), order.get("contact_email"), part(order.get("customer")).get("email"), limit=320)
+
+
+def _phone(order: dict[str, Any]) -> str | None:
+    people = [order, *(part(order.get(who)) for who in ("shipping_address", "customer", "billing_address"))]
+    return first(*(person.get("phone") for person in people), limit=40) or None
+
+
+def _problems(order: dict[str, Any], found: IncomingOrder, priced: list[Priced], amounts: Amounts) -> tuple[str, ...]:
+    odd = {
+        "amount": amounts.bad,
+        "not_shipped": not all(one.ours for one in priced),
+        "cancelled": order.get("cancelled_at") is not None,
+        "test": order.get("test") is True,
+    }
+    return problems.codes(problems.common(found, _mail(order)) | odd)
