@@ -1,12 +1,14 @@
 """Any JSON, and bodies with something wrong in them, for the adapters' tests."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
 
 NASTY = [
-    None, True, False, -1, 0, 2**63, 10**400, 1.5, "", " ", "\x00", "\ud800", "x" * 10_000, "é" * 300, "\u202eabc", "２０",
+    None, True, False, -1, 0, 2**63, 10**400, 1.5, "", " ", "\x00", "\ud800", "x" * 10_000, "é" * 300, "\u202eabc",
+    "２０",
     "0.00", "-1.00", "1e400", "12.345", "NaN", "0000-00-00", "9999-12-31T23:59:59-23:59", "2026-11-20T10:00:00",
     [], {}, [[]], [{}], {"": None},
 ]  # fmt: skip
@@ -34,7 +36,7 @@ def _change(draw: st.DrawFn, holder: Any, where: Any) -> None:
     if where not in (holder if isinstance(holder, dict) else range(len(holder))):
         return
     if draw(st.booleans()):
-        holder[where] = draw(st.sampled_from(NASTY) | any_json())
+        holder[where] = deepcopy(draw(st.sampled_from(NASTY) | any_json()))
     else:
         del holder[where]
 

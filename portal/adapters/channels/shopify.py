@@ -151,7 +151,7 @@ def _tax(row: dict[str, Any], amounts: Amounts) -> int:
 def _item(item: dict[str, Any], place: int, amounts: Amounts, paid: int) -> Priced:
     line = IncomingLine(
         external_id=first(item.get("id")) or f"line:{place + 1}",
-        title=first(item.get("title"), item.get("name"), item.get("sku"), item.get("id"), limit=300),
+        title=first(item.get("title"), item.get("name"), item.get("sku"), f"#{place + 1}", limit=300),
         quantity=_pieces(item),
         unit_price=amounts.read(item.get("price")),
         paid=amounts.sane(share(paid, _pieces(item), _bought(item))),
