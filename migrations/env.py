@@ -22,8 +22,12 @@ def run() -> None:
         connection.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
         connection.commit()
         context.configure(connection=connection, target_metadata=Base.metadata, include_object=ours, compare_type=True)
-        with context.begin_transaction():
-            context.run_migrations()
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+        finally:
+            connection.rollback()
+            connection.execute(text(f"SELECT pg_advisory_unlock({LOCK})"))
 
 
 run()
