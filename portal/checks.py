@@ -1,0 +1,149 @@
+"""Is all well? Each check looks at one part, proves it where it can, and says in plain words what it found."""
+
+import smtplib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.adapters import smtp
+from portal.config import Settings
+from portal.db import session
+from portal.inbox.models import InboxMessage
+from portal.inbox.sources import SOURCES
+from portal.lib import clock
+from portal.orders.models import Channel
+from portal.staff.models import Staff
+
+Level = Literal["ok", "note", "wrong"]
+HERE = {"127.0.0.1", "localhost", "::1"}
+WORKER_SEEN = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`wrong` must be mended, a `note` should be read."""
+
+    level: Level
+    part: str
+    words: str
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def all_findings(migrations: Path) -> list[Finding]:
+    """What every check found; those that ask the database are left out while it is away."""
+    settings: Settings = current_app.config["SETTINGS"]
+    found = [*addresses(settings), *shop(settings), *mail(settings), *secrets(settings)]
+    try:
+        return [*found, *database(migrations), *worker(), *people(), *ways_in(settings)]
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        return [*found, Finding("wrong", "database", f"does not answer: {reason}")]
+
+
+def addresses(settings: Settings) -> Iterator[Finding]:
+    if settings.https:
+        yield Finding("ok", "address", f"customers come to {settings.base_url}")
+    elif urlsplit(settings.base_url).hostname in HERE:
+        yield Finding(
+            "note", "address", f"BASE_URL is {settings.base_url}: good for trying out, no customer can reach it"
+        )
+    else:
+        yield Finding("wrong", "address", f"BASE_URL is {settings.base_url}; customers' links need https://")
+
+
+def shop(settings: Settings) -> Iterator[Finding]:
+    if settings.shop_email.endswith(("@example.com", "@example.org")):
+        yield Finding("wrong", "shop", "SHOP_EMAIL is still an example: nobody can answer our letters")
+    if not settings.shop_address:
+        yield Finding("note", "shop", "SHOP_ADDRESS is empty; letters should name it")
+
+
+def mail(settings: Settings) -> Iterator[Finding]:
+    """Says hello to the mail server, encrypts and signs in as the settings want; sends nothing."""
+    server = f"{settings.mail_server}:{settings.mail_port}"
+    try:
+        with smtp.mailer.connect() as connection:
+            if connection.host:
+                connection.host.ehlo_or_helo_if_needed()
+    except smtplib.SMTPAuthenticationError:
+        yield Finding("wrong", "mail", f"{server} refuses MAIL_USERNAME and MAIL_PASSWORD")
+    except (smtplib.SMTPException, OSError) as error:
+        yield Finding("wrong", "mail", f"{server} does not take us: {error}")
+    else:
+        signed = f"signed in as {settings.mail_username}" if settings.mail_username else "without signing in"
+        yield Finding("ok", "mail", f"{server} takes letters, {signed}")
+        if urlsplit(f"//{server}").hostname not in HERE and not (settings.mail_use_tls or settings.mail_use_ssl):
+            yield Finding("wrong", "mail", "letters leave unencrypted; set MAIL_USE_TLS=1 or MAIL_USE_SSL=1")
+
+
+def secrets(settings: Settings) -> Iterator[Finding]:
+    secret = settings.stripe_webhook_secret
+    if settings.stripe_api_key and not secret:
+        yield Finding("wrong", "stripe", "STRIPE_WEBHOOK_SECRET is missing: no refund would ever be confirmed")
+    if secret and not secret.startswith("whsec_"):
+        yield Finding(
+            "wrong", "stripe", "STRIPE_WEBHOOK_SECRET does not begin with whsec_; it is the endpoint's, not the API key"
+        )
+
+
+def database(migrations: Path) -> Iterator[Finding]:
+    version = session.scalar(text("SHOW server_version"))
+    yield Finding("ok", "database", f"PostgreSQL {version} answers")
+    wanted = ScriptDirectory(str(migrations)).get_current_head()
+    has_any = session.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+    found = session.scalar(text("SELECT version_num FROM alembic_version")) if has_any else None
+    if found == wanted:
+        yield Finding("ok", "database", "the tables are up to date")
+    else:
+        yield Finding(
+            "wrong", "database", f"the tables are at {found or 'nothing'}, not at {wanted}: run `portal migrate`"
+        )
+
+
+def worker() -> Iterator[Finding]:
+    seen = session.scalar(text("SELECT max(last_heartbeat) FROM procrastinate_workers"))
+    if seen and clock.now() - seen < WORKER_SEEN:
+        yield Finding("ok", "worker", "at least one is at work")
+    else:
+        yield Finding("wrong", "worker", "none is at work: no letter leaves and no money moves; run `portal worker`")
+
+
+def people() -> Iterator[Finding]:
+    able = select(func.count()).where(Staff.password_hash.is_not(None), Staff.disabled_at.is_(None))
+    count = session.scalar(able) or 0
+    if count < 2:
+        yield Finding(
+            "note", "people", "money needs two people, one to ask and one to approve; see `portal staff invite`"
+        )
+
+
+def ways_in(settings: Settings) -> Iterator[Finding]:
+    """A webhook's secret is proven when a message under it came; until then it is only set."""
+    latest = select(InboxMessage.source, func.max(InboxMessage.received_at)).group_by(InboxMessage.source)
+    heard = {row[0]: row[1] for row in session.execute(latest)}
+    for source in SOURCES:
+        name = f"{source.upper()}_WEBHOOK_SECRET"
+        if not getattr(settings, name.lower(), None):
+            yield Finding("note", source, f"{name} is not set: messages from {source} are turned away")
+        elif source in heard:
+            yield Finding(
+                "ok", source, f"{name} is proven: the last genuine message came on {heard[source]:%Y-%m-%d %H:%M} UTC"
+            )
+        else:
+            yield Finding(
+                "note", source, f"{name} is set; no message has proven it yet: {settings.base_url}/hooks/{source}"
+            )
+    if not session.scalar(select(func.count()).select_from(Channel)) and "shopify" not in heard:
+        yield Finding(
+            "note", "orders", "none can come in yet: add a channel with `portal channel add`, or connect Shopify"
+        )

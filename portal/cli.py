@@ -1,0 +1,214 @@
+"""The `portal` command: what a shop runs, and how it asks whether all is well."""
+
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import flask_migrate
+import waitress
+from email_validator import EmailNotValidError, validate_email
+from flask import Flask, current_app
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from portal import checks, config, create_app
+from portal.adapters.channels import sheet
+from portal.db import bundled, session
+from portal.jobs import worker as jobs_worker
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.orders.actions import accept_order
+from portal.orders.channels import add_channel
+from portal.staff import actions as staff_actions
+from portal.staff.models import Staff
+from portal.staff.rules import Role
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+BIGGEST_BODY = 16_000_000
+"""What the web server reads at all; what is over the portal's own, lower limit is answered by a page that says so."""
+
+
+def open_portal() -> Flask:
+    """The application, or the end of the command with a sentence per wrong setting."""
+    try:
+        return create_app()
+    except (config.BadSettings, bundled.NoDatabase) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def in_portal(command: Callable[..., None]) -> Callable[..., None]:
+    """The command runs inside the application and commits at its end; a database that is away is a sentence."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        with open_portal().app_context():
+            try:
+                command(*arguments, **options)
+                session.commit()
+            except OperationalError as error:
+                raise click.ClickException(f"The database does not answer: {error.orig}") from None
+            except Refused as refused:
+                raise click.ClickException(refused.message) from None
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Everything that comes after "pay". Settings come from the environment; .env.example explains each."""
+
+
+@main.command()
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, envvar="HOST", help="Where to listen; 0.0.0.0 is everywhere."
+)
+@click.option("--port", default=8000, show_default=True, envvar="PORT")
+@click.option("--threads", default=8, show_default=True, envvar="THREADS", help="Requests worked on at the same time.")
+def web(host: str, port: int, threads: int) -> None:
+    """Answer browsers, until told to stop."""
+    try:
+        serve(open_portal(), host, port, threads)
+    except OSError as error:
+        raise click.ClickException(f"Can't listen on {host}:{port}: {error.strerror}.") from None
+
+
+def serve(app: Flask, host: str, port: int, threads: int = 8) -> None:
+    """Run the web server; SIGTERM ends it when the requests under way are answered."""
+    log_to_stderr()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    waitress.serve(
+        app,
+        host=host,
+        port=port,
+        threads=threads,
+        ident=None,
+        max_request_body_size=BIGGEST_BODY,
+        clear_untrusted_proxy_headers=not app.config["SETTINGS"].trusted_proxies,
+    )
+
+
+@main.command()
+@click.option("--concurrency", default=4, show_default=True, envvar="CONCURRENCY", help="Jobs done at the same time.")
+def worker(concurrency: int) -> None:
+    """Do what is owed: letters, refunds, surveys. Run as many as you like, on as many machines."""
+    log_to_stderr()
+    jobs_worker.run(open_portal(), concurrency)
+
+
+def log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+@main.command()
+@in_portal
+def migrate() -> None:
+    """Make the tables, or bring them up to date."""
+    bring_up_to_date()
+    click.echo("The tables are up to date.")
+
+
+def bring_up_to_date() -> None:
+    """Inside the application: run the migrations that the database has not seen."""
+    flask_migrate.upgrade(directory=str(MIGRATIONS))
+
+
+@main.command()
+def check() -> None:
+    """Say in plain words what is missing or wrong; ends with 1 when something is."""
+    with open_portal().app_context():
+        findings = checks.all_findings(MIGRATIONS)
+    for finding in findings:
+        click.secho(f"{finding.level:<7}", fg=COLOURS[finding.level], nl=False)
+        click.echo(f"{finding.part}: {finding.words}")
+    sys.exit(any(finding.level == "wrong" for finding in findings))
+
+
+COLOURS = {"ok": "green", "note": "yellow", "wrong": "red"}
+
+
+@main.group()
+def staff() -> None:
+    """The people at the desk."""
+
+
+@staff.command()
+@click.argument("email")
+@click.option("--name", required=True, help="As customers and colleagues read it.")
+@click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
+@in_portal
+def invite(email: str, name: str, role: str) -> None:
+    """Print a one-time link with which this person chooses a password."""
+    try:
+        address = validate_email(email, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise click.ClickException(f"{email} is no e-mail address: {error}") from None
+    token = staff_actions.invite_staff(address, name, Role(role), now=clock.now())
+    click.echo(f"Give {name} this link; it works once, for {staff_actions.INVITATION_LASTS.days} days:")
+    click.echo(f"{current_app.config['SETTINGS'].base_url}/desk/invitations/{token}")
+
+
+@staff.command("list")
+@in_portal
+def list_staff() -> None:
+    """Who is who."""
+    for person in session.scalars(select(Staff).order_by(Staff.email)):
+        state = "disabled" if person.disabled_at else "active" if person.password_hash else "invited"
+        click.echo(f"{person.email:<40} {person.role:<10} {state:<10} {person.name}")
+
+
+@staff.command()
+@click.argument("email")
+@in_portal
+def disable(email: str) -> None:
+    """Shut this person out, with the next click."""
+    person = session.scalar(select(Staff).where(Staff.email == email.strip().lower()))
+    if person is None:
+        raise click.ClickException(f"Nobody here has the address {email}.")
+    staff_actions.disable_staff(person, now=clock.now())
+    click.echo(f"{person.name} is shut out.")
+
+
+@main.group()
+def channel() -> None:
+    """Where orders come from."""
+
+
+@channel.command()
+@click.argument("name")
+@in_portal
+def add(name: str) -> None:
+    """Open the API to a shop; its key is shown this once."""
+    click.echo(f"The key of {name}, shown this once:\n{add_channel(name, now=clock.now())}")
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--channel", "name", default="csv", show_default=True, help="The channel that the orders belong to.")
+@in_portal
+def import_orders(file: Path, name: str) -> None:
+    """Take in the orders of a CSV file: all, or none when there is a mistake. A second import changes nothing."""
+    incoming = sheet_in(file, name)
+    new = [accept_order(order, by="channel", now=clock.now())[1] for order in incoming]
+    click.echo(f"{sum(new)} orders are new, {len(new) - sum(new)} were known.")
+
+
+def sheet_in(file: Path, name: str) -> Any:
+    try:
+        return sheet.read(file.read_text("utf-8"), name, current_app.config["SETTINGS"].zone)
+    except UnicodeDecodeError:
+        refuse(f"{file} is not in UTF-8. Save it as “CSV UTF-8”.")
+    except sheet.BadSheet as bad:
+        refuse("\n".join([*bad.mistakes, "Nothing was imported."]))
+
+
+def refuse(words: str) -> NoReturn:
+    raise click.ClickException(words) from None
+
+
+if __name__ == "__main__":
+    main()
