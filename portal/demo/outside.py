@@ -4,14 +4,13 @@ It models what the portal sees of them: SMTP that takes every mail, and signed c
 that bounces, a slow mail server, or a courier that calls twice or in disorder.
 """
 
-import argparse
 import secrets
 from functools import partial
 from pathlib import Path
 
 from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
-from waitress import serve
+from waitress import serve as serve_pages
 
 from portal.demo import courier, mailbox
 
@@ -35,23 +34,7 @@ def home() -> ResponseReturnValue:
     return redirect(url_for("mailbox.index"))
 
 
-def main() -> None:
-    options = parse()
-    app = create_outside(options.folder, options.hook, options.secret, options.database)
-    mailbox.smtp_server(app.config["MAILBOX"], options.smtp_port).start()
-    serve(app, host="127.0.0.1", port=options.port, threads=4, ident=None)
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where mails and the courier's book are kept")
-    parser.add_argument("--port", type=int, required=True, help="of the pages")
-    parser.add_argument("--smtp-port", type=int, required=True)
-    parser.add_argument("--hook", required=True, help="the portal's address for EasyPost's webhooks")
-    parser.add_argument("--secret", required=True, help="that signs them")
-    parser.add_argument("--database", required=True, help="where to look for parcels that were handed over")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
+def serve(app: Flask, port: int, smtp_port: int) -> None:
+    """Take mail and show pages until told to end."""
+    mailbox.smtp_server(app.config["MAILBOX"], smtp_port).start()
+    serve_pages(app, host="127.0.0.1", port=port, threads=4, ident=None)
