@@ -1,0 +1,38 @@
+// Keys for the desk. Everything works without: rows are links, search is a form.
+(() => {
+  "use strict";
+  const rows = () => [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector("a[href]"));
+  const place = `row:${location.pathname}${location.search}`;
+  let at = -1;
+
+  const select = (index) => {
+    const all = rows();
+    if (!all.length) return;
+    all[at]?.removeAttribute("aria-current");
+    at = Math.max(0, Math.min(all.length - 1, index));
+    all[at].setAttribute("aria-current", "true");
+    all[at].scrollIntoView({ block: "nearest" });
+    sessionStorage.setItem(place, at);
+  };
+
+  const keys = {
+    j: () => select(at + 1),
+    k: () => select(at - 1),
+    g: () => document.querySelector(".rail > .shop").click(),
+    Enter: () => rows()[at]?.querySelector("a[href]").click(),
+    "/": () => document.querySelector("input[name=q]")?.select(),
+    "?": () => document.getElementById("keys").showModal(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest("input, textarea, select, dialog");
+    if (event.key === "Escape" && typing?.matches("input[name=q]")) typing.blur();
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
+    if (event.key === "Enter" && (at < 0 || event.target !== document.body)) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+
+  const before = performance.getEntriesByType("navigation")[0]?.type === "back_forward" && sessionStorage.getItem(place);
+  if (before) select(Number(before));
+})();
