@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, g, jsonify, render_template, request, url_for
+from flask import Blueprint, Flask, current_app, g, has_request_context, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import Babel, format_date, format_time, get_locale
 from flask_babel import gettext as _
@@ -54,7 +54,8 @@ def language() -> str:
     """The order's language for customers, the person's own at the desk, else what the browser asks for."""
     if person := g.get("staff"):
         return str(person.locale)
-    chosen = g.get("locale") or request.accept_languages.best_match(LANGUAGES)
+    asked = request.accept_languages.best_match(LANGUAGES) if has_request_context() else None
+    chosen = g.get("locale") or asked
     return chosen if chosen in LANGUAGES else str(current_app.config["SETTINGS"].shop_language)
 
 
