@@ -40,11 +40,13 @@ Check = Callable[[Settings], Iterator[Finding]]
 
 
 def all_findings(migrations: Path) -> list[Finding]:
-    """What every check found; those that ask the database are left out while it is away."""
+    """What every check found; those that ask the tables are left out while these are missing or away."""
     settings: Settings = current_app.config["SETTINGS"]
     found = [*addresses(settings), *shop(settings), *mail(settings), *secrets(settings)]
     try:
-        return [*found, *database(migrations), *worker(), *people(), *ways_in(settings)]
+        tables = list(database(migrations))
+        ready = all(finding.level == "ok" for finding in tables)
+        return [*found, *tables, *([*worker(), *people(), *ways_in(settings)] if ready else [])]
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         return [*found, Finding("wrong", "database", f"does not answer: {reason}")]

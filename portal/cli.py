@@ -125,7 +125,7 @@ def check() -> None:
     for finding in findings:
         click.secho(f"{finding.level:<7}", fg=COLOURS[finding.level], nl=False)
         click.echo(f"{finding.part}: {finding.words}")
-    sys.exit(any(finding.level == "wrong" for finding in findings))
+    sys.exit(1 if any(finding.level == "wrong" for finding in findings) else 0)
 
 
 COLOURS = {"ok": "green", "note": "yellow", "wrong": "red"}

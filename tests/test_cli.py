@@ -1,0 +1,252 @@
+"""The `portal` command, as a shop uses it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+from sqlalchemy import func, select, text
+
+from portal import cli
+from portal.db import session
+from portal.lib import clock
+from portal.lib.tokens import digest
+from portal.orders.models import Channel, Order
+from portal.staff.actions import accept_invitation, find_invitation, find_session, sign_in
+from portal.staff.models import Staff
+from tests.conftest import SECRETS
+
+ROOT = Path(__file__).parent.parent
+SHEET = "number,placed_at,currency,title,quantity,unit_price\n7001,2026-11-20 09:30,EUR,Linen shirt,2,39.00\n"
+Portal = Callable[..., Result]
+
+
+@pytest.fixture
+def environ(real: Flask, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The settings of a shop that tries the portal out, and nothing else in the environment that could matter."""
+    for name in list(os.environ):
+        if name.startswith(("MAIL_", "STRIPE_", "SHOP_", "DATABASE_", "EASYPOST_", "SHOPIFY_", "BASE_")):
+            monkeypatch.delenv(name)
+    settings = {
+        "SECRET_KEY": "tests-" * 8,
+        "DATABASE_URL": str(real.config["SQLALCHEMY_DATABASE_URI"]),
+        "MAIL_PORT": str(real.config["MAIL_PORT"]),
+        "SHOP_EMAIL": "hello@lantern.shop",
+        "SHOP_ADDRESS": "Lindenstraße 7, Berlin",
+        **SECRETS,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return {**os.environ, **settings}
+
+
+@pytest.fixture
+def portal(environ: dict[str, str]) -> Portal:
+    return lambda *arguments: CliRunner().invoke(cli.main, arguments, catch_exceptions=False)
+
+
+def test_a_missing_setting_stops_the_start_with_a_sentence(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SECRET_KEY")
+    for command in (["web"], ["worker"], ["migrate"], ["check"], ["staff", "list"]):
+        result = portal(*command)
+        assert result.exit_code == 1
+        assert result.stderr == "Error: SECRET_KEY is missing. See .env.example.\n"
+
+
+def test_every_wrong_setting_is_named_at_once(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASE_URL", "shop")
+    monkeypatch.setenv("SHOP_TIMEZONE", "Mars/Olympus")
+    said = portal("check").stderr
+    assert "BASE_URL: is not an address" in said
+    assert "SHOP_TIMEZONE: is not a time zone" in said
+    assert "Traceback" not in said
+
+
+def test_a_database_that_is_away_is_a_sentence(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:9/nothing")
+    result = portal("migrate")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The database does not answer: connection failed")
+    checked = portal("check")
+    assert checked.exit_code == 1
+    assert "wrong  database: does not answer: connection failed" in checked.stdout
+
+
+def test_migrate_makes_the_tables_and_can_be_run_again(portal: Portal, real: Flask) -> None:
+    session.execute(text("DROP SCHEMA public CASCADE"))
+    session.execute(text("CREATE SCHEMA public"))
+    session.commit()
+    assert "wrong  database: the tables are at nothing" in portal("check").stdout
+    for _ in range(2):
+        assert portal("migrate").stdout.endswith("The tables are up to date.\n")
+    assert session.scalar(select(func.count()).select_from(Order)) == 0
+
+
+def test_check_names_what_is_well_what_to_note_and_what_is_wrong(portal: Portal) -> None:
+    result = portal("check")
+    assert result.exit_code == 1
+    assert "ok     database: the tables are up to date" in result.stdout
+    assert "ok     mail: 127.0.0.1:" in result.stdout
+    assert "note   address: BASE_URL is http://127.0.0.1:8000" in result.stdout
+    assert "wrong  worker: none is at work" in result.stdout
+    assert "note   easypost: EASYPOST_WEBHOOK_SECRET is set; no message has proven it yet" in result.stdout
+
+
+def test_check_ends_well_when_a_worker_is_at_work(portal: Portal) -> None:
+    session.execute(text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())"))
+    session.commit()
+    result = portal("check")
+    assert "ok     worker: at least one is at work" in result.stdout
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("MAIL_PORT", "9", "wrong  mail: 127.0.0.1:9 does not take us"),
+        ("SHOP_EMAIL", "shop@example.com", "wrong  shop: SHOP_EMAIL is still an example"),
+        ("BASE_URL", "http://orders.lantern.shop", "wrong  address: BASE_URL is http://orders.lantern.shop"),
+        ("STRIPE_WEBHOOK_SECRET", "sk_test_1", "wrong  stripe: STRIPE_WEBHOOK_SECRET does not begin with whsec_"),
+        ("EASYPOST_WEBHOOK_SECRET", "", "note   easypost: EASYPOST_WEBHOOK_SECRET is not set"),
+    ],
+)
+def test_check_says_which_setting_is_to_be_mended(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert said in portal("check").stdout
+
+
+def test_a_genuine_webhook_proves_its_secret(portal: Portal, real: Flask) -> None:
+    values = "('easypost', 'evt_1', '', '{}', '', 'done', '2026-11-20T08:30Z')"
+    columns = "source, external_id, topic, headers, body, state, received_at"
+    session.execute(text(f"INSERT INTO inbox_messages ({columns}) VALUES {values}"))
+    session.commit()
+    said = portal("check").stdout
+    assert (
+        "ok     easypost: EASYPOST_WEBHOOK_SECRET is proven: the last genuine message came on 2026-11-20 08:30 UTC"
+        in said
+    )
+
+
+def test_an_invited_person_chooses_a_password_and_signs_in(portal: Portal) -> None:
+    said = portal("staff", "invite", "Fran@Lantern.Shop", "--name", "Fran", "--role", "finance").stdout
+    token = said.strip().rpartition("http://127.0.0.1:8000/desk/invitations/")[2]
+    invitation = find_invitation(token, now=clock.now())
+    assert invitation is not None
+    assert portal("staff", "list").stdout.split()[:4] == ["fran@lantern.shop", "finance", "invited", "Fran"]
+    accept_invitation(invitation, "a good long password", now=clock.now())
+    session.commit()
+    assert sign_in("fran@lantern.shop", "a good long password", address="::1", now=clock.now())
+    session.commit()
+    assert "active" in portal("staff", "list").stdout
+
+
+def test_nobody_is_invited_without_a_real_address_or_a_known_role(portal: Portal) -> None:
+    assert "is no e-mail address" in portal("staff", "invite", "fran", "--name", "Fran", "--role", "finance").stderr
+    assert "'boss' is not one of" in portal("staff", "invite", "f@lantern.shop", "--name", "F", "--role", "boss").stderr
+    assert session.scalar(select(func.count()).select_from(Staff)) == 0
+
+
+def test_a_disabled_person_is_out_at_once(portal: Portal) -> None:
+    person = Staff(email="dan@lantern.shop", name="Dan", role="picker", created_at=clock.now())
+    session.add(person)
+    session.commit()
+    assert portal("staff", "disable", "dan@lantern.shop").stdout == "Dan is shut out.\n"
+    session.expire_all()
+    assert person.disabled_at is not None
+    assert find_session("none", now=clock.now()) is None
+    assert (
+        portal("staff", "disable", "eve@lantern.shop").stderr
+        == "Error: Nobody here has the address eve@lantern.shop.\n"
+    )
+
+
+def test_a_channel_s_key_is_shown_once_and_kept_as_a_hash(portal: Portal) -> None:
+    key = portal("channel", "add", "webshop").stdout.splitlines()[1]
+    channel = session.scalars(select(Channel)).one()
+    assert (channel.code, channel.key_digest) == ("api:webshop", digest(key))
+    assert portal("channel", "add", "webshop").stderr == "Error: There is a channel called webshop already.\n"
+    assert session.scalar(select(func.count()).select_from(Channel)) == 1
+
+
+def test_orders_are_imported_once(portal: Portal, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(SHEET)
+    assert portal("import", str(tmp_path / "orders.csv")).stdout == "1 orders are new, 0 were known.\n"
+    assert portal("import", str(tmp_path / "orders.csv")).stdout == "0 orders are new, 1 were known.\n"
+    order = session.scalars(select(Order)).one()
+    assert (order.channel, order.number, order.total) == ("csv", "7001", 7800)
+
+
+def test_a_file_with_one_mistake_imports_nothing(portal: Portal, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(SHEET + "7002,2026-11-20 09:30,EUR,Mug,two,12\n")
+    result = portal("import", str(tmp_path / "orders.csv"))
+    assert result.exit_code == 1
+    assert "Row 3, order 7002: quantity: 'two' is no whole number." in result.stderr
+    assert session.scalar(select(func.count()).select_from(Order)) == 0
+
+
+def test_a_file_in_another_encoding_is_refused_with_advice(portal: Portal, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_bytes((SHEET + "7002,2026-11-20,EUR,Grüße,1,12\n").encode("latin-1"))
+    assert "is not in UTF-8" in portal("import", str(tmp_path / "orders.csv")).stderr
+
+
+@pytest.mark.processes
+def test_the_web_server_answers_and_ends_when_told(environ: dict[str, str], free_port: Callable[[], int]) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "portal.cli", "web", "--port", str(port)]
+    process = subprocess.Popen(command, env=environ, cwd=ROOT, stderr=subprocess.PIPE)
+    try:
+        assert answer(f"http://127.0.0.1:{port}/healthz") == b'{"status":"ok"}\n'
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        _, said = process.communicate()
+    assert b"Traceback" not in said
+
+
+@pytest.mark.processes
+def test_the_web_server_says_when_its_port_is_taken(
+    portal: Portal, free_port: Callable[[], int], smtp_server: tuple[object, int]
+) -> None:
+    result = portal("web", "--port", str(smtp_server[1]))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: Can't listen on 127.0.0.1:{smtp_server[1]}")
+
+
+@pytest.mark.processes
+def test_the_worker_works_and_ends_when_told(environ: dict[str, str], portal: Portal) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "portal.cli", "worker"], env=environ, cwd=ROOT)
+    try:
+        until(lambda: "ok     worker" in portal("check").stdout)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answer(address: str) -> bytes:
+    found: list[bytes] = []
+    until(lambda: found.extend([urlopen(address, timeout=2).read()]) or True)
+    return found[0]
+
+
+def until(true: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if true():
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)
+    pytest.fail("it did not happen in time")
