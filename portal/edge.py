@@ -39,6 +39,7 @@ def init_app(app: Flask) -> None:
         settings=settings, csrf=csrf, static_url=static_url, get_locale=get_locale, languages=LANGUAGES, now=clock.now
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.autoescape = is_markup
     for error, handler in HANDLERS.items():
         app.register_error_handler(error, handler)
 
@@ -48,6 +49,11 @@ def healthz() -> ResponseReturnValue:
     """200 while the process answers and its database does."""
     session.execute(text("SELECT 1"))
     return {"status": "ok"}
+
+
+def is_markup(template: str | None) -> bool:
+    """Letters are written in MJML: what people typed is escaped there as on a page."""
+    return template is None or template.endswith((".html", ".mjml", ".svg", ".xml"))
 
 
 def language() -> str:
@@ -79,7 +85,7 @@ def moment(when: datetime) -> str:
 
 
 def time_of_day(when: datetime) -> str:
-    return format_time(when, "short")
+    return format_time(when, "HH:mm")
 
 
 def _zone() -> Any:
