@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, current_app, g, has_request_context, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import Babel, format_date, format_time, get_locale
+from flask_babel import Babel, format_time, get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, generate_csrf
 from markupsafe import Markup
@@ -21,7 +21,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import LANGUAGES, Settings
 from portal.db import session
-from portal.lib import clock
+from portal.lib import clock, days
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 
@@ -76,7 +76,7 @@ def day(when: date | datetime) -> str:
     near = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get((that - today).days)
     if near:
         return near
-    return format_date(that, "EEEE, d MMMM" if that.year == today.year else "d MMMM y")
+    return days.spelled(that, today, str(get_locale() or "en"))
 
 
 def moment(when: datetime) -> str:
