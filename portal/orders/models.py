@@ -48,6 +48,7 @@ class Order(Base):
             "resume": (("on_hold",), "accepted"),
             "cancel": (("accepted", "on_hold"), "cancelled"),
             "close": (("accepted",), "closed"),
+            "reopen": (("closed",), "accepted"),
         }
     }
 
