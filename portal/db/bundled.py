@@ -65,4 +65,4 @@ def closed_to_others(folder: Path) -> Iterator[None]:
         yield
     finally:
         for above, mode in before.items():
-            above.chmod(mode | stat.S_IXOTH)
+            above.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)

@@ -1,0 +1,61 @@
+"""The bundled PostgreSQL: starts where it may, ends with its last user, says in a sentence why it can't."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from portal.db import bundled
+
+USE = """
+import sys, psycopg
+from pathlib import Path
+from portal.db import bundled
+with psycopg.connect(bundled.start(Path(sys.argv[1]))) as connection:
+    connection.execute("CREATE TABLE IF NOT EXISTS visits (at timestamptz DEFAULT now())")
+    connection.execute("INSERT INTO visits DEFAULT VALUES")
+    print(connection.execute("SELECT count(*) FROM visits").fetchone()[0])
+"""
+
+
+def use(var: Path) -> int:
+    """Start the server in a process of its own, write a row, end; how many rows there are."""
+    done = subprocess.run([sys.executable, "-c", USE, str(var)], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return int(done.stdout)
+
+
+@pytest.mark.processes
+def test_it_keeps_what_it_holds_and_ends_in_peace_with_its_last_user(tmp_path: Path) -> None:
+    assert [use(tmp_path / "var"), use(tmp_path / "var")] == [1, 2]
+    folder = tmp_path / "var" / "postgres"
+    assert not (folder / "postmaster.pid").exists()
+    said = (folder / "log").read_text()
+    assert said.rstrip().endswith("database system is shut down")
+    assert "PANIC" not in said
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_the_folders_above_can_be_passed_but_not_listed_by_others(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    use(private / "var")
+    assert stat.S_IMODE(private.stat().st_mode) == 0o711
+
+
+def test_a_path_with_a_blank_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(bundled.NoDatabase, match="can't live in a path with a blank"):
+        bundled.start(tmp_path / "my shop")
+    assert not (tmp_path / "my shop").exists()
+
+
+@pytest.mark.processes
+def test_data_that_is_broken_is_a_sentence_that_names_the_log(tmp_path: Path) -> None:
+    use(tmp_path / "var")
+    (tmp_path / "var" / "postgres" / "global" / "pg_control").unlink()
+    with pytest.raises(bundled.NoDatabase, match=r"does not start \(CalledProcessError\)\. Its log is .*/postgres/log"):
+        bundled.start(tmp_path / "var")
