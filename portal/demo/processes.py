@@ -36,8 +36,8 @@ class Member:
     name: str
     pid: int
     born: float
-    ending: int
-    last: bool
+    ending: int = signal.SIGTERM
+    last: bool = False
 
     def alive(self) -> bool:
         try:
@@ -53,19 +53,18 @@ class Member:
 
 
 class Roster:
-    """Who was started, in a file: a line each."""
+    """Who was started, in a file: a line each. The database is found by its own note, whoever started it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, folder: Path) -> None:
+        self.path, self.database = folder / "processes", folder / "postgres" / "postmaster.pid"
 
-    def add(self, name: str, pid: int, ending: int = signal.SIGTERM, last: bool = False) -> None:
-        member = Member(name, pid, psutil.Process(pid).create_time(), ending, last)
+    def add(self, name: str, pid: int) -> None:
         with self.path.open("a") as file:
-            file.write(json.dumps(asdict(member)) + "\n")
+            file.write(json.dumps(asdict(Member(name, pid, psutil.Process(pid).create_time()))) + "\n")
 
     def living(self) -> list[Member]:
         lines = self.path.read_text().splitlines() if self.path.exists() else []
-        return [member for member in map(_read, lines) if member and member.alive()]
+        return [member for member in (*map(_read, lines), _database(self.database)) if member and member.alive()]
 
     def end_all(self) -> list[str]:
         """End everybody, by force when asking does not help. The names of those who were still there."""
@@ -81,6 +80,16 @@ def _read(line: str) -> Member | None:
     try:
         return Member(**json.loads(line))
     except (ValueError, TypeError):
+        return None
+
+
+def _database(note: Path) -> Member | None:
+    """The server whose note this is; SIGINT asks it to let go of its clients and end."""
+    try:
+        process = psutil.Process(int(note.read_text().split()[0]))
+        ours = str(note.parent) in process.cmdline()
+        return Member("PostgreSQL", process.pid, process.create_time(), signal.SIGINT, last=True) if ours else None
+    except (OSError, ValueError, IndexError, psutil.Error):
         return None
 
 
@@ -103,7 +112,7 @@ class Crew:
 
     def __init__(self, folder: Path, lock: int) -> None:
         self.folder, self.lock = folder, lock
-        self.roster = Roster(folder / "processes")
+        self.roster = Roster(folder)
         self.programs: list[ForkProcess] = []
         self.left_behind: list[str] = []
 

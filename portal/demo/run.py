@@ -11,8 +11,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -85,6 +85,21 @@ def stop(*_: object) -> NoReturn:
     raise Stopped
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A stop that is asked for meanwhile happens at the end: half a server could not be found and ended."""
+    asked: list[int] = []
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _: asked.append(number))
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            signal.signal(number, stop)
+        if asked:
+            stop()
+
+
 def say(text: str) -> None:
     print(text, flush=True)
 
@@ -122,7 +137,7 @@ def run(place: Place) -> None:
 
 def check_folder(var: Path) -> None:
     """Make the folder and mark it as ours. Raises CantRun for a folder that holds something else."""
-    var.mkdir(parents=True, exist_ok=True)
+    var.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (var / MARK).exists():
         if any(var.iterdir()):
             raise CantRun(f"{var} holds something that is not the demo's. Move it away, then try again.")
@@ -149,8 +164,8 @@ def check_ports(place: Place) -> None:
 
 def open_shop(crew: Crew, place: Place) -> None:
     """Start everything in its order; the shop answers when this returns."""
-    database = bundled.start(place.var, keep_running=True)
-    crew.roster.add("PostgreSQL", postmaster(place.var), signal.SIGINT, last=True)
+    with undisturbed():
+        database = bundled.start(place.var, keep_running=True)
     environ = environment(place, database)
     os.environ["NO_PROXY"] = "*"  # nothing here leaves this machine
     app = create_app(config.read(environ))
@@ -161,10 +176,6 @@ def open_shop(crew: Crew, place: Place) -> None:
     crew.start("worker", lambda: worker.run(app))
     crew.start("web", lambda: cli.serve(app, "127.0.0.1", place.port))
     until_it_answers(crew, place.address("shop") + "/healthz")
-
-
-def postmaster(var: Path) -> int:
-    return int((var / "postgres" / "postmaster.pid").read_text().split()[0])
 
 
 def environment(place: Place, database: str) -> dict[str, str]:
