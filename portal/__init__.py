@@ -29,9 +29,10 @@ from portal.returns import pages as returns
 from portal.returns import staff as desk_returns
 from portal.staff import staff
 from portal.staff.guards import signed_in
+from portal.tracking import jobs as tracking_jobs
 from portal.tracking import pages as tracking
 
-JOBS = (mail_jobs, orders_jobs, fulfilment_jobs, refunds_jobs, returns_jobs, feedback_jobs)
+JOBS = (mail_jobs, orders_jobs, fulfilment_jobs, refunds_jobs, returns_jobs, feedback_jobs, tracking_jobs)
 
 
 def create_app(settings: config.Settings | None = None, **overrides: Any) -> Flask:
@@ -53,6 +54,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, api.bp, has_api_key)
     register(app, links.bp, anyone)
     register(app, tracking.bp, has_link)
+    register(app, tracking.finding, anyone)
     register(app, returns.bp, has_link)
     register(app, feedback.bp, has_link)
     register(app, staff.bp, anyone)

@@ -29,5 +29,5 @@ def short(day: date, locale: str) -> str:
 
 
 def _language(locale: str) -> str:
-    language = locale.split("_")[0]
+    language = locale.split("_", maxsplit=1)[0]
     return language if language in LONG else "en"

@@ -1,0 +1,252 @@
+"""What the customer's page tells of one order, read in five statements whatever its size. It owns no tables."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Integer, cast, null, select, union_all
+
+from portal.adapters.couriers import Tracking
+from portal.db import session
+from portal.feedback.models import Answer, Case, SurveyInvitation
+from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
+from portal.lib.money import Money
+from portal.orders.models import Order, OrderLine
+from portal.refunds.models import Refund
+from portal.returns.models import Return
+
+GOING_BACK = (Tracking.returning, Tracking.returned)
+IN_TROUBLE = (Tracking.exception, Tracking.expired, Tracking.cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Goods as the customer knows them."""
+
+    title: str
+    variant: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a courier said. Neither its words nor the place: both can give the customer's address away."""
+
+    at: datetime
+    status: Tracking
+    detail: str
+
+
+@dataclass(slots=True)
+class TrackedParcel:
+    """A parcel, its goods, and its scans, newest first."""
+
+    id: int
+    status: Tracking
+    action_required: bool
+    estimate_on: date | None
+    packed_at: datetime | None
+    handed_over_at: datetime | None
+    delivered_at: datetime | None
+    items: list[Item] = field(default_factory=list)
+    scans: list[Scan] = field(default_factory=list)
+
+    def reached(self, step: str) -> bool:
+        """Whether it has come at least as far as this step of the five."""
+        return {
+            "ordered": True,
+            "packed": self.packed_at is not None or self.handed_over_at is not None,
+            "on_its_way": self.handed_over_at is not None,
+            "out_for_delivery": self.at("out_for_delivery") is not None or self.delivered_at is not None,
+            "delivered": self.delivered_at is not None,
+        }[step]
+
+    def at(self, step: str) -> datetime | None:
+        """When it reached the step, as far as somebody said so."""
+        if step == "out_for_delivery":
+            near = (Tracking.out_for_delivery, Tracking.ready_for_pickup, Tracking.attempt_failed)
+            return next((scan.at for scan in self.scans if scan.status in near), None)
+        return {
+            "packed": self.packed_at,
+            "on_its_way": self.handed_over_at,
+            "delivered": self.delivered_at,
+        }.get(step)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyBack:
+    """One refund as the customer meets it."""
+
+    amount: Money
+    state: str
+    settled_at: datetime | None
+
+
+@dataclass(slots=True)
+class TrackedReturn:
+    """Goods on their way back, and the money for them."""
+
+    rma: str
+    kind: str
+    decision: str
+    goods: str
+    send_back_by: date | None
+    money: list[MoneyBack] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedCase:
+    """What we are making right."""
+
+    id: int
+    state: str
+    due_at: datetime
+
+
+@dataclass(slots=True)
+class Tracked:
+    """One order as its page tells it. Cancelled parcels are left out: nothing of them travels."""
+
+    ref: str
+    number: str
+    state: str
+    placed_at: datetime
+    promised_on: date
+    survey: str | None
+    survey_closes_at: datetime | None
+    score: int | None
+    parcels: list[TrackedParcel] = field(default_factory=list)
+    waiting: list[Item] = field(default_factory=list)
+    returns: list[TrackedReturn] = field(default_factory=list)
+    money: list[MoneyBack] = field(default_factory=list)
+    cases: list[TrackedCase] = field(default_factory=list)
+
+    @property
+    def undelivered(self) -> list[TrackedParcel]:
+        return [parcel for parcel in self.parcels if not parcel.reached("delivered")]
+
+    @property
+    def delivered_at(self) -> datetime | None:
+        """When the last of it arrived; None while something is still to come."""
+        if not self.parcels or self.waiting or self.undelivered:
+            return None
+        return max(parcel.delivered_at for parcel in self.parcels if parcel.delivered_at)
+
+    @property
+    def first_delivered_at(self) -> datetime | None:
+        return min((parcel.delivered_at for parcel in self.parcels if parcel.delivered_at), default=None)
+
+    def expected_on(self, parcel: TrackedParcel) -> date:
+        """The courier's estimate, else our promise."""
+        return parcel.estimate_on or self.promised_on
+
+    @property
+    def arrives_on(self) -> date:
+        """The day by which the last of it is expected."""
+        days = [self.expected_on(parcel) for parcel in self.undelivered]
+        return max([*days, self.promised_on] if self.waiting or not days else days)
+
+    def may_answer(self, now: datetime) -> bool:
+        """Whether "how was it?" is asked on the page."""
+        open_still = self.survey_closes_at is None or now < self.survey_closes_at
+        return self.delivered_at is not None and self.survey in ("scheduled", "sent") and open_still
+
+    def may_return(self, window_days: int, now: datetime) -> bool:
+        """Whether there is something to send back and the window is open; the form decides line by line."""
+        if self.state == "cancelled" or self.first_delivered_at is None:
+            return False
+        closes_at = self.returns_close_at(window_days)
+        return closes_at is None or now < closes_at
+
+    def returns_close_at(self, window_days: int) -> datetime | None:
+        """The end of the window, counted from the last parcel; None while it has not begun."""
+        return self.delivered_at + timedelta(days=window_days) if self.delivered_at else None
+
+
+def read(order_id: int) -> Tracked:
+    """The order with all that its page needs."""
+    tracked = _order(order_id)
+    parcels = _parcels(order_id)
+    tracked.waiting = _put_items_in(parcels, _lines(order_id)) if tracked.state != "cancelled" else []
+    tracked.parcels = list(parcels.values())
+    tracked.returns, tracked.money = _money_back(order_id)
+    tracked.cases = _cases(order_id)
+    return tracked
+
+
+def _order(order_id: int) -> Tracked:
+    columns = (Order.ref, Order.number, Order.state, Order.placed_at, Order.promised_on)
+    survey = (SurveyInvitation.state, SurveyInvitation.closes_at, Answer.score)
+    found = select(*columns, *survey).outerjoin(SurveyInvitation, SurveyInvitation.order_id == Order.id)
+    found = found.outerjoin(Answer, Answer.invitation_id == SurveyInvitation.id)
+    return Tracked(*session.execute(found.where(Order.id == order_id)).one())
+
+
+def _parcels(order_id: int) -> dict[int, TrackedParcel]:
+    columns = (
+        Parcel.id, Parcel.tracking_status, Parcel.action_required, Parcel.estimate_on,
+        Parcel.packed_at, Parcel.handed_over_at, Parcel.delivered_at,
+    )  # fmt: skip
+    found = select(*columns, CourierEvent.at, CourierEvent.status, CourierEvent.code).outerjoin(
+        CourierEvent, CourierEvent.parcel_id == Parcel.id
+    )
+    found = found.where(Parcel.order_id == order_id, Parcel.state != "cancelled")
+    parcels: dict[int, TrackedParcel] = {}
+    for parcel_id, status, *rest, at, said, code in session.execute(found.order_by(Parcel.id, CourierEvent.at.desc())):
+        parcel = parcels.setdefault(parcel_id, TrackedParcel(parcel_id, Tracking(status), *rest))
+        if at is not None:
+            parcel.scans.append(Scan(at, Tracking(said), code.split(":")[-1]))
+    return parcels
+
+
+def _lines(order_id: int) -> Sequence[Any]:
+    columns = (OrderLine.id, OrderLine.title, OrderLine.variant, OrderLine.quantity, ParcelLine.parcel_id)
+    found = select(*columns, ParcelLine.quantity.label("packed")).outerjoin(
+        ParcelLine, ParcelLine.order_line_id == OrderLine.id
+    )
+    goods = (OrderLine.order_id == order_id, OrderLine.kind == "item")
+    return session.execute(found.where(*goods).order_by(OrderLine.id, ParcelLine.id)).all()
+
+
+def _put_items_in(parcels: dict[int, TrackedParcel], lines: Sequence[Any]) -> list[Item]:
+    """Put the goods in their parcels; what is in none of them still waits."""
+    left: dict[int, int] = {line.id: line.quantity for line in lines}
+    for line in lines:
+        if line.parcel_id in parcels:
+            parcels[line.parcel_id].items.append(Item(line.title, line.variant, line.packed))
+            left[line.id] -= line.packed
+    once = {line.id: line for line in lines}.values()
+    return [Item(line.title, line.variant, left[line.id]) for line in once if left[line.id] > 0]
+
+
+def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
+    """The returns with their latest refunds, and the refunds that belong to no return."""
+    about = (Return.id, Return.rma, Return.kind, Return.decision, Return.goods, Return.send_back_by)
+    refund = (Refund.decision_no, Refund.amount, Refund.currency, Refund.state, Refund.settled_at)
+    with_return = select(*about, *refund).outerjoin(Refund, Refund.return_id == Return.id)
+    nothing = [cast(null(), Integer if column is Return.id else column.type) for column in about]
+    without = select(*nothing, *refund).where(Refund.order_id == order_id, Refund.return_id.is_(None))
+    rows = session.execute(union_all(with_return.where(Return.order_id == order_id), without)).all()
+    returns: dict[int, TrackedReturn] = {}
+    told: defaultdict[int | None, list[Any]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: (row.id or 0, row.decision_no or 0)):
+        if row.id is not None:
+            returns.setdefault(row.id, TrackedReturn(row.rma, row.kind, row.decision, row.goods, row.send_back_by))
+        if row.amount is not None and row.state != "rejected_by_us":
+            told[row.id].append(MoneyBack(Money(row.amount, row.currency), row.state, row.settled_at))
+    for return_id, ret in returns.items():
+        ret.money = _still_true(told[return_id])
+    return list(reversed(returns.values())), told[None]
+
+
+def _still_true(money: list[MoneyBack]) -> list[MoneyBack]:
+    """A refund that failed is no news once another was made in its place."""
+    return [back for back in money if back.state not in ("failed", "refused_by_stripe") or back is money[-1]]
+
+
+def _cases(order_id: int) -> list[TrackedCase]:
+    columns = (Case.id, Case.state, Case.due_at)
+    found = select(*columns).where(Case.order_id == order_id, Case.state != "closed").order_by(Case.id.desc())
+    return [TrackedCase(*row) for row in session.execute(found)]
