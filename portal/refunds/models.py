@@ -19,11 +19,17 @@ STATES = (
 HOLDING = ("requested", "approved", "sending", "unknown", "pending", "succeeded", "needs_review")
 """States in which the refund keeps its part of the payment's balance."""
 UNDER_WAY = ("approved", "sending", "unknown", "pending")
+UNSETTLED = ("requested", *UNDER_WAY, "needs_review")
+"""States from which the money may still move, or may have moved without our knowing."""
 WENT_WRONG = ("needs_review", "refused_by_stripe", "failed")
 
 
 class Refund(Base):
-    """An intended refund. From approval on its parameters are frozen; only Stripe's answers make it `succeeded`."""
+    """An intended refund. From approval on its parameters are frozen; only Stripe's answers make it `succeeded`.
+
+    `next_look_at` is when the sweep looks at it again; `looked_at` when Stripe was asked for what we know of it;
+    `handled` says what a person did about one that went wrong.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -32,12 +38,15 @@ class Refund(Base):
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("approved_by_id <> requested_by_id", name="four_eyes"),
         CheckConstraint("octet_length(idem_key) <= 255", name="idem_key"),
+        CheckConstraint("params IS NULL OR (params ->> 'amount')::bigint = amount", name="frozen"),
+        CheckConstraint("num_nulls(handled_by_id, handled_at) IN (0, 2)", name="handled"),
         CheckConstraint("state NOT IN ('pending', 'succeeded', 'failed') OR stripe_refund_id IS NOT NULL", name="stripe_id"),
         CheckConstraint(
             "source = 'external' OR state IN ('requested', 'rejected_by_us') OR approved_by_id IS NOT NULL", name="approved"
         ),
         UniqueConstraint("return_id", "decision_no"),
         Index("ix_refunds_waiting", "state", "id", postgresql_where="state NOT IN ('succeeded', 'rejected_by_us')"),
+        Index("ix_refunds_next_look", "next_look_at", postgresql_where="next_look_at IS NOT NULL"),
     )
     MOVES = {
         "state": {
@@ -51,6 +60,7 @@ class Refund(Base):
             "reject": (("sending", "unknown"), "refused_by_stripe"),
             "fail": (("approved", "sending", "unknown", "pending", "succeeded"), "failed"),
             "review": (("approved", "sending", "unknown", "pending", "succeeded", "failed"), "needs_review"),
+            "drop": (("needs_review",), "refused_by_stripe"),
         }
     }
 
@@ -80,12 +90,17 @@ class Refund(Base):
     stripe_status: Mapped[str | None]
     failure_reason: Mapped[str | None]
     bank_reference: Mapped[str | None]
+    looked_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+    handled_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    handled_at: Mapped[datetime | None]
+    handled_note: Mapped[str] = mapped_column(default="")
 
     order: Mapped[Order] = relationship()
     payment: Mapped[Payment] = relationship()
     requested_by: Mapped[Staff | None] = relationship(foreign_keys=[requested_by_id])
     approved_by: Mapped[Staff | None] = relationship(foreign_keys=[approved_by_id])
+    handled_by: Mapped[Staff | None] = relationship(foreign_keys=[handled_by_id])
     lines: Mapped[list["RefundLine"]] = relationship(order_by="RefundLine.id", back_populates="refund")
     log: Mapped[list["RefundAttempt"]] = relationship(order_by="RefundAttempt.id")
 

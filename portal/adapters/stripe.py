@@ -1,0 +1,267 @@
+"""Stripe through its own library: refunds asked for, looked up and read; webhooks verified.
+
+A caller learns one of three things beside the answer: `Temporary`, it was not executed; `Permanent`, it was refused; `Unknown`,
+it may have been executed. What the library does behind one's back is said where it is fenced in.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, cast
+
+import stripe as sdk
+from flask import current_app
+
+from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
+from portal.adapters.reading import document, part, text
+from portal.lib import clock, stripe_key
+
+API_VERSION = "2026-10-28.endive"
+TIMEOUT = (3.05, 20.0)
+"""Seconds to connect and between two bytes; with two retries inside one call about 71 at worst."""
+RETRIES = 2
+LONGEST_KEY = 255
+ALIVE = ("pending", "requires_action", "succeeded")
+"""Stripe's states of a refund in which the money has left or will."""
+sdk.enable_telemetry = False  # else it sends timings and writes a file into the home folder
+
+
+class Locked(Temporary):
+    """Stripe does not know our key, or does not let it do this: nothing happens until a person mends it."""
+
+
+class Declined(Permanent):
+    """Stripe refused. `code` and `param` are its own and often empty; its texts change, so nobody should read them."""
+
+    def __init__(self, message: str, code: str = "", param: str = "") -> None:
+        super().__init__(message)
+        self.code, self.param = code, param
+
+
+class KeyReused(Unknown):
+    """Our key was used before with other parameters: something was executed that is not this."""
+
+
+class BadSignature(Exception):
+    """These bytes were not signed with our secret, or too long ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class StripeRefund:
+    """A refund as it was when Stripe was asked for it, at `asked_at`. `our_id` is the row's uuid; "" when not made by us."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    payment_intent: str
+    our_id: str
+    failure_reason: str
+    bank_reference: str
+    created_at: datetime
+    asked_at: datetime
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StripePayment:
+    """A payment as Stripe has it. `received` in minor units; a disputed one can't be refunded."""
+
+    id: str
+    status: str
+    currency: str
+    received: int
+    disputed: bool
+    livemode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """What a webhook is about; the truth is asked for, never read from it."""
+
+    id: str
+    type: str
+    object_id: str
+    object_kind: str
+    payment_intent: str
+    metadata: Mapping[str, str]
+
+
+def account() -> "Stripe":
+    """The shop's account. Raises Locked when no key is set: the web process has none and needs none."""
+    settings = current_app.config["SETTINGS"]
+    if not settings.stripe_api_key:
+        raise Locked("STRIPE_API_KEY is not set")
+    return _connected(settings.stripe_api_key, settings.stripe_api_base)
+
+
+@cache
+def _connected(key: str, base: str) -> "Stripe":
+    return Stripe(key, base)
+
+
+class Stripe:
+    """One account at Stripe. Raises ValueError for a key that is none or that this address must not be told."""
+
+    def __init__(
+        self,
+        key: str,
+        base: str = stripe_key.STRIPE,
+        timeout: tuple[float, float] = TIMEOUT,
+        retries: int = RETRIES,
+    ) -> None:
+        self.mode = stripe_key.mode(key, base)
+        self._api = sdk.StripeClient(
+            key,
+            base_addresses={"api": base},
+            stripe_version=API_VERSION,
+            max_network_retries=retries,
+            http_client=Caller(timeout=timeout),
+        ).v1
+
+    def refund(self, params: Mapping[str, Any], *, key: str) -> StripeRefund:
+        """Ask for a refund under an idempotency key; the same key with the same parameters moves money once.
+
+        `params` are Stripe's: payment_intent, amount, reason, metadata; `api_version` keeps a retry on the version of the first try.
+        """
+        body = dict(params)
+        version = str(body.pop("api_version", API_VERSION))
+        _check(body, key)
+        asked_at = clock.now()
+        with _translated():
+            answer = self._api.refunds.create(cast(Any, body), {"idempotency_key": key, "stripe_version": version})
+            replayed = answer.last_response.headers.get("Idempotent-Replayed") == "true"
+            fact = _refund(answer, asked_at)
+        # a replay returns the birth certificate, not the present
+        return self.get_refund(fact.id) if replayed else fact
+
+    def get_refund(self, refund_id: str) -> StripeRefund:
+        asked_at = clock.now()
+        with _translated():
+            return _refund(self._api.refunds.retrieve(refund_id), asked_at)
+
+    def refunds_of(self, payment_intent: str) -> list[StripeRefund]:
+        """All refunds of a payment, whoever made them, newest first, through all pages."""
+        if not payment_intent:
+            raise Declined("no payment to look for")
+        asked_at = clock.now()
+        with _translated():
+            first = self._api.refunds.list({"payment_intent": payment_intent, "limit": 100})
+            return [_refund(refund, asked_at) for refund in first.auto_paging_iter()]
+
+    def find_refund_by_our_id(self, payment_intent: str, our_id: str) -> StripeRefund | None:
+        """The refund that carries our id, whatever became of it."""
+        return next((refund for refund in self.refunds_of(payment_intent) if refund.our_id == our_id), None)
+
+    def payment(self, payment_intent: str) -> StripePayment:
+        with _translated():
+            answer = self._api.payment_intents.retrieve(payment_intent, {"expand": ["latest_charge"]})
+            fields = answer.to_dict()
+            return StripePayment(
+                id=fields["id"],
+                status=fields["status"],
+                currency=fields["currency"].upper(),
+                received=int(fields["amount_received"]),
+                disputed=part(fields.get("latest_charge")).get("disputed") is True,
+                livemode=fields["livemode"] is True,
+            )
+
+    def prove(self) -> None:
+        """Read what the portal reads. Raises Locked when the key is wrong or may not."""
+        with _translated():
+            self._api.refunds.list({"limit": 1})
+            self._api.payment_intents.list({"limit": 1})
+
+
+class Caller(sdk.RequestsClient):
+    """Says who calls, not from what machine or by whose tool, as the library's own User-Agent does."""
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        kept = {name: value for name, value in (headers or {}).items() if name != "X-Stripe-Client-User-Agent"}
+        return super().request(method, url, {**kept, "User-Agent": "Aftersale"}, post_data)
+
+
+def _check(body: Mapping[str, Any], key: str) -> None:
+    """Raises Declined. The library drops an amount of None, and Stripe then refunds everything that is left."""
+    amount = body.get("amount")
+    if type(amount) is not int or amount <= 0:
+        raise Declined(f"{amount!r} is no amount to refund", param="amount")
+    if not body.get("payment_intent"):
+        raise Declined("no payment to refund", param="payment_intent")
+    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise Declined("the idempotency key can't be sent in a header")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The library's errors in ours. What is neither a refusal nor surely undone is Unknown: also a proxy's HTML with a 200."""
+    try:
+        yield
+    except sdk.RateLimitError as error:
+        raise Temporary(_said(error)) from error
+    except (sdk.AuthenticationError, sdk.PermissionError) as error:
+        raise Locked(_said(error)) from error
+    except sdk.IdempotencyError as error:
+        raise KeyReused(_said(error)) from error
+    except (sdk.InvalidRequestError, sdk.CardError) as error:
+        raise Declined(_said(error), error.code or "", error.param or "") from error
+    except sdk.StripeError as error:
+        raise Unknown(_said(error)) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Unknown(f"an answer that can't be read: {type(error).__name__}: {error}") from error
+
+
+def _said(error: sdk.StripeError) -> str:
+    request = f" ({error.request_id})" if error.request_id else ""
+    return f"{error.http_status or 'no answer'}: {error.user_message or error}{request}"[:500]
+
+
+def _refund(answer: Any, asked_at: datetime) -> StripeRefund:
+    """Raises ValueError and friends for anything else than a refund: then it is not known what happened."""
+    fields: dict[str, Any] = answer.to_dict()  # the library's objects raise AttributeError for what is absent
+    if fields["object"] != "refund" or type(fields["amount"]) is not int:
+        raise ValueError("this is no refund")
+    response = getattr(answer, "last_response", None)
+    return StripeRefund(
+        id=fields["id"],
+        status=fields["status"],
+        amount=fields["amount"],
+        currency=fields["currency"].upper(),
+        payment_intent=_id(fields.get("payment_intent")),
+        our_id=text(part(fields.get("metadata")).get("rf")),
+        failure_reason=text(fields.get("failure_reason") or fields.get("pending_reason")),
+        bank_reference=text(part(part(fields.get("destination_details")).get("card")).get("reference")),
+        created_at=datetime.fromtimestamp(fields["created"], UTC),
+        asked_at=asked_at,
+        request_id=text(getattr(response, "request_id", "")),
+    )
+
+
+def _id(value: Any) -> str:
+    """The id of what may be expanded or not."""
+    return text(part(value).get("id") if isinstance(value, dict) else value)
+
+
+def verify_webhook(raw: bytes, header: str, secret: str) -> StripeEvent:
+    """The event in these bytes. Raises BadSignature, or Malformed when it is genuine and yet no event that we can read."""
+    try:
+        sdk.WebhookSignature.verify_header(raw.decode(), header, secret, tolerance=300)  # 0 would switch the age off
+    except (sdk.SignatureVerificationError, UnicodeError, ValueError) as error:
+        raise BadSignature(type(error).__name__) from error
+    event = document(raw)
+    about = part(part(event.get("data")).get("object"))
+    found = StripeEvent(
+        id=text(event.get("id")),
+        type=text(event.get("type")),
+        object_id=text(about.get("id")),
+        object_kind=text(about.get("object")),
+        payment_intent=_id(about.get("payment_intent")),
+        metadata={text(name): text(value, 500) for name, value in part(about.get("metadata")).items()},
+    )
+    if not (event.get("object") == "event" and found.id and found.type and found.object_id and found.object_kind):
+        raise Malformed("signed by Stripe, and no event with an object in it")
+    return found

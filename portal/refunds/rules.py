@@ -1,0 +1,91 @@
+"""What is allowed with money, and how a refund's state is said to the customer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+
+from portal.db import session
+from portal.lib.errors import Refused
+from portal.orders.models import Order, Payment
+from portal.refunds.models import HOLDING, Refund, RefundLine
+from portal.staff.models import Staff
+
+KEYS_LAST = timedelta(hours=23)
+"""How long a refund may be sent again under its key: Stripe may forget keys after 24 hours (facts: idempotent requests)."""
+
+TOLD = {
+    "requested": _l("being processed"),
+    "approved": _l("being processed"),
+    "sending": _l("being processed"),
+    "unknown": _l("being processed"),
+    "needs_review": _l("being processed"),
+    "pending": _l("waiting for your bank"),
+    "succeeded": _l("sent; it takes five to ten days to arrive"),
+    "failed": _l("we could not send it; we will write to you"),
+    "refused_by_stripe": _l("we could not send it; we will write to you"),
+}
+"""What the customer reads. A refund that we rejected ourselves is not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundPart:
+    """What part of a refund is for which line of the order, in minor units; the note says what was deducted and why."""
+
+    order_line_id: int
+    quantity: int
+    amount: int
+    note: str = ""
+
+
+def refundable_payment(order: Order) -> Payment:
+    """The payment whose money we can give back ourselves. Raises Refused when it is not in our Stripe account."""
+    if order.payment is None or order.payment.route != "stripe":
+        raise Refused(_("This money is with the sales channel. Give it back there."))
+    return order.payment
+
+
+def check_parts(parts: Sequence[RefundPart]) -> int:
+    """The parts' sum. Raises Refused for nothing, for less than nothing, and for a line named twice."""
+    if any(type(part.amount) is not int or part.amount < 0 or part.quantity < 0 for part in parts):
+        raise Refused(_("An amount can't be less than nothing."))
+    if len({part.order_line_id for part in parts}) != len(parts):
+        raise Refused(_("The same line is there twice."))
+    return sum(part.amount for part in parts)
+
+
+def check_lines(order: Order, parts: Sequence[RefundPart], besides: int | None = None) -> None:
+    """Raises Refused when a line is not of this order or would get back more than was paid for it.
+
+    `besides` is a refund whose own lines don't count. Call it with the payment's row locked (after `reserve`).
+    """
+    paid = {line.id: line for line in order.lines}
+    taken = taken_per_line(paid, besides)
+    for part in parts:
+        line = paid.get(part.order_line_id)
+        if line is None:
+            raise Refused(_("This line is not part of the order."))
+        if part.amount + taken.get(line.id, 0) > line.paid:
+            raise Refused(_("%(title)s: that is more than was paid for it.", title=line.title))
+
+
+def taken_per_line(lines: Iterable[int], besides: int | None = None) -> dict[int, int]:
+    """Minor units of each line that live refunds have taken already."""
+    taken = (
+        select(RefundLine.order_line_id, func.sum(RefundLine.amount))
+        .join(Refund, Refund.id == RefundLine.refund_id)
+        .where(RefundLine.order_line_id.in_(list(lines)), Refund.state.in_(HOLDING), Refund.id != (besides or 0))
+        .group_by(RefundLine.order_line_id)
+    )
+    return {line_id: int(amount) for line_id, amount in session.execute(taken)}
+
+
+def check_four_eyes(refund: Refund, by: Staff) -> None:
+    """Raises Refused when the person asked for this money; the database refuses it too."""
+    if refund.requested_by_id == by.id:
+        raise Refused(_("You asked for this money yourself. A second person has to approve it."))
+
+
