@@ -48,7 +48,7 @@ def apply(found: StripeRefund, *, source: str, now: datetime) -> Refund | None:
     """Bring our row to what Stripe says; a refund that is none of ours is adopted. None when even its payment is not ours."""
     refund = session.scalar(
         select(Refund)
-        .where(or_(Refund.stripe_refund_id == found.id, Refund.uuid == (found.rf or "")))
+        .where(or_(Refund.stripe_refund_id == found.id, Refund.uuid == found.our_id))
         .with_for_update(of=Refund)
         .execution_options(populate_existing=True)
     )
@@ -63,7 +63,7 @@ def apply(found: StripeRefund, *, source: str, now: datetime) -> Refund | None:
 
 
 def _mismatch(refund: Refund, found: StripeRefund) -> str:
-    if (found.amount, found.currency.upper()) != (refund.amount, refund.currency):
+    if (found.amount, found.currency) != (refund.amount, refund.currency):
         return f"Stripe has {found.amount} {found.currency}, we have {refund.amount} {refund.currency}"
     if found.payment_intent != refund.payment.payment_intent:
         return f"Stripe has it on {found.payment_intent}"
@@ -75,7 +75,7 @@ def _mismatch(refund: Refund, found: StripeRefund) -> str:
 def _bring(refund: Refund, found: StripeRefund, *, source: str, now: datetime) -> None:
     target, before = MEANS[found.status], refund.state
     also: dict[str, Any] = {
-        "stripe_refund_id": found.id, "stripe_status": found.status, "bank_reference": found.reference,
+        "stripe_refund_id": found.id, "stripe_status": found.status, "bank_reference": found.bank_reference,
         "failure_reason": found.failure_reason, "lease_until": None,
         "next_look_at": database_now() + LOOK_AGAIN if target == "pending" else None,
     }  # fmt: skip
@@ -153,9 +153,9 @@ def _adopt(found: StripeRefund, *, now: datetime) -> Refund | None:
     state = MEANS[found.status]
     refund = Refund(
         order_id=payment.order_id, payment_id=payment.id, source="external", state=state, amount=found.amount,
-        currency=found.currency.upper(), reason="stripe", requested_at=now, uuid=str(uuid4()), idem_key=f"external:{found.id}",
+        currency=found.currency, reason="stripe", requested_at=now, uuid=str(uuid4()), idem_key=f"external:{found.id}",
         stripe_refund_id=found.id, stripe_status=found.status, failure_reason=found.failure_reason,
-        bank_reference=found.reference, settled_at=None if state == "pending" else now,
+        bank_reference=found.bank_reference, settled_at=None if state == "pending" else now,
         next_look_at=database_now() + LOOK_AGAIN if state == "pending" else None,
     )  # fmt: skip
     session.add(refund)

@@ -3,26 +3,26 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
-from flask import current_app
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Select, select, update
 
 from portal.adapters import stripe
-from portal.adapters.errors import Permanent, Temporary, Unknown
+from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.adapters.stripe import StripeRefund
 from portal.config import Settings
 from portal.db import session, transaction
 from portal.inbox import actions as inbox
 from portal.inbox.models import InboxMessage
-from portal.inbox.sources import Envelope, NotGenuine, NotReady, listen
+from portal.inbox.sources import Envelope, NotGenuine, NotReady, Unreadable, listen
 from portal.jobs import defer, task
 from portal.lib import clock
 from portal.orders.models import Payment
 from portal.orders.timeline import record, words
 from portal.refunds.facts import LOOK_AGAIN, apply
 from portal.refunds.models import Refund
-from portal.refunds.sending import Due, begin_sending, database_now, lose_sight, postpone, reject, review
+from portal.refunds.sending import Due, begin_sending, database_now, give_to_a_person, lose_sight, postpone, reject
 
 TOO_OLD = "Its key is too old to be sent again, and Stripe knows no such refund."
 words("payment.disputed", staff=_l("The customer's bank disputes this payment (%(what)s)"))
@@ -39,6 +39,9 @@ def send_refund(refund_id: int) -> None:
         found = _look_or_send(due)
     except Temporary as error:
         _again(refund_id, postpone, str(error))
+    except stripe.KeyReused as error:
+        with transaction():
+            give_to_a_person(refund_id, str(error), now=clock.now())
     except Unknown as error:
         _again(refund_id, lose_sight, str(error))
     except Permanent as error:
@@ -51,25 +54,19 @@ def send_refund(refund_id: int) -> None:
 
 def _look_or_send(due: Due) -> StripeRefund | None:
     """The refund at Stripe: found by our id, else made. None when nothing is there and the key is too old to send."""
-    account = _account()
-    if found := account.find_refund(due.payment_intent, due.uuid):
+    account = stripe.account()
+    if found := account.find_refund_by_our_id(due.payment_intent, due.uuid):
         return found
     if not due.may_send:
         return None
     if due.first and account.payment(due.payment_intent).disputed:
         raise Permanent("charge_disputed: the customer's bank disputes this payment")
     try:
-        made = account.create_refund(due.params, key=due.key)
+        return account.refund(due.params, key=due.key)
     except Permanent:
-        if found := account.find_refund(due.payment_intent, due.uuid):
+        if found := account.find_refund_by_our_id(due.payment_intent, due.uuid):
             return found
         raise
-    return account.get_refund(made.id) if made.replayed else made  # a replay tells the birth, not the present
-
-
-def _account() -> stripe.Account:
-    settings: Settings = current_app.config["SETTINGS"]
-    return stripe.Account(settings.stripe_api_key or "", settings.stripe_api_base)
 
 
 def _again(refund_id: int, verb: Callable[[int, str], datetime], why: str) -> None:
@@ -80,10 +77,8 @@ def _again(refund_id: int, verb: Callable[[int, str], datetime], why: str) -> No
 def _write_down(refund_id: int, found: StripeRefund | None) -> None:
     if found is not None:
         apply(found, source="call", now=clock.now())
-        return
-    refund = session.get_one(Refund, refund_id, with_for_update=True)
-    if refund.state == "sending":
-        review(refund, TOO_OLD, now=clock.now())
+    else:
+        give_to_a_person(refund_id, TOO_OLD, now=clock.now())
 
 
 def open_stripe(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
@@ -94,6 +89,8 @@ def open_stripe(raw: bytes, headers: Mapping[str, str], settings: Settings) -> E
         event = stripe.verify_webhook(raw, headers.get("Stripe-Signature", ""), settings.stripe_webhook_secret)
     except stripe.BadSignature as error:
         raise NotGenuine from error
+    except Malformed as error:
+        raise Unreadable from error
     return Envelope(external_id=event.id, topic=event.type)
 
 
@@ -107,13 +104,21 @@ def work_off(message_id: int) -> None:
     if done:
         return
     about = json.loads(body)["data"]["object"]
-    found = _account().find_refunds(about) if "refund" in topic else []
+    found = _refunds_behind(about) if "refund" in topic else []
     with transaction():
         for refund in found:
             apply(refund, source="webhook", now=clock.now())
         if topic.startswith("charge.dispute"):
             _note_dispute(about.get("payment_intent"), topic)
         inbox.finish(session.get_one(InboxMessage, message_id), now=clock.now())
+
+
+def _refunds_behind(about: Mapping[str, Any]) -> list[StripeRefund]:
+    """The refund itself, or all refunds of the charge's payment."""
+    if about.get("object") == "refund":
+        return [stripe.account().get_refund(str(about["id"]))]
+    intent = about.get("payment_intent")
+    return stripe.account().refunds_of(intent) if isinstance(intent, str) else []
 
 
 def _note_dispute(payment_intent: str | None, topic: str) -> None:
@@ -148,6 +153,6 @@ def look_at_refund(refund_id: int) -> None:
         stripe_id = session.get_one(Refund, refund_id).stripe_refund_id
     if stripe_id is None:
         return
-    found = _account().get_refund(stripe_id)
+    found = stripe.account().get_refund(stripe_id)
     with transaction():
         apply(found, source="sweep", now=clock.now())

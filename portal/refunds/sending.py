@@ -96,6 +96,13 @@ def reject(refund_id: int, why: str, *, now: datetime) -> None:
     record(refund.order_id, "refund.refused_by_stripe", by="stripe", now=now, amount=refund.money, why=why[:500])
 
 
+def give_to_a_person(refund_id: int, why: str, *, now: datetime) -> None:
+    """The claimed refund can neither be sent nor found."""
+    refund = session.get_one(Refund, refund_id, with_for_update=True)
+    if refund.state == "sending":
+        review(refund, why, now=now)
+
+
 def review(refund: Refund, why: str, *, now: datetime, **also: Any) -> None:
     """Something does not fit: the money stays taken, nothing is sent, a person must look."""
     before = refund.state
