@@ -55,16 +55,16 @@ def send_refund(refund_id: int) -> None:
 def _look_or_send(due: Due) -> StripeRefund | None:
     """The refund at Stripe: found by our id, else made. None when nothing is there and the key is too old to send."""
     account = stripe.account()
-    if found := account.find_refund_by_our_id(due.payment_intent, due.uuid):
+    if found := account.find_refund(due.payment_intent, due.uuid):
         return found
     if not due.may_send:
         return None
     if due.first and account.payment(due.payment_intent).disputed:
         raise Permanent("charge_disputed: the customer's bank disputes this payment")
     try:
-        return account.refund(due.params, key=due.key)
+        return account.create_refund(due.params, key=due.key)
     except Permanent:
-        if found := account.find_refund_by_our_id(due.payment_intent, due.uuid):
+        if found := account.find_refund(due.payment_intent, due.uuid):
             return found
         raise
 
