@@ -10,7 +10,7 @@ OURS = set(Base.metadata.tables)
 LOCK = 7231001  # any number, the same for everybody who migrates
 
 
-def ours(thing: object, name: str | None, kind: str, reflected: bool, other: object) -> bool:
+def ours(_thing: object, name: str | None, kind: str, reflected: bool, _other: object) -> bool:
     """Procrastinate keeps its own tables."""
     return not (kind == "table" and reflected and name not in OURS)
 

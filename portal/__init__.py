@@ -6,7 +6,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 
-from portal import config, db, edge, jobs
+from portal import config, db, edge, jobs, problems
 from portal.adapters import smtp
 from portal.desk import staff as desk
 from portal.feedback import jobs as feedback_jobs
@@ -15,6 +15,7 @@ from portal.feedback import staff as desk_cases
 from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import staff as desk_parcels
 from portal.inbox import pages as hooks
+from portal.jobs import sweeps
 from portal.lib import headers
 from portal.lib.guards import anyone, register
 from portal.mail import jobs as mail_jobs
@@ -27,12 +28,23 @@ from portal.refunds import staff as desk_refunds
 from portal.returns import jobs as returns_jobs
 from portal.returns import pages as returns
 from portal.returns import staff as desk_returns
+from portal.staff import jobs as staff_jobs
 from portal.staff import staff
 from portal.staff.guards import signed_in
 from portal.tracking import jobs as tracking_jobs
 from portal.tracking import pages as tracking
 
-JOBS = (mail_jobs, orders_jobs, fulfilment_jobs, refunds_jobs, returns_jobs, feedback_jobs, tracking_jobs)
+JOBS = (
+    sweeps,
+    mail_jobs,
+    staff_jobs,
+    orders_jobs,
+    fulfilment_jobs,
+    refunds_jobs,
+    returns_jobs,
+    feedback_jobs,
+    tracking_jobs,
+)
 
 
 def create_app(settings: config.Settings | None = None, **overrides: Any) -> Flask:
@@ -47,6 +59,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     csrf = CSRFProtect(app)
     smtp.mailer.init_app(app)
     edge.init_app(app)
+    problems.init_app(app)
     jobs.init_app(app)
 
     register(app, edge.bp, anyone)
@@ -57,6 +70,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, tracking.finding, anyone)
     register(app, returns.bp, has_link)
     register(app, feedback.bp, has_link)
+    register(app, feedback.unsubscribing, anyone)
     register(app, staff.bp, anyone)
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
@@ -65,4 +79,5 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_cases.bp, signed_in)
     csrf.exempt(hooks.bp)
     csrf.exempt(api.bp)
+    csrf.exempt(feedback.unsubscribing)
     return app

@@ -1,4 +1,4 @@
-"""Settings, read from the environment once at start. `.env.example` explains each; a wrong one stops the start with a sentence."""
+"""Settings, read from the environment once at start; `.env.example` explains each, a wrong one stops the start."""
 
 import os
 from collections.abc import Mapping
@@ -11,6 +11,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 LANGUAGES = ("en", "de", "fr", "nl", "es", "hu")
+
+
+def spoken(tag: str | None, otherwise: str) -> str:
+    """Which of our languages somebody reads who asks for `tag`: de for de-AT; `otherwise` when it is none of ours."""
+    language = (tag or "").replace("_", "-").partition("-")[0].lower()
+    return language if language in LANGUAGES else otherwise
 
 
 class BadSettings(Exception):
@@ -59,6 +65,7 @@ class Settings(BaseModel):
     transit_days_abroad: int = Field(default=4, ge=0, le=90)
     survey_after: timedelta = timedelta(days=5)
     return_window_days: int = Field(default=30, ge=14, le=365)
+    survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = []
     case_deadline_hours: int = Field(default=48, ge=1, le=720)
 
     @field_validator("shop_timezone")
@@ -75,6 +82,13 @@ class Settings(BaseModel):
             raise ValueError(f"is not one of {', '.join(LANGUAGES)}")
         return value
 
+    @field_validator("survey_countries_off")
+    @classmethod
+    def _countries(cls, value: list[str]) -> list[str]:
+        if not all(len(country) == 2 and country.isascii() and country.isupper() for country in value):
+            raise ValueError("is not a list of countries; write it like DE,AT")
+        return value
+
     @field_validator("base_url", "stripe_api_base")
     @classmethod
     def _an_address(cls, value: str) -> str:
@@ -86,7 +100,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _not_the_example(self) -> Self:
         if "change-me" in self.secret_key:
-            raise ValueError("SECRET_KEY is still the example; make your own: python -c 'import secrets; print(secrets.token_hex(32))'")
+            raise ValueError("SECRET_KEY is still the example; make your own: openssl rand -hex 32")
         return self
 
     @property

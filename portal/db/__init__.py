@@ -61,11 +61,12 @@ def psycopg_url(url: str) -> str:
 
 
 def engine_options(pooled: bool) -> dict[str, Any]:
-    """Pings before use so that a restarted database costs no request; no statement or lock waits for ever."""
+    """Pings before use so that a restarted database costs no request; no wait is endless; no error quotes values."""
     connect = {"options": "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC", "connect_timeout": 5}
+    common = {"connect_args": connect, "hide_parameters": True}
     if not pooled:
-        return {"poolclass": NullPool, "connect_args": connect}
-    return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 4, "pool_timeout": 5, "connect_args": connect}
+        return {"poolclass": NullPool, **common}
+    return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 4, "pool_timeout": 5, **common}
 
 
 def commit_at_the_edge(response: Response) -> Response:
@@ -93,11 +94,12 @@ def move(row: Base, column: str, verb: str, **also: Any) -> None:
     origins, target = row.MOVES[column][verb]
     table = type(row)
     session.flush()
-    statement = update(table).where(table.id == row.id, getattr(table, column).in_(origins)).values({column: target, **also})
-    done: Any = session.execute(statement.execution_options(synchronize_session=False))
+    changes = {column: target, **also}
+    guarded = update(table).where(table.id == row.id, getattr(table, column).in_(origins)).values(changes)
+    done: Any = session.execute(guarded.execution_options(synchronize_session=False))
     if done.rowcount != 1:
         _refuse(row, column)
-    for name, value in {column: target, **also}.items():
+    for name, value in changes.items():
         attributes.set_committed_value(row, name, value)
 
 

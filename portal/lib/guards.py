@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, current_app, request
 from flask.typing import ResponseReturnValue
 
 Guard = Callable[[], ResponseReturnValue | None]
@@ -29,6 +29,11 @@ def requires(permission: str) -> Callable[[View], View]:
 def opens(purpose: str) -> Callable[[View], View]:
     """Mark a customer's view with the purpose that the link in the browser must have."""
     return _marked("purpose", purpose)
+
+
+def needed(mark: str) -> str:
+    """What the view of this request is marked with: its "permission" or its "purpose"."""
+    return str(getattr(current_app.view_functions[str(request.endpoint)], mark))
 
 
 def _marked(name: str, value: str) -> Callable[[View], View]:

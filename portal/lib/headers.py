@@ -7,8 +7,8 @@ CUSTOMER_POLICY = (
     "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
 )
 DESK_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; frame-src 'self'; "
-    "form-action 'self'; frame-ancestors 'self'; base-uri 'none'; object-src 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'; object-src 'none'"
 )
 COMMON = {
     "Referrer-Policy": "no-referrer",

@@ -1,7 +1,7 @@
 """Money: integer minor units and a currency, never floats.
 
-The exponents are Stripe's (docs.stripe.com/currencies): how many digits the minor unit has where the money moves. How an amount
-is shown is another question: ISK and UGX move with two decimals that must be zero and are shown with none.
+The exponents are Stripe's (docs.stripe.com/currencies): how many digits the minor unit has where the money moves.
+How an amount is shown is another question: ISK and UGX move with two decimals, always zero, and are shown with none.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from decimal import Decimal
 
 from babel.numbers import format_currency
 
-ZERO = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
-THREE = frozenset("BHD JOD KWD OMR TND".split())
+ZERO = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())  # noqa: SIM905
+THREE = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 WHOLE_ONLY = frozenset({"ISK", "UGX"})
 TWO = frozenset(
-    (
-        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC CVE "
-        "CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD KES KGS KHR KYD KZT "
-        "LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN "
-        "QAR RON RSD RUB SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TOP TRY TTD TWD TZS UAH UGX USD UYU UZS WST XCD "
-        "XCG YER ZAR ZMW"
-    ).split()
+    """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC
+    CVE CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD KES KGS KHR
+    KYD KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK
+    PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TOP TRY TTD TWD TZS UAH UGX USD
+    UYU UZS WST XCD XCG YER ZAR ZMW
+    """.split()  # noqa: SIM905
 )
 TOO_MUCH = 10**15
 EXPONENTS: dict[str, int] = {**dict.fromkeys(ZERO, 0), **dict.fromkeys(TWO, 2), **dict.fromkeys(THREE, 3)}
@@ -40,7 +40,7 @@ def exponent(currency: str) -> int:
 def to_minor(amount: str | int | Decimal, currency: str) -> int:
     """Minor units of a decimal amount: `to_minor("12.34", "EUR") == 1234`.
 
-    Raises NotMoney for floats, for what is no number, and for more digits than the currency has: rounding would be guessing.
+    Raises NotMoney for floats, for what is no number, and for more digits than the currency has: to round is to guess.
     """
     if isinstance(amount, bool) or not isinstance(amount, str | int | Decimal):
         raise NotMoney(f"not an exact amount: {amount!r}")
@@ -49,10 +49,14 @@ def to_minor(amount: str | int | Decimal, currency: str) -> int:
         minor = int(scaled) if abs(scaled) < TOO_MUCH else TOO_MUCH
     except ArithmeticError:
         raise NotMoney(f"not an amount: {str(amount)[:40]!r}") from None
-    step = {"KWD": 10, "BHD": 10, "JOD": 10, "OMR": 10, "TND": 10}.get(currency, 100 if currency in WHOLE_ONLY else 1)
-    if scaled != minor or minor % step or abs(minor) >= TOO_MUCH:
+    if scaled != minor or minor % _step(currency) or abs(minor) >= TOO_MUCH:
         raise NotMoney(f"{str(amount)[:40]} does not fit {currency}")
     return minor
+
+
+def _step(currency: str) -> int:
+    """Minor units come in these steps: Stripe moves dinars in tens of fils, and ISK and UGX in whole ones."""
+    return 10 if currency in THREE else 100 if currency in WHOLE_ONLY else 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,5 +95,5 @@ class Money:
 
 
 def share(total: int, part: int, whole: int, taken: int = 0) -> int:
-    """What `part` more pieces of `whole` are worth when `taken` pieces went before, so that all shares add up to `total`."""
+    """What `part` more pieces of `whole` are worth after `taken` went before: all shares add up to `total`."""
     return total * (taken + part) // whole - total * taken // whole

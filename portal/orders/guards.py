@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from portal.db import session
 from portal.lib import clock
+from portal.lib.guards import needed
 from portal.lib.tokens import digest
 from portal.orders.links import Opened, opened_order
 from portal.orders.models import Channel
@@ -17,9 +18,8 @@ def cookie_name() -> str:
 
 def has_link() -> ResponseReturnValue | None:
     """The guard of customers' pages: the same 404 for no such order, not yours, expired and revoked."""
-    view = current_app.view_functions[str(request.endpoint)]
     browser, ref = request.cookies.get(cookie_name(), ""), (request.view_args or {}).get("ref", "")
-    found = opened_order(ref, browser, view.purpose, now=clock.now())  # type: ignore[attr-defined]
+    found = opened_order(ref, browser, needed("purpose"), now=clock.now())
     if found is None:
         abort(404, "link")
     g.opened, g.locale = found, found.locale

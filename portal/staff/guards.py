@@ -4,6 +4,7 @@ from flask import abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.lib import clock
+from portal.lib.guards import needed
 from portal.staff.actions import find_session
 from portal.staff.models import Staff
 
@@ -19,8 +20,7 @@ def signed_in() -> ResponseReturnValue | None:
         target = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect(url_for("staff.sign_in", next=target), 303)
     g.staff = person
-    view = current_app.view_functions[str(request.endpoint)]
-    if not person.may(view.permission):  # type: ignore[attr-defined]
+    if not person.may(needed("permission")):
         abort(403)
     return None
 
