@@ -1,5 +1,108 @@
-"""The staff's front page."""
+"""The desk's front page: what waits, one order with all that hangs on it, search, letters."""
 
-from flask import Blueprint
+from datetime import date
+
+from flask import Blueprint, Response, abort, current_app, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.db import session
+from portal.desk import actions, letters, models, search, words
+from portal.desk.queues import Group, counted
+from portal.fulfilment import rules
+from portal.lib import clock
+from portal.lib.guards import requires
+from portal.lib.money import Money
+from portal.mail.models import Letter
+from portal.staff.guards import current_staff
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
+
+LETTER_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'self'; sandbox"
+
+
+@bp.app_template_global()
+def queues() -> list[Group]:
+    """The rail's queues, counted once per request."""
+    if "queues" not in g:
+        g.queues = counted(current_staff(), request.full_path.rstrip("?"), now=clock.now())
+    found: list[Group] = g.queues
+    return found
+
+
+@bp.get("/")
+@requires("desk.see")
+def home() -> ResponseReturnValue:
+    today = _today()
+    risky = models.at_risk(today) if current_staff().may("orders.see") else []
+    return render_template("desk/home/index.html", at_risk=risky, today=today)
+
+
+@bp.get("/orders/<int:id>")
+@requires("orders.see")
+def order(id: int) -> ResponseReturnValue:
+    whole = models.find_order(id)
+    if whole is None:
+        abort(404)
+    return render_template(
+        "desk/orders/show.html",
+        whole=whole,
+        order=whole.order,
+        goods=models.lines_of(whole.order),
+        today=_today(),
+        words=words,
+        couriers=rules,
+        amount=Money,
+    )
+
+
+@bp.get("/search", endpoint="search")
+@requires("orders.see")
+def find() -> ResponseReturnValue:
+    """A number that is one order's alone opens it at once: the scanner leads straight there."""
+    text = request.args.get("q", "")[:200]
+    found = search.search(text)
+    if len(found) == 1 and found[0].why != "name":
+        return redirect(url_for("desk.order", id=found[0].id), 303)
+    return render_template(
+        "desk/orders/search.html", q=text, found=found, found_by=search.FOUND_BY, words=words, amount=Money
+    )
+
+
+@bp.get("/letters", endpoint="letters")
+@requires("letters.see")
+def letter_list() -> ResponseReturnValue:
+    name, before = request.args.get("state", "all"), request.args.get("before", type=int)
+    if name not in letters.LISTS:
+        abort(404)
+    rows, more = letters.page_of(name, before)
+    return render_template("desk/letters/list.html", name=name, rows=rows, more=more, before=before, words=words)
+
+
+@bp.get("/letters/<int:id>")
+@requires("letters.see")
+def letter(id: int) -> ResponseReturnValue:
+    return render_template("desk/letters/show.html", letter=_letter(id), words=words)
+
+
+@bp.get("/letters/<int:id>/body")
+@requires("letters.see")
+def letter_body(id: int) -> ResponseReturnValue:
+    """The letter as it looked, for a frame without rights. Its links are not minted here, so they lead nowhere."""
+    return Response(_letter(id).html, headers={"Content-Security-Policy": LETTER_POLICY})
+
+
+@bp.post("/letters/<int:id>/sending")
+@requires("letters.send")
+def resend(id: int) -> ResponseReturnValue:
+    actions.resend_letter(_letter(id), by=current_staff(), now=clock.now())
+    flash(_("The letter is on its way once more."), "good")
+    return redirect(url_for("desk.letter", id=id), 303)
+
+
+def _letter(id: int) -> Letter:
+    return session.get(Letter, id) or abort(404)
+
+
+def _today() -> date:
+    return clock.now().astimezone(current_app.config["SETTINGS"].zone).date()

@@ -1,0 +1,133 @@
+"""One order with all that hangs on it, in as many statements for a large one as for a small."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from portal.db import session
+from portal.desk.letters import listed
+from portal.feedback.models import Answer, Case, SurveyInvitation
+from portal.fulfilment.models import Parcel, ParcelLine
+from portal.lib.money import Money
+from portal.mail.models import Letter
+from portal.orders.models import Customer, Order, OrderLine
+from portal.orders.timeline import Entry, for_staff
+from portal.refunds.models import UNDER_WAY, Refund
+from portal.returns.models import Return
+
+MOST_AT_RISK = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What was paid and what became of it."""
+
+    paid: Money
+    back: Money
+    on_its_way: Money
+    elsewhere: Money
+    left: Money
+
+
+@dataclass(frozen=True, slots=True)
+class WholeOrder:
+    """One order with all that hangs on it."""
+
+    order: Order
+    parcels: Sequence[Parcel]
+    returns: Sequence[Return]
+    refunds: Sequence[Refund]
+    cases: Sequence[Case]
+    letters: Sequence[Any]
+    timeline: list[Entry]
+    survey: tuple[SurveyInvitation, Answer | None] | None
+
+    @property
+    def delivered_on(self) -> date | None:
+        """The day on which the last parcel arrived; None while one is still to come."""
+        travelling = [parcel for parcel in self.parcels if parcel.state != "cancelled"]
+        if not travelling or any(parcel.delivered_at is None for parcel in travelling):
+            return None
+        return max(parcel.delivered_at for parcel in travelling if parcel.delivered_at).date()
+
+    @property
+    def expected_on(self) -> date:
+        """The courier's latest estimate, else our promise."""
+        coming = [parcel for parcel in self.parcels if parcel.delivered_at is None and parcel.state != "cancelled"]
+        return max((parcel.estimate_on for parcel in coming if parcel.estimate_on), default=self.order.promised_on)
+
+    def promise(self, today: date) -> str:
+        """Kept, missed, at risk or running, as the facts say."""
+        if self.order.state == "cancelled":
+            return "cancelled"
+        if self.delivered_on:
+            return "kept" if self.delivered_on <= self.order.promised_on else "missed"
+        if today > self.order.promised_on:
+            return "missed"
+        return "at_risk" if self.expected_on > self.order.promised_on else "running"
+
+    @property
+    def purse(self) -> Purse | None:
+        payment = self.order.payment
+        if payment is None:
+            return None
+
+        def sum_of(*states: str) -> Money:
+            ours = (refund.amount for refund in self.refunds if refund.state in states and refund.source == "ours")
+            return Money(sum(ours), payment.currency)
+
+        return Purse(
+            paid=Money(payment.captured, payment.currency),
+            back=sum_of("succeeded"),
+            on_its_way=sum_of("requested", "needs_review", *UNDER_WAY),
+            elsewhere=Money(payment.external, payment.currency),
+            left=payment.left,
+        )
+
+
+def find_order(order_id: int) -> WholeOrder | None:
+    """The order and all that hangs on it."""
+    loads = (selectinload(Order.lines), joinedload(Order.payment))
+    people = (joinedload(Refund.requested_by), joinedload(Refund.approved_by))
+    order = session.scalar(select(Order).where(Order.id == order_id).options(*loads))
+    if order is None:
+        return None
+    return WholeOrder(
+        order=order,
+        parcels=session.scalars(_of(Parcel, order_id, selectinload(Parcel.lines).joinedload(ParcelLine.line))).all(),
+        returns=session.scalars(_of(Return, order_id, selectinload(Return.lines))).all(),
+        refunds=session.scalars(_of(Refund, order_id, *people)).all(),
+        cases=session.scalars(_of(Case, order_id, joinedload(Case.owner))).all(),
+        letters=session.execute(listed().where(Letter.order_id == order_id)).all(),
+        timeline=for_staff(order_id),
+        survey=_survey(order_id),
+    )
+
+
+def _of(table: Any, order_id: int, *loads: Any) -> Select[Any]:
+    return select(table).where(table.order_id == order_id).order_by(table.id).options(*loads)
+
+
+def _survey(order_id: int) -> tuple[SurveyInvitation, Answer | None] | None:
+    found = select(SurveyInvitation, Answer).outerjoin(Answer, Answer.invitation_id == SurveyInvitation.id)
+    row = session.execute(found.where(SurveyInvitation.order_id == order_id)).first()
+    return None if row is None else (row[0], row[1])
+
+
+def at_risk(today: date) -> Sequence[Any]:
+    """Open orders whose promised day has come or gone while something is still on its way, most urgent first."""
+    missing = select(Parcel.id).where(
+        Parcel.order_id == Order.id, Parcel.state != "cancelled", Parcel.delivered_at.is_(None)
+    )
+    found = select(Order.id, Order.number, Order.promised_on, Order.state, Customer.name).join(Order.customer)
+    due = (Order.state.in_(("accepted", "on_hold")), Order.promised_on <= today, missing.exists())
+    return session.execute(found.where(*due).order_by(Order.promised_on, Order.id).limit(MOST_AT_RISK)).all()
+
+
+def lines_of(order: Order) -> list[OrderLine]:
+    """The goods of the order, without its shipping."""
+    return [line for line in order.lines if line.kind == "item"]

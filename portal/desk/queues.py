@@ -1,0 +1,112 @@
+"""The queues at the left of the desk: what waits for whom, counted in two statements."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, Select, func, select
+
+from portal.db import Base, session
+from portal.feedback.models import Case
+from portal.fulfilment import lists
+from portal.mail.models import Letter
+from portal.refunds.models import WENT_WRONG, Refund
+from portal.returns.models import Return
+from portal.staff.models import Staff
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A list of work that some people may see."""
+
+    name: str
+    label: Any
+    icon: str
+    href: str
+    permission: str
+    bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A queue with how many things wait in it."""
+
+    name: str
+    label: Any
+    icon: str
+    href: str
+    count: int
+    tone: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Queues that belong together."""
+
+    label: Any
+    queues: list[Counted]
+
+
+GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
+    (
+        _l("Warehouse"),
+        (
+            Queue("to_pick", _l("To pick"), "scan", "/desk/parcels?state=to_pick", "parcels.see"),
+            Queue("to_pack", _l("To pack"), "box", "/desk/parcels?state=to_pack", "parcels.see"),
+            Queue("to_ship", _l("To ship"), "truck", "/desk/parcels?state=to_ship", "parcels.see"),
+            Queue("stuck", _l("Stuck parcels"), "alert", "/desk/parcels?state=stuck", "parcels.see", bad=True),
+        ),
+    ),
+    (
+        _l("Returns and money"),
+        (
+            Queue("to_decide", _l("Returns to decide"), "back", "/desk/returns?state=requested", "returns.see"),
+            Queue("to_inspect", _l("Returns to inspect"), "search", "/desk/returns?state=to_inspect", "returns.see"),
+            Queue("to_approve", _l("Money to approve"), "money", "/desk/refunds?state=requested", "refunds.see"),
+            Queue("wrong", _l("Money that failed"), "alert", "/desk/refunds?state=wrong", "refunds.see", bad=True),
+        ),
+    ),
+    (
+        _l("Customers"),
+        (
+            Queue("cases", _l("Open cases"), "talk", "/desk/cases", "cases.see"),
+            Queue(
+                "letters", _l("Letters that failed"), "letter", "/desk/letters?state=failed", "letters.see", bad=True
+            ),
+        ),
+    ),
+)
+LETTERS_THAT_FAILED = ("failed", "dead")
+
+
+def counted(person: Staff, here: str, *, now: datetime) -> list[Group]:
+    """The queues that the person may see; `here` is the address of the page they look at."""
+    counts = _counts(now)
+    theirs = ((label, [queue for queue in queues if person.may(queue.permission)]) for label, queues in GROUPS)
+    return [Group(label, [_count(queue, counts, here) for queue in queues]) for label, queues in theirs if queues]
+
+
+def _counts(now: datetime) -> Mapping[str, int]:
+    waiting = {
+        "to_decide": _number(Return, Return.decision == "requested"),
+        "to_inspect": _number(Return, Return.goods == "received", Return.inspected_at.is_(None)),
+        "to_approve": _number(Refund, Refund.state == "requested"),
+        "wrong": _number(Refund, Refund.state.in_(WENT_WRONG)),
+        "cases": _number(Case, Case.state == "open"),
+        "letters": _number(Letter, Letter.state.in_(LETTERS_THAT_FAILED)),
+    }
+    columns = [statement.scalar_subquery().label(name) for name, statement in waiting.items()]
+    return {**lists.counts(now=now), **session.execute(select(*columns)).mappings().one()}
+
+
+def _number(table: type[Base], *where: ColumnElement[bool]) -> Select[Any]:
+    return select(func.count()).select_from(table).where(*where)
+
+
+def _count(queue: Queue, counts: Mapping[str, int], here: str) -> Counted:
+    count = counts[queue.name]
+    tone = "none" if not count else "bad" if queue.bad else ""
+    return Counted(queue.name, queue.label, queue.icon, queue.href, count, tone, current=queue.href == here)

@@ -1,0 +1,79 @@
+"""What the desk calls the states of things, and their tone."""
+
+from flask_babel import lazy_gettext as _l
+
+PROMISE = {
+    "kept": (_l("Promise kept"), "good"),
+    "missed": (_l("Promise missed"), "bad"),
+    "at_risk": (_l("Promise at risk"), "warn"),
+    "running": (_l("On time so far"), "info"),
+    "cancelled": (_l("Cancelled"), "neutral"),
+}
+ORDER = {
+    "accepted": (_l("Accepted"), "info"),
+    "on_hold": (_l("On hold"), "warn"),
+    "cancelled": (_l("Cancelled"), "neutral"),
+    "closed": (_l("Closed"), "good"),
+}
+PARCEL = {
+    "to_pick": (_l("To pick"), "neutral"),
+    "picking": (_l("Being picked"), "info"),
+    "picked": (_l("To pack"), "info"),
+    "packed": (_l("To ship"), "info"),
+    "handed_over": (_l("With the courier"), "info"),
+    "cancelled": (_l("Cancelled"), "neutral"),
+}
+RETURN_KIND = {"withdrawal": _l("Withdrawal"), "return": _l("Return"), "claim": _l("Claim")}
+DECISION = {
+    "requested": (_l("To decide"), "warn"),
+    "approved": (_l("Approved"), "good"),
+    "declined": (_l("Declined"), "neutral"),
+    "cancelled": (_l("Cancelled"), "neutral"),
+}
+GOODS = {
+    "not_expected": (_l("No goods expected"), "neutral"),
+    "awaited": (_l("Goods awaited"), "info"),
+    "in_transit": (_l("Goods on their way"), "info"),
+    "received": (_l("Goods received"), "good"),
+    "lost": (_l("Goods lost"), "bad"),
+}
+REFUND = {
+    "requested": (_l("To approve"), "warn"),
+    "approved": (_l("Approved"), "info"),
+    "sending": (_l("Being sent"), "info"),
+    "pending": (_l("Waiting for the bank"), "info"),
+    "succeeded": (_l("Sent"), "good"),
+    "rejected_by_us": (_l("Refused by us"), "neutral"),
+    "unknown": (_l("Outcome unknown, asking Stripe"), "warn"),
+    "needs_review": (_l("A person must look"), "bad"),
+    "refused_by_stripe": (_l("Refused by Stripe"), "bad"),
+    "failed": (_l("Failed"), "bad"),
+}
+CASE = {
+    "open": (_l("Open"), "warn"),
+    "waiting_for_customer": (_l("Waiting for the customer"), "info"),
+    "solved": (_l("Solved, to be confirmed"), "info"),
+    "closed": (_l("Closed"), "good"),
+}
+LETTER = {
+    "queued": (_l("Waiting"), "neutral"),
+    "sending": (_l("Being sent"), "info"),
+    "sent": (_l("Sent"), "good"),
+    "failed": (_l("Failed, will be tried again"), "warn"),
+    "dead": (_l("Failed: a person must look"), "bad"),
+    "suppressed": (_l("Dropped"), "neutral"),
+}
+LETTER_LIST = {
+    "all": _l("All"),
+    "failed": _l("Failed"),
+    "waiting": _l("Waiting"),
+    "sent": _l("Sent"),
+    "dropped": _l("Dropped"),
+}
+SURVEY = {
+    "scheduled": _l("Will be asked"),
+    "sent": _l("Asked, no answer yet"),
+    "answered": _l("Answered"),
+    "expired": _l("Never answered"),
+    "suppressed": _l("Not asked"),
+}
