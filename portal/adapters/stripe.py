@@ -1,7 +1,7 @@
 """Stripe through its own library: refunds asked for, looked up and read; webhooks verified.
 
-A caller learns one of three things beside the answer: `Temporary`, it was not executed; `Permanent`, it was refused; `Unknown`,
-it may have been executed. What the library does behind one's back is said where it is fenced in.
+Beside the answer a caller learns one of three things: `Temporary`, it was not executed; `Permanent`, it was refused;
+`Unknown`, it may have been executed. What the library does behind one's back is said where it is fenced in.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,9 +20,12 @@ from portal.lib import clock, stripe_key
 
 API_VERSION = "2026-10-28.endive"
 TIMEOUT = (3.05, 20.0)
-"""Seconds to connect and between two bytes; with two retries inside one call about 71 at worst."""
-RETRIES = 2
+"""Seconds to connect, and between two bytes."""
+RETRIES = 0
+"""Inside one call: a 429 on a retry would hide that the first try may have been executed. The worker tries again."""
 LONGEST_KEY = 255
+OLDEST = 300
+"""Seconds after which a signature is refused; 0 would switch the check off."""
 ALIVE = ("pending", "requires_action", "succeeded")
 """Stripe's states of a refund in which the money has left or will."""
 sdk.enable_telemetry = False  # else it sends timings and writes a file into the home folder
@@ -50,7 +53,7 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StripeRefund:
-    """A refund as it was when Stripe was asked for it, at `asked_at`. `our_id` is the row's uuid; "" when not made by us."""
+    """A refund as Stripe had it when asked, at `asked_at`. `our_id` is our row's uuid, empty when others made it."""
 
     id: str
     status: str
@@ -89,7 +92,7 @@ class StripeEvent:
     metadata: Mapping[str, str]
 
 
-def account() -> "Stripe":
+def account() -> "Account":
     """The shop's account. Raises Locked when no key is set: the web process has none and needs none."""
     settings = current_app.config["SETTINGS"]
     if not settings.stripe_api_key:
@@ -98,11 +101,11 @@ def account() -> "Stripe":
 
 
 @cache
-def _connected(key: str, base: str) -> "Stripe":
-    return Stripe(key, base)
+def _connected(key: str, base: str) -> "Account":
+    return Account(key, base)
 
 
-class Stripe:
+class Account:
     """One account at Stripe. Raises ValueError for a key that is none or that this address must not be told."""
 
     def __init__(
@@ -121,17 +124,17 @@ class Stripe:
             http_client=Caller(timeout=timeout),
         ).v1
 
-    def refund(self, params: Mapping[str, Any], *, key: str) -> StripeRefund:
-        """Ask for a refund under an idempotency key; the same key with the same parameters moves money once.
+    def create_refund(self, params: Mapping[str, Any], *, key: str) -> StripeRefund:
+        """Ask for a refund; under the same key the same parameters move money once.
 
-        `params` are Stripe's: payment_intent, amount, reason, metadata; `api_version` keeps a retry on the version of the first try.
+        `params` are Stripe's; `api_version` among them keeps a second try on the version of the first.
         """
-        body = dict(params)
-        version = str(body.pop("api_version", API_VERSION))
+        body = {**params}
+        options: Any = {"idempotency_key": key, "stripe_version": body.pop("api_version", API_VERSION)}
         _check(body, key)
         asked_at = clock.now()
         with _translated():
-            answer = self._api.refunds.create(cast(Any, body), {"idempotency_key": key, "stripe_version": version})
+            answer: Any = self._api.refunds.create(cast(Any, body), options)  # a key inside `body` would be no key
             replayed = answer.last_response.headers.get("Idempotent-Replayed") == "true"
             fact = _refund(answer, asked_at)
         # a replay returns the birth certificate, not the present
@@ -151,7 +154,7 @@ class Stripe:
             first = self._api.refunds.list({"payment_intent": payment_intent, "limit": 100})
             return [_refund(refund, asked_at) for refund in first.auto_paging_iter()]
 
-    def find_refund_by_our_id(self, payment_intent: str, our_id: str) -> StripeRefund | None:
+    def find_refund(self, payment_intent: str, our_id: str) -> StripeRefund | None:
         """The refund that carries our id, whatever became of it."""
         return next((refund for refund in self.refunds_of(payment_intent) if refund.our_id == our_id), None)
 
@@ -178,7 +181,7 @@ class Stripe:
 class Caller(sdk.RequestsClient):
     """Says who calls, not from what machine or by whose tool, as the library's own User-Agent does."""
 
-    def request(
+    def request(  # type: ignore[override]
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         kept = {name: value for name, value in (headers or {}).items() if name != "X-Stripe-Client-User-Agent"}
@@ -198,7 +201,7 @@ def _check(body: Mapping[str, Any], key: str) -> None:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """The library's errors in ours. What is neither a refusal nor surely undone is Unknown: also a proxy's HTML with a 200."""
+    """The library's errors in ours. What is neither refused nor surely undone is Unknown, a proxy's page too."""
     try:
         yield
     except sdk.RateLimitError as error:
@@ -247,11 +250,16 @@ def _id(value: Any) -> str:
 
 
 def verify_webhook(raw: bytes, header: str, secret: str) -> StripeEvent:
-    """The event in these bytes. Raises BadSignature, or Malformed when it is genuine and yet no event that we can read."""
+    """The event in these bytes. Raises BadSignature, or Malformed when it is genuine and yet no event we can read."""
     try:
-        sdk.WebhookSignature.verify_header(raw.decode(), header, secret, tolerance=300)  # 0 would switch the age off
+        sdk.WebhookSignature.verify_header(raw.decode(), header, secret, tolerance=OLDEST)
     except (sdk.SignatureVerificationError, UnicodeError, ValueError) as error:
         raise BadSignature(type(error).__name__) from error
+    return read_event(raw)
+
+
+def read_event(raw: bytes) -> StripeEvent:
+    """The event in bytes that were verified before. Raises Malformed."""
     event = document(raw)
     about = part(part(event.get("data")).get("object"))
     found = StripeEvent(
