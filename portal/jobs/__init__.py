@@ -3,30 +3,44 @@
 `defer` writes the job on the session's own connection, so it commits with the change that owes it or not at all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from flask import Flask, current_app
-from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
+from procrastinate import App, JobContext, PsycopgConnector, RetryDecision, RetryStrategy
 from procrastinate.connector import BaseConnector
+from procrastinate.jobs import Job
 from procrastinate.sync_psycopg_connector import SyncPsycopgConnector
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
+from sqlalchemy import Select, String, column, select, table
+from sqlalchemy.dialects.postgresql import JSONB
 
 from portal.db import session
 from portal.jobs.failures import note_failure
+from portal.lib.errors import Refused
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-PATIENT = RetryStrategy(max_attempts=8, exponential_wait=4)
-"""Waits 4, 16, 64 … seconds: eight tries over about a day, for mail and for what others may have down for hours."""
+
+class Patience(RetryStrategy):
+    """Tries again after whatever may pass; "no" is an answer and stays one."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, Refused):
+            return None
+        return super().get_retry_decision(exception=exception, job=job)
+
+
+PATIENT = Patience(max_attempts=8, exponential_wait=4)
+"""Waits 4, 16, 64 … seconds: eight more tries within a day, for mail and for what others may have down for hours."""
 
 
 class Connector(PsycopgConnector):
-    """Jobs defer jobs on a session's synchronous connection, also in the worker, where the asynchronous pool is open."""
+    """Jobs owe jobs on a session's synchronous connection, also in the worker, where the asynchronous pool is open."""
 
     def get_sync_connector(self) -> BaseConnector:
         if self._sync_connector is None:
@@ -35,6 +49,7 @@ class Connector(PsycopgConnector):
 
 
 app = App(connector=Connector())
+JOBS = table("procrastinate_jobs", column("task_name"), column("status"), column("args", JSONB))
 _flask: Flask | None = None
 
 
@@ -64,15 +79,15 @@ def task(
     return register
 
 
-def _without_timestamp(function: Callable[..., R]) -> Callable[[int], R]:
+def _without_timestamp(function: Callable[..., R]) -> Callable[..., R]:
     @wraps(function)
-    def run(timestamp: int) -> R:
+    def run(**_timestamp: int) -> R:
         return function()
 
     return run
 
 
-def in_application(call_next: Callable[[], Any], context: JobContext, worker: Worker) -> Any:
+def in_application(call_next: Callable[[], Any], context: JobContext, _worker: Worker) -> Any:
     """Around every job: the application's context, a session of its own, and the reason kept when it fails."""
     if _flask is None:
         raise RuntimeError("jobs.init_app was not called")
@@ -86,9 +101,20 @@ def in_application(call_next: Callable[[], Any], context: JobContext, worker: Wo
 
 def defer(job: Callable[..., Any], at: datetime | None = None, lock: str | None = None, **ids: int | str) -> None:
     """Owe this job (from `at` on), in the caller's transaction. Jobs with the same `lock` run one after another."""
+    _owe(job, ids, schedule_at=at, lock=lock)
+
+
+def _owe(job: Callable[..., Any], ids: Mapping[str, int | str], **how: Any) -> None:
     connection = session.connection().connection.driver_connection
     named: Task[..., Any, Any] = job.task  # type: ignore[attr-defined]
-    named.configure(connection=connection, schedule_at=at, lock=lock).defer(**ids)
+    named.configure(connection=connection, **how).defer(**ids)
+
+
+def unfinished(job: Callable[..., Any], argument: str) -> Select[tuple[int]]:
+    """The ids that jobs of this kind hold as `argument` and that are still to be worked on: to find what has none."""
+    named: Task[..., Any, Any] = job.task  # type: ignore[attr-defined]
+    alive = JOBS.c.status.cast(String).in_(("todo", "doing"))
+    return select(JOBS.c.args[argument].as_integer()).where(JOBS.c.task_name == named.name, alive)
 
 
 def conninfo() -> str:
@@ -112,4 +138,4 @@ def follows(fact: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def announce(fact: str, **ids: int | str) -> None:
     """Owe every job that follows this fact, in the caller's transaction: how a feature tells those below it."""
     for job in FOLLOWERS.get(fact, []):
-        defer(job, **ids)
+        _owe(job, ids)

@@ -1,13 +1,18 @@
 """Why an attempt at a job failed; Procrastinate itself only logs it."""
 
+import logging
 from datetime import datetime
 
 from procrastinate.jobs import Job
 from sqlalchemy import insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, session
 from portal.lib import clock
+from portal.lib.logs import mask
+
+log = logging.getLogger(__name__)
 
 
 class JobFailure(Base):
@@ -22,14 +27,17 @@ class JobFailure(Base):
 
 
 def note_failure(job: Job, error: BaseException) -> None:
-    """Keep the reason of a failed attempt, in a transaction of its own."""
+    """Keep the reason of a failed attempt, in a transaction of its own; while the database is away, the log has it."""
     session.rollback()
     values = {
         "job_id": job.id,
         "task": job.task_name,
         "attempt": job.attempts + 1,
-        "error": f"{type(error).__name__}: {error}"[:2000],
+        "error": mask(f"{type(error).__name__}: {error}")[:2000],
         "failed_at": clock.now(),
     }
-    session.execute(insert(JobFailure).values(values))
-    session.commit()
+    try:
+        session.execute(insert(JobFailure).values(values))
+        session.commit()
+    except DBAPIError as away:
+        log.warning("the failure of job %s could not be noted: %s", job.id, type(away).__name__)

@@ -1,11 +1,12 @@
 """Invite a person, let them in, let them out."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from flask_babel import gettext as _
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 
 from portal.db import limits, session
 from portal.lib.errors import Refused
@@ -22,15 +23,16 @@ NOBODY = hasher.hash("nobody has this password")
 
 
 def invite_staff(email: str, name: str, role: Role, *, now: datetime) -> str:
-    """Make the person (or invite them anew) and return the secret of a one-time link. Raises Refused for one with a password."""
+    """Make the person, or invite them anew; the secret of a one-time link. Raises Refused for one with a password."""
     address = email.strip().lower()
     person = session.scalar(select(Staff).where(Staff.email == address))
     if person is None:
-        person = Staff(email=address, name=name, role=role, created_at=now)
+        person = Staff(email=address, created_at=now)
         session.add(person)
-        session.flush()
-    elif person.password_hash:
+    elif person.password_hash or person.disabled_at:
         raise Refused(_("%(email)s has an account already.", email=address))
+    person.name, person.role = name, role
+    session.flush()
     token = mint()
     session.add(StaffInvitation(digest=digest(token), staff_id=person.id, expires_at=now + INVITATION_LASTS))
     return token
@@ -38,7 +40,11 @@ def invite_staff(email: str, name: str, role: Role, *, now: datetime) -> str:
 
 def find_invitation(token: str, *, now: datetime) -> StaffInvitation | None:
     """The invitation behind the link while it can still be used."""
-    live = (StaffInvitation.digest == digest(token), StaffInvitation.used_at.is_(None), StaffInvitation.expires_at > now)
+    live = (
+        StaffInvitation.digest == digest(token),
+        StaffInvitation.used_at.is_(None),
+        StaffInvitation.expires_at > now,
+    )
     return session.scalar(select(StaffInvitation).where(*live))
 
 
@@ -46,21 +52,30 @@ def accept_invitation(invitation: StaffInvitation, password: str, *, now: dateti
     """Choose a password; every link that was sent to this person ends."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise Refused(_("A password has at least %(n)s characters.", n=SHORTEST_PASSWORD))
-    used = update(StaffInvitation).where(StaffInvitation.staff_id == invitation.staff_id, StaffInvitation.used_at.is_(None))
-    session.execute(used.values(used_at=now))
+    if not _use_up(invitation.staff_id, now):
+        raise Refused(_("This invitation was used already."))
     invitation.staff.password_hash = hasher.hash(password)
+
+
+def _use_up(staff_id: int, now: datetime) -> bool:
+    """End all invitations of this person; False when there was none left to end."""
+    live = (StaffInvitation.staff_id == staff_id, StaffInvitation.used_at.is_(None))
+    done: Any = session.execute(update(StaffInvitation).where(*live).values(used_at=now))
+    return bool(done.rowcount)
 
 
 def sign_in(email: str, password: str, *, address: str, now: datetime) -> str | None:
     """The secret of a new session, or None. A wrong name takes as long as a wrong password; both count as tries."""
     name = email.strip().lower()[:320]
     allowed = limits.take("sign-in-name", name, 10, timedelta(minutes=15), now)
-    if not (limits.take("sign-in-address", address, 30, timedelta(minutes=15), now) and allowed):
+    if not (limits.take("sign-in-address", limits.network(address), 30, timedelta(minutes=15), now) and allowed):
         raise Refused(_("Too many tries. Please wait a quarter of an hour."))
     person = session.scalar(select(Staff).where(Staff.email == name, Staff.disabled_at.is_(None)))
     known = person.password_hash if person and person.password_hash else None
-    if not _matches(known or NOBODY, password[:LONGEST_PASSWORD]) or person is None or known is None:
+    if not _matches(known or NOBODY, password) or person is None or known is None:
         return None
+    if hasher.check_needs_rehash(known):
+        person.password_hash = hasher.hash(password)
     token = mint()
     session.add(StaffSession(digest=digest(token), staff_id=person.id, created_at=now, seen_at=now))
     return token
@@ -88,6 +103,13 @@ def sign_out(token: str) -> None:
 
 
 def disable_staff(person: Staff, *, now: datetime) -> None:
-    """The person is out with the next click; all sessions end."""
+    """The person is out with the next click; all sessions and invitations end."""
     person.disabled_at = now
     session.execute(delete(StaffSession).where(StaffSession.staff_id == person.id))
+    _use_up(person.id, now)
+
+
+def forget_sessions(*, now: datetime) -> None:
+    """Remove sessions that ended by themselves."""
+    over = or_(StaffSession.seen_at < now - IDLE, StaffSession.created_at < now - LONGEST)
+    session.execute(delete(StaffSession).where(over))

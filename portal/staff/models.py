@@ -65,13 +65,17 @@ class Department(Base):
 
 
 def responsible_for(department: str) -> int | None:
-    """The id of the person who answers for the department now: the responsible one, else the deputy, else whoever can."""
+    """The id of the person who answers for the department now: the responsible, else the deputy, else whoever can."""
     row = session.execute(
         select(Department.responsible_id, Department.deputy_id).where(Department.code == department)
     ).first()
     if row and (chosen := next((i for i in row if i is not None and _active(i)), None)):
         return chosen
-    anyone = select(Staff.id).where(Staff.disabled_at.is_(None)).order_by(Staff.role != "manager", Staff.role != department, Staff.id)
+    anyone = (
+        select(Staff.id)
+        .where(Staff.disabled_at.is_(None))
+        .order_by(Staff.role != "manager", Staff.role != department, Staff.id)
+    )
     return session.scalar(anyone.limit(1))
 
 

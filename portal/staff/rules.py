@@ -20,11 +20,13 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.picker: WAREHOUSE | {"parcels.pick"},
     Role.packer: WAREHOUSE | {"parcels.pick", "parcels.pack"},
     Role.shipper: WAREHOUSE | {"parcels.pack", "parcels.ship"},
-    Role.returns: WAREHOUSE | {"orders.see", "returns.see", "returns.decide", "returns.receive", "refunds.see", "refunds.request"},
+    Role.returns: WAREHOUSE
+    | {"orders.see", "returns.see", "returns.decide", "returns.receive", "refunds.see", "refunds.request"},
     Role.support: WAREHOUSE
     | {"orders.see", "returns.see", "returns.decide", "refunds.see", "refunds.request", "cases.see", "cases.work"}
     | {"letters.see", "letters.send"},
-    Role.finance: LOOK | {"orders.see", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
+    Role.finance: LOOK
+    | {"orders.see", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
 }
 PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values())
 PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage"}

@@ -35,6 +35,7 @@ def open_session() -> ResponseReturnValue:
             form.form_errors.append(_("E-mail and password do not match."))
     if token is None:
         return render_template("desk/staff/sign-in.html", form=form), 422
+    actions.sign_out(request.cookies.get(cookie_name(), ""))
     response = redirect(_local(form.next.data) or url_for("desk.home"), 303)
     response.set_cookie(cookie_name(), token, httponly=True, secure=_secure(), samesite="Lax", path="/")
     return response
