@@ -1,15 +1,18 @@
 """Begin to send a letter, and record what became of it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
+
+from sqlalchemy import Select, select
 
 from portal.db import move, session
 from portal.mail import links
 from portal.mail.models import WAITING, Letter
-from portal.mail.rendering import with_links
+from portal.mail.rendering import Mint, with_links
 
 MOST_ATTEMPTS = 8
+FORGOTTEN_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +40,44 @@ def begin_sending(letter_id: int, *, now: datetime) -> Outgoing | None:
     return Outgoing(
         to=letter.to_address,
         subject=letter.subject,
-        html=with_links(letter.html, mint),
-        text=with_links(letter.text, mint),
+        html=with_links(letter.html, letter.mark, mint),
+        text=with_links(letter.text, letter.mark, mint),
         message_id=letter.message_id,
-        headers={name: with_links(value, mint) for name, value in letter.headers.items()},
+        headers={name: with_links(value, letter.mark, mint) for name, value in letter.headers.items()},
     )
 
 
-def _minter(letter: Letter, now: datetime) -> Callable[[str, int | None], str]:
-    minted: dict[tuple[str, int | None], str] = {}
+def _minter(letter: Letter, now: datetime) -> Mint:
+    """Mints each link of the letter once, though it stands in several places."""
 
+    @cache
     def mint(purpose: str, subject: int | None) -> str:
         if letter.order_id is None:
             raise ValueError(f"letter {letter.id} has links but no order")
-        if (purpose, subject) not in minted:
-            minted[purpose, subject] = links.mint(letter.order_id, purpose, subject, now)
-        return minted[purpose, subject]
+        return links.mint(letter.order_id, purpose, subject, now)
 
     return mint
 
 
 def record_sent(letter_id: int, *, now: datetime) -> None:
-    move(session.get_one(Letter, letter_id), "state", "record", sent_at=now, error=None)
+    """It left; a worker that was taken for dead may say so a second time."""
+    letter = session.get_one(Letter, letter_id, with_for_update=True)
+    if letter.state != "sent":
+        move(letter, "state", "record", sent_at=now, error=None)
 
 
-def record_failure(letter_id: int, error: str, *, for_good: bool) -> None:
-    """It did not leave: to be tried again, or, `for_good` or after the last try, a person must look."""
-    letter = session.get_one(Letter, letter_id)
-    verb = "give_up" if for_good or letter.attempts >= MOST_ATTEMPTS else "fail"
-    move(letter, "state", verb, error=error[:500])
+def record_failure(letter_id: int, error: str, *, for_good: bool) -> bool:
+    """It did not leave. Whether to try again: after the last try, or when it failed `for_good`, a person must look."""
+    letter = session.get_one(Letter, letter_id, with_for_update=True)
+    if letter.state != "sending":
+        return False
+    again = not for_good and letter.attempts < MOST_ATTEMPTS
+    move(letter, "state", "fail" if again else "give_up", error=error[:500])
+    return again
+
+
+def give_up_forgotten(owed: Select[tuple[int]], *, now: datetime) -> None:
+    """Give up letters that wait though they are not among those `owed` by a job, so that a person looks."""
+    forgotten = (Letter.state.in_(WAITING), Letter.created_at < now - FORGOTTEN_AFTER, Letter.id.not_in(owed))
+    for letter in session.scalars(select(Letter).where(*forgotten)).all():
+        move(letter, "state", "give_up", error="no job was left to send it")

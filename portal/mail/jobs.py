@@ -3,9 +3,9 @@
 from portal.adapters import smtp
 from portal.adapters.errors import Permanent, Temporary
 from portal.db import transaction
-from portal.jobs import task
+from portal.jobs import task, unfinished
 from portal.lib import clock
-from portal.mail.actions import begin_sending, record_failure, record_sent
+from portal.mail.actions import begin_sending, give_up_forgotten, record_failure, record_sent
 
 
 @task(queue="mail")
@@ -26,9 +26,16 @@ def send_letter(letter_id: int) -> None:
         )
     except (Temporary, Permanent) as error:
         with transaction():
-            record_failure(letter_id, str(error), for_good=isinstance(error, Permanent))
-        if isinstance(error, Temporary):
+            again = record_failure(letter_id, str(error), for_good=isinstance(error, Permanent))
+        if again:
             raise
         return
     with transaction():
         record_sent(letter_id, now=clock.now())
+
+
+@task(queue="sweeps", periodic="*/10 * * * *")
+def sweep_letters() -> None:
+    """Letters that nothing will send any more come to the staff's list of those that failed."""
+    with transaction():
+        give_up_forgotten(unfinished(send_letter, "letter_id"), now=clock.now())

@@ -47,3 +47,8 @@ class Letter(Base):
     created_at: Mapped[datetime]
     not_after: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+
+    @property
+    def mark(self) -> str:
+        """What its placeholders carry; it is in the Message-ID because that is its own and never changes."""
+        return self.message_id.strip("<>").partition("@")[0]

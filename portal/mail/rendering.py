@@ -1,15 +1,22 @@
-"""A letter is three templates: subject.txt, body.mjml, body.txt. Links are placeholders until the letter is sent."""
+"""A letter is three templates: subject.txt, body.mjml, body.txt. Links are placeholders until the letter is sent.
+
+A placeholder carries the letter's own mark, so that nobody can write one into a text that a letter quotes.
+"""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import mjml
 from flask import current_app, render_template
 from flask_babel import force_locale
 
-PLACEHOLDER = re.compile(r"~([a-z]+)(?:\.(\d+))?~")
+DOORS = {"unsubscribe": "unsubscribe"}
+"""Links that are no way to an order's pages: a mail program posts to them, without cookies."""
+Mint = Callable[[str, int | None], str]
+"""(purpose, subject) → a link's secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +28,12 @@ class Rendered:
     text: str
 
 
-def link(purpose: str, subject: int | None = None) -> str:
-    """The address of a link to be minted at sending: `link("case", 17)`. For templates and headers."""
-    return f"{current_app.config['SETTINGS'].base_url}/l/~{purpose}{'' if subject is None else f'.{subject}'}~"
+def render(kind: str, locale: str, context: dict[str, Any], mark: str) -> Rendered:
+    """The letter of this kind in this language. Raises TemplateNotFound for a letter without its three parts.
 
-
-def render(kind: str, locale: str, context: dict[str, Any]) -> Rendered:
-    """The letter of this kind in this language. Raises TemplateNotFound for a letter without its three parts."""
-    values = {**context, "link": link, "locale": locale, "settings": current_app.config["SETTINGS"], "kind": kind}
+    In the templates `link("case", 17)` is the address of a link to be minted at sending.
+    """
+    values = {**context, "link": partial(link, mark), "locale": locale, "kind": kind}
     with force_locale(locale):
         subject = " ".join(render_template(f"mail/{kind}/subject.txt", **values).split())
         text = render_template(f"mail/{kind}/body.txt", **values).strip() + "\n"
@@ -36,6 +41,19 @@ def render(kind: str, locale: str, context: dict[str, Any]) -> Rendered:
     return Rendered(subject, html, text)
 
 
-def with_links(text: str, mint: Callable[[str, int | None], str]) -> str:
-    """The text with each placeholder replaced by a link's secret."""
-    return PLACEHOLDER.sub(lambda m: mint(m[1], int(m[2]) if m[2] else None), text)
+def link(mark: str, purpose: str, subject: int | None = None) -> str:
+    of_what = purpose if subject is None else f"{purpose}.{subject}"
+    door = DOORS.get(purpose, "l")
+    return f"{current_app.config['SETTINGS'].base_url}/{door}/~{mark}.{of_what}~"
+
+
+def one_click(mark: str, subject: int) -> dict[str, str]:
+    """The headers by which mail programs unsubscribe for their reader (RFC 8058)."""
+    stop = link(mark, "unsubscribe", subject)
+    return {"List-Unsubscribe": f"<{stop}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+
+def with_links(text: str, mark: str, mint: Mint) -> str:
+    """The text with each placeholder of this mark replaced by a link's secret."""
+    placeholder = rf"~{re.escape(mark)}\.([a-z]+)(?:\.(\d+))?~"
+    return re.sub(placeholder, lambda m: mint(m[1], int(m[2]) if m[2] else None), text)
