@@ -21,7 +21,7 @@ def receive(source: str) -> ResponseReturnValue:
         abort(404)
     raw = request.get_data(cache=True)
     try:
-        envelope = SOURCES[source].open(raw, request.headers, current_app.config["SETTINGS"])
+        envelope = SOURCES[source].open(raw, dict(request.headers), current_app.config["SETTINGS"])
     except NotReady:
         log.error("a message from %s came, but no secret is set to verify it", source)
         return {"error": "not set up"}, 503, {"Retry-After": "300"}
@@ -30,11 +30,14 @@ def receive(source: str) -> ResponseReturnValue:
         return {"error": "signature"}, 401
     except Unreadable:
         return {"error": "unreadable"}, 400
-    headers = {name: value for name, value in request.headers if name.lower().startswith("x-")}
-    message = actions.receive(
-        source, envelope.external_id, raw, now=clock.now(), topic=envelope.topic, headers=headers
-    )
+    headers = {name: value for name, value in request.headers if _says_something(name.lower())}
+    message = actions.receive(source, envelope.external_id, raw, now=clock.now(), topic=envelope.topic, headers=headers)
     if message is None:
         return {"status": "known"}, 200
     defer(SOURCES[source].handle, message_id=message)
     return {"status": "stored"}, 200
+
+
+def _says_something(header: str) -> bool:
+    """The sender's own headers are kept, those of proxies on the way are not."""
+    return header.startswith(("x-", "shopify-")) and not header.startswith(("x-forwarded-", "x-real-"))

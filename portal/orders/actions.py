@@ -4,24 +4,35 @@ from dataclasses import asdict
 from datetime import datetime
 
 from flask import current_app
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.adapters.channels import IncomingOrder
+from portal.config import spoken
 from portal.db import session
 from portal.jobs import announce
-from portal.lib.tokens import digest, mint, reference
-from portal.orders.models import Channel, Customer, Order, OrderLine, Payment
+from portal.lib.errors import Refused
+from portal.lib.tokens import reference
+from portal.orders.models import Customer, Order, OrderLine, Payment
+from portal.orders.payments import recapture
 from portal.orders.promise import promise
 from portal.orders.timeline import record, words
 
-words("order.accepted", staff=_l("Order accepted from %(channel)s, promised by %(promised_on)s"), customer=_l("We have your order"))
+words(
+    "order.accepted",
+    staff=_l("Order accepted from %(channel)s, promised by %(promised_on)s"),
+    customer=_l("We have your order"),
+)
 words("order.changed", staff=_l("A newer copy came from the channel: %(changed)s"))
 
 
 def accept_order(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[Order, bool]:
-    """The order, and whether it is new. Known by channel and external id: an older copy never overwrites a newer one."""
+    """The order, and whether it is new. Known by channel and external id: an older copy never overwrites a newer one.
+
+    Raises Refused when its Stripe payment belongs to another order.
+    """
     order = None if _known(incoming) else _insert(incoming, now)
     if order is None:
         return _bring_up_to_date(incoming, by=by, now=now), False
@@ -42,32 +53,54 @@ def _is(incoming: IncomingOrder) -> ColumnElement[bool]:
 
 
 def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
-    country = incoming.address.country or None
+    country, settings = incoming.address.country or None, current_app.config["SETTINGS"]
     values = {
-        "ref": reference(), "channel": incoming.channel, "external_id": incoming.external_id, "number": incoming.number,
-        "state": "accepted", "customer_id": _customer(incoming), "locale": incoming.locale, "currency": incoming.currency,
-        "total": incoming.total, "ship_to": asdict(incoming.address), "country": country, "placed_at": incoming.placed_at,
-        "paid_at": incoming.paid_at, "external_updated_at": incoming.updated_at, "problems": list(incoming.problems),
-        "promised_on": promise(incoming.paid_at, country, current_app.config["SETTINGS"]), "created_at": now,
-    }  # fmt: skip
+        "ref": reference(),
+        "channel": incoming.channel,
+        "external_id": incoming.external_id,
+        "number": incoming.number,
+        "state": "accepted",
+        "customer_id": _customer(incoming),
+        "locale": _language(incoming),
+        "currency": incoming.currency,
+        "total": incoming.total,
+        "ship_to": asdict(incoming.address),
+        "country": country,
+        "placed_at": incoming.placed_at,
+        "paid_at": incoming.paid_at,
+        "external_updated_at": incoming.updated_at,
+        "problems": list(incoming.problems),
+        "promised_on": promise(incoming.paid_at, country, settings),
+        "created_at": now,
+    }
     once = insert(Order).values(values).on_conflict_do_nothing(index_elements=["channel", "external_id"])
     order_id = session.scalar(once.returning(Order.id))
     return None if order_id is None else session.get_one(Order, order_id)
 
 
+def _language(incoming: IncomingOrder) -> str:
+    return spoken(incoming.locale, current_app.config["SETTINGS"].shop_language)
+
+
 def _customer(incoming: IncomingOrder) -> int:
-    email = incoming.email.strip().lower() if incoming.email else None
-    name = incoming.name or incoming.address.name
-    new = insert(Customer).values(email=email, name=name, phone=incoming.phone, locale=incoming.locale)
-    known = new.on_conflict_do_update(index_elements=["email"], set_={"name": name, "locale": incoming.locale})
+    name, language = incoming.name or incoming.address.name, _language(incoming)
+    new = insert(Customer).values(email=_email(incoming), name=name, phone=incoming.phone, locale=language)
+    known = new.on_conflict_do_update(index_elements=["email"], set_={"name": name, "locale": language})
     return session.execute(known.returning(Customer.id)).scalar_one()
 
 
+def _email(incoming: IncomingOrder) -> str | None:
+    return incoming.email.strip().lower() if incoming.email else None
+
+
 def _payment(order_id: int, incoming: IncomingOrder) -> Payment:
+    intent = incoming.payment_intent
+    if intent and session.scalar(select(Payment.id).where(Payment.payment_intent == intent)):
+        raise Refused(_("The payment %(intent)s belongs to another order.", intent=intent))
     return Payment(
         order_id=order_id,
-        route="stripe" if incoming.payment_intent else "channel",
-        payment_intent=incoming.payment_intent,
+        route="stripe" if intent else "channel",
+        payment_intent=intent,
         currency=incoming.currency,
         captured=incoming.captured,
     )
@@ -78,13 +111,16 @@ def _bring_up_to_date(incoming: IncomingOrder, *, by: str, now: datetime) -> Ord
     if incoming.updated_at <= order.external_updated_at:
         return order
     changed = _changes(order, incoming)
-    order.external_updated_at, order.ship_to, order.country = incoming.updated_at, asdict(incoming.address), incoming.address.country or None
+    order.external_updated_at, order.problems = incoming.updated_at, list(incoming.problems)
+    order.ship_to, order.country = asdict(incoming.address), incoming.address.country or None
     if incoming.email:
         order.customer_id = _customer(incoming)
-    if changed:
-        record(order.id, "order.changed", by=by, now=now, changed=", ".join(changed))
+    if "payment" in changed and order.payment:
+        recapture(order.payment, incoming.captured)
     if "lines" in changed:
         order.attention = "lines_changed"
+    if changed:
+        record(order.id, "order.changed", by=by, now=now, changed=", ".join(changed))
     return order
 
 
@@ -92,19 +128,10 @@ def _changes(order: Order, incoming: IncomingOrder) -> list[str]:
     """Names of what differs. Lines are not re-planned behind a picker's back: the order needs attention instead."""
     ours = sorted((line.external_id, line.quantity) for line in order.lines)
     theirs = sorted((line.external_id, line.quantity) for line in incoming.lines)
-    email = incoming.email.strip().lower() if incoming.email else order.customer.email
     differs = {
         "lines": ours != theirs,
         "address": order.ship_to != asdict(incoming.address),
-        "e-mail": order.customer.email != email,
+        "e-mail": bool(incoming.email) and order.customer.email != _email(incoming),
+        "payment": order.payment is not None and order.payment.captured != incoming.captured,
     }
     return [name for name, changed in differs.items() if changed]
-
-
-def open_channel(code: str, name: str, *, now: datetime) -> tuple[Channel, str]:
-    """A channel of our API and its key, which is shown once and kept as a hash."""
-    key = f"ak_{mint()}"
-    channel = Channel(code=code, kind="api", name=name, key_digest=digest(key), created_at=now)
-    session.add(channel)
-    session.flush()
-    return channel, key

@@ -22,11 +22,10 @@ LIVES = {
 OPENS = {
     "track": {"track", "return", "survey", "case"},
     "return": {"return"},
-    "survey": {"survey"},
+    "survey": {"survey", "case"},
     "case": {"case"},
-    "unsubscribe": {"unsubscribe"},
 }
-"""What the browser may open after it came through a link of this purpose: the tracking page leads on to all of its order."""
+"""What a browser may open that came through a link of this purpose: a survey leads on to the case that its answer opened."""
 GRANT_LASTS = timedelta(hours=24)
 
 
@@ -34,8 +33,8 @@ GRANT_LASTS = timedelta(hours=24)
 def mint(order_id: int, purpose: str, subject: int | None, now: datetime) -> str:
     """A new link's secret; only its hash is stored."""
     token = new_secret()
-    row = Link(digest=digest(token), order_id=order_id, purpose=purpose, subject=subject, created_at=now, expires_at=now + LIVES[purpose])
-    session.add(row)
+    lives = {"created_at": now, "expires_at": now + LIVES[purpose]}
+    session.add(Link(digest=digest(token), order_id=order_id, purpose=purpose, subject=subject, **lives))
     session.flush()
     return token
 
@@ -68,6 +67,6 @@ def opened_order(ref: str, browser: str, purpose: str, *, now: datetime) -> Open
     """The order with this reference if this browser came through a link that opens `purpose`."""
     purposes = [held for held, opened in OPENS.items() if purpose in opened]
     live = (Grant.browser == digest(browser), Grant.expires_at > now, Link.expires_at > now, Link.revoked_at.is_(None))
-    found = select(Order.id, Order.ref, Order.locale).join(Link, Link.order_id == Order.id).join(Grant, Grant.link_id == Link.id)
+    found = select(Order.id, Order.ref, Order.locale).join(Link, Link.order_id == Order.id).join(Grant)
     row = session.execute(found.where(Order.ref == ref, Link.purpose.in_(purposes), *live).limit(1)).first()
     return None if row is None else Opened(row.id, row.ref, row.locale)

@@ -105,8 +105,8 @@ class OrderLine(Base):
 class Payment(Base):
     """What was captured, and how much of it is promised back. Pending money counts as `reserved`.
 
-    `route` says how money can go back: through our Stripe account, or only through the sales channel. `external` is what was
-    given back elsewhere (Stripe's dashboard, the channel); it is in no check, because it must always be recordable.
+    `route` says how money can go back: through our Stripe account, or only through the sales channel. `external` is
+    what was given back elsewhere (Stripe's dashboard, the channel); no check limits it: what happened must be recorded.
     """
 
     __tablename__ = "payments"
@@ -159,7 +159,7 @@ class Link(Base):
 
 
 class Grant(Base):
-    """A browser that came through a link. The cookie's secret is kept as a hash; it lives a day, and never longer than its link."""
+    """A browser that came through a link. The cookie's secret is kept as a hash; no grant outlives a day or its link."""
 
     __tablename__ = "grants"
     __table_args__ = (UniqueConstraint("browser", "link_id"),)

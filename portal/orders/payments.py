@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import update
+from sqlalchemy import func, update
 
 from portal.db import session
 from portal.lib.errors import Refused
@@ -21,7 +21,8 @@ def reserve(payment: Payment, amount: int) -> None:
 
 def release(payment: Payment, amount: int) -> None:
     """Give back what a refund took that will not be paid."""
-    if _update(payment, (Payment.id == payment.id, Payment.reserved >= amount), reserved=Payment.reserved - amount) != 1:
+    enough = Payment.reserved >= amount
+    if _update(payment, (Payment.id == payment.id, enough), reserved=Payment.reserved - amount) != 1:
         raise ValueError(f"payment {payment.id} has less than {amount} reserved")
 
 
@@ -30,9 +31,14 @@ def add_external(payment: Payment, amount: int) -> None:
     _update(payment, (Payment.id == payment.id,), external=Payment.external + amount)
 
 
+def recapture(payment: Payment, captured: int) -> None:
+    """The channel says that more or less was captured; never less than what is promised back already."""
+    _update(payment, (Payment.id == payment.id,), captured=func.greatest(captured, Payment.reserved))
+
+
 def _update(payment: Payment, where: tuple[Any, ...], **values: Any) -> int:
     session.flush()
     statement = update(Payment).where(*where).values(values).execution_options(synchronize_session=False)
     done: Any = session.execute(statement)
-    session.refresh(payment, ["reserved", "external"])
+    session.refresh(payment, ["captured", "reserved", "external"])
     return int(done.rowcount)

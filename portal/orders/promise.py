@@ -1,4 +1,4 @@
-"""The date we promise: from payment time, cut-off, handling days and transit days on the warehouse's working calendar."""
+"""The date we promise: payment time, cut-off, handling and transit days on the warehouse's working calendar."""
 
 from datetime import date, datetime, timedelta
 from functools import cache

@@ -31,7 +31,7 @@ def words(kind: str, staff: Any, customer: Any = None) -> None:
 
 
 def record(order_id: int, kind: str, *, by: Actor, now: datetime, **facts: Any) -> None:
-    """Add an entry in the caller's transaction. Facts hold ids, numbers and words of staff, no personal data of customers."""
+    """Add an entry in the caller's transaction. Facts hold ids, numbers, words of staff: nothing about a customer."""
     if kind not in WORDS:
         raise KeyError(f"nobody can tell what {kind} means: call timeline.words")
     who, staff_id = (by.name, by.id) if isinstance(by, Staff) else (by, None)
@@ -55,7 +55,9 @@ def for_staff(order_id: int, locale: str = "en") -> list[Entry]:
 
 def for_customer(order_id: int, locale: str = "en") -> list[Entry]:
     """What concerns the customer, newest first, without names of staff."""
-    return [_told(row, "", 1, locale) for row in _rows(order_id) if row.kind in WORDS and WORDS[row.kind][1] is not None]
+    return [
+        _told(row, "", 1, locale) for row in _rows(order_id) if row.kind in WORDS and WORDS[row.kind][1] is not None
+    ]
 
 
 def _rows(order_id: int) -> Any:
