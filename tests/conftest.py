@@ -28,7 +28,11 @@ from tests.world import World, build
 
 ROOT = Path(__file__).parent.parent
 PAYLOADS = ROOT.parent / "shared" / "payloads"
-SECRETS = {"STRIPE_WEBHOOK_SECRET": "whsec_tests", "SHOPIFY_WEBHOOK_SECRET": "shopify-secret", "EASYPOST_WEBHOOK_SECRET": "sécret"}
+SECRETS = {
+    "STRIPE_WEBHOOK_SECRET": "whsec_tests",
+    "SHOPIFY_WEBHOOK_SECRET": "shopify-secret",
+    "EASYPOST_WEBHOOK_SECRET": "sécret",
+}
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 
 
@@ -95,7 +99,12 @@ def template(server_url: str, smtp_server: tuple[Catcher, int]) -> Iterator[str]
 
 
 def settings_for(url: str, smtp_port: int, **more: str) -> config.Settings:
-    environ = {"SECRET_KEY": "tests-" * 8, "DATABASE_URL": url, "MAIL_PORT": str(smtp_port), "SHOP_NAME": "Lantern & Loom"}
+    environ = {
+        "SECRET_KEY": "tests-" * 8,
+        "DATABASE_URL": url,
+        "MAIL_PORT": str(smtp_port),
+        "SHOP_NAME": "Lantern & Loom",
+    }
     return config.read({**environ, **SECRETS, **more})
 
 
@@ -183,7 +192,9 @@ def _next_job(until: datetime, task: str | None) -> Any:
         "SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo' "
         "AND (scheduled_at IS NULL OR scheduled_at <= :until) AND (:task IS NULL OR task_name = :task) ORDER BY id LIMIT 1"
     )
-    return session.execute(text(due.replace(":task IS", "CAST(:task AS text) IS")), {"until": until, "task": task}).first()
+    return session.execute(
+        text(due.replace(":task IS", "CAST(:task AS text) IS")), {"until": until, "task": task}
+    ).first()
 
 
 def owed(task: str | None = None) -> list[tuple[str, dict[str, Any]]]:

@@ -83,7 +83,10 @@ def build(now: datetime) -> World:
     session.add_all(people.values())
     session.flush()
     heads = dict(zip(DEPARTMENTS, ("cleo", "pat", "pat", "rita", "sam", "fran"), strict=True))
-    session.add_all(Department(code=code, responsible_id=people[name].id, deputy_id=people["max"].id) for code, name in heads.items())
+    session.add_all(
+        Department(code=code, responsible_id=people[name].id, deputy_id=people["max"].id)
+        for code, name in heads.items()
+    )
     alice, _ = accept_order(ALICES_ORDER, by="channel", now=now)
     bob, _ = accept_order(BOBS_ORDER, by="channel", now=now)
     session.commit()
