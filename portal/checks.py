@@ -14,6 +14,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.adapters import smtp
+from portal.adapters.errors import Permanent, Temporary, Unknown
+from portal.adapters.stripe import Account
 from portal.config import Settings
 from portal.db import session
 from portal.inbox.models import InboxMessage
@@ -42,7 +44,7 @@ Check = Callable[[Settings], Iterator[Finding]]
 def all_findings(migrations: Path) -> list[Finding]:
     """What every check found; those that ask the tables are left out while these are missing or away."""
     settings: Settings = current_app.config["SETTINGS"]
-    found = [*addresses(settings), *shop(settings), *mail(settings), *secrets(settings)]
+    found = [*addresses(settings), *shop(settings), *mail(settings), *stripe(settings), *secrets(settings)]
     try:
         tables = list(database(migrations))
         ready = all(finding.level == "ok" for finding in tables)
@@ -86,6 +88,26 @@ def mail(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "mail", f"{server} takes letters, {signed}")
         if urlsplit(f"//{server}").hostname not in HERE and not (settings.mail_use_tls or settings.mail_use_ssl):
             yield Finding("wrong", "mail", "letters leave unencrypted; set MAIL_USE_TLS=1 or MAIL_USE_SSL=1")
+
+
+def stripe(settings: Settings) -> Iterator[Finding]:
+    """Asks Stripe for one refund with our key; changes nothing there."""
+    if not settings.stripe_api_key:
+        yield Finding("note", "stripe", "STRIPE_API_KEY is not set: no money can be given back from here")
+        return
+    try:
+        account = Account(settings.stripe_api_key, settings.stripe_api_base)
+        account.prove()
+    except ValueError as error:
+        yield Finding("wrong", "stripe", str(error))
+    except (Temporary, Permanent) as error:
+        yield Finding("wrong", "stripe", f"does not take our key: {error}")
+    except Unknown as error:
+        yield Finding("wrong", "stripe", f"does not answer: {error}")
+    else:
+        yield Finding("ok", "stripe", f"takes our key, in {account.mode} mode")
+        if account.mode == "test" and settings.https:
+            yield Finding("note", "stripe", "a test key moves no real money")
 
 
 def secrets(settings: Settings) -> Iterator[Finding]:
