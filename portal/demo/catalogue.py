@@ -1,4 +1,4 @@
-"""The demo's shop: what Lantern & Loom sells, in three languages, and the people who buy there. All of it is made up."""
+"""The demo's shop: what Lantern & Loom sells, in three languages, and the people who buy there. All made up."""
 
 import csv
 import unicodedata

@@ -62,7 +62,8 @@ UNDER_WAY = """
     SELECT p.tracking_number AS number, p.courier, p.tracking_status AS status, o.number AS order, c.name,
            coalesce(o.ship_to ->> 'city', '') AS city, coalesce(o.country, '') AS country
     FROM parcels p JOIN orders o ON o.id = p.order_id JOIN customers c ON c.id = o.customer_id
-    WHERE p.state = 'handed_over' AND p.courier <> 'own' AND p.tracking_status NOT IN ('delivered', 'returned', 'cancelled')
+    WHERE p.state = 'handed_over' AND p.courier <> 'own'
+      AND p.tracking_status NOT IN ('delivered', 'returned', 'cancelled')
     ORDER BY p.handed_over_at DESC, p.id DESC LIMIT 100
 """
 

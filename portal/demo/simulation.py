@@ -1,4 +1,4 @@
-"""Time in the demo's past: people act and jobs are done in the order in which it would have happened, on a moved clock."""
+"""Time in the demo's past: people act and jobs are done in the order they would have happened, on a moved clock."""
 
 import heapq
 from collections.abc import Iterator
