@@ -1,5 +1,117 @@
-"""The customer's door: how was it?"""
+"""The customer's door: how was it, is it solved, and please don't ask again."""
 
-from flask import Blueprint
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal.db import session
+from portal.feedback import actions, cases
+from portal.feedback.forms import VOTES, MessageForm, SurveyForm, VerdictForm
+from portal.feedback.models import Ask, Case, find_case, survey_for
+from portal.feedback.rules import BAD, SCORES
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.lib.guards import opens
+from portal.orders import links
+from portal.orders.guards import opened
+from portal.orders.models import Link, Order
 
 bp = Blueprint("feedback", __name__)
+unsubscribing = Blueprint("unsubscribing", __name__)
+
+
+@bp.get("/orders/<ref>/survey")
+@opens("survey")
+def survey(ref: str) -> ResponseReturnValue:
+    """The question, or the thanks. `?v=4`, from a mail, only chooses: the button counts."""
+    ask = _asked()
+    chosen = request.args.get("v") if request.args.get("v") in VOTES else None
+    form = SurveyForm(formdata=None, score=chosen or ask.score, words=ask.words)
+    return _survey_page(ref, ask, form, changing=chosen is not None)
+
+
+def _asked() -> Ask:
+    ask = survey_for(opened().order_id, now=clock.now())
+    if ask is None:
+        abort(404)
+    return ask
+
+
+def _survey_page(ref: str, ask: Ask, form: SurveyForm, changing: bool) -> str:
+    asking = ask.is_open and (ask.score is None or changing)
+    return render_template("feedback/survey.html", ref=ref, ask=ask, form=form, asking=asking, scores=SCORES, bad=BAD)
+
+
+@bp.post("/orders/<ref>/survey")
+@opens("survey")
+def answer(ref: str) -> ResponseReturnValue:
+    ask, form = _asked(), SurveyForm()
+    if not form.validate():
+        return _survey_page(ref, ask, form, changing=True), 422
+    actions.give_answer(opened().order_id, int(form.score.data), form.words.data, now=clock.now())
+    return redirect(url_for(".survey", ref=ref), 303)
+
+
+@bp.get("/orders/<ref>/cases/<int:id>")
+@opens("case")
+def case(ref: str, id: int) -> ResponseReturnValue:
+    return _case_page(ref, _case(id), MessageForm(formdata=None))
+
+
+def _case(id: int) -> Case:
+    found = find_case(id, opened().order_id)
+    if found is None:
+        abort(404, "link")
+    return found
+
+
+def _case_page(ref: str, found: Case, form: MessageForm) -> str:
+    return render_template("feedback/case.html", ref=ref, case=found, form=form)
+
+
+@bp.post("/orders/<ref>/cases/<int:id>/messages")
+@opens("case")
+def message(ref: str, id: int) -> ResponseReturnValue:
+    found, form = _case(id), MessageForm()
+    if not form.validate():
+        return _case_page(ref, found, form), 422
+    try:
+        cases.write_to_shop(found, form.words.data, now=clock.now())
+    except Refused as refused:
+        session.rollback()
+        form.form_errors.append(refused.message)
+        return _case_page(ref, _case(id), form), 409
+    return redirect(url_for(".case", ref=ref, id=id), 303)
+
+
+@bp.post("/orders/<ref>/cases/<int:id>/verdict")
+@opens("case")
+def verdict(ref: str, id: int) -> ResponseReturnValue:
+    found, form = _case(id), VerdictForm()
+    if not form.validate():
+        return _case_page(ref, found, MessageForm(formdata=None)), 422
+    say = cases.say_solved if form.solved.data == "yes" else cases.say_not_solved
+    say(found, now=clock.now())
+    return redirect(url_for(".case", ref=ref, id=id), 303)
+
+
+@unsubscribing.get("/unsubscribe/<token>")
+def confirm(token: str) -> ResponseReturnValue:
+    """A person looks, or a machine follows the link: nothing happens before the button is pressed."""
+    _unsubscribe_link(token)
+    return render_template("feedback/unsubscribe.html", done=False)
+
+
+def _unsubscribe_link(token: str) -> Link:
+    link = links.find(token, now=clock.now())
+    if link is None or link.purpose != "unsubscribe" or link.subject is None:
+        abort(404, "link")
+    g.locale = session.get_one(Order, link.order_id).locale
+    return link
+
+
+@unsubscribing.post("/unsubscribe/<token>")
+def unsubscribe(token: str) -> ResponseReturnValue:
+    """The button, and the mail program's one click (RFC 8058), which brings no cookie and wants no redirect."""
+    link = _unsubscribe_link(token)
+    actions.object_to_surveys(int(link.subject or 0), link.order_id, now=clock.now())
+    return render_template("feedback/unsubscribe.html", done=True)

@@ -1,5 +1,110 @@
 """The desk's door to cases."""
 
-from flask import Blueprint
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from portal.db import session
+from portal.feedback import cases, models
+from portal.feedback.forms import OwnerForm, ReplyForm
+from portal.feedback.models import Case
+from portal.feedback.rules import SCORES
+from portal.feedback.story import story_of
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.lib.guards import requires
+from portal.staff.guards import current_staff
+from portal.staff.models import Staff
 
 bp = Blueprint("desk_cases", __name__, url_prefix="/desk/cases")
+PER_PAGE = 50
+
+
+@bp.get("")
+@requires("cases.see")
+def index() -> ResponseReturnValue:
+    view = request.args.get("state", "open")
+    page = request.args.get("page", 1, type=int)
+    if view not in models.VIEWS or not 1 <= page <= 10_000:
+        abort(404)
+    me = current_staff().id
+    found = models.listed_cases(view, me).limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)
+    rows = session.scalars(found).all()
+    return render_template(
+        "desk/feedback/index.html",
+        cases=rows[:PER_PAGE],
+        more=len(rows) > PER_PAGE,
+        view=view,
+        page=page,
+        counts=models.count_cases(me),
+        scores=SCORES,
+    )
+
+
+@bp.get("/<int:id>")
+@requires("cases.see")
+def show(id: int) -> ResponseReturnValue:
+    case = _case(id)
+    return _page(case, ReplyForm(formdata=None, seen=case.last_message_id))
+
+
+def _case(id: int) -> Case:
+    case = models.find_case(id)
+    if case is None:
+        abort(404)
+    return case
+
+
+def _page(case: Case, form: ReplyForm) -> str:
+    zone = current_app.config["SETTINGS"].zone
+    story = story_of(case.order, current_staff().locale, zone, now=clock.now())
+    return render_template(
+        "desk/feedback/show.html", case=case, form=form, owner=_owner_form(case), story=story, scores=SCORES
+    )
+
+
+def _owner_form(case: Case) -> OwnerForm:
+    form = OwnerForm(formdata=None, owner=case.owner_id, instead_of=case.owner_id)
+    form.owner.choices = _people()
+    return form
+
+
+def _people() -> list[tuple[int, str]]:
+    return [(person.id, person.name) for person in models.people_for_cases()]
+
+
+@bp.post("/<int:id>/messages")
+@requires("cases.work")
+def reply(id: int) -> ResponseReturnValue:
+    case, form = _case(id), ReplyForm()
+    if not form.validate():
+        return _page(case, form), 422
+    said, asks, seen = form.words.data, form.asks.data, form.seen.data or 0
+    try:
+        cases.reply(case, said, asks=asks, seen=seen, by=current_staff(), now=clock.now())
+    except Refused as refused:
+        return _refused_reply(id, form, refused)
+    flash(_("Your answer is on its way to the customer."), "good")
+    return redirect(url_for(".show", id=id), 303)
+
+
+def _refused_reply(id: int, form: ReplyForm, refused: Refused) -> ResponseReturnValue:
+    """The page as it is now, with what was typed: to be sent again once the news is read."""
+    session.rollback()
+    case = _case(id)
+    form.seen.data, form.seen.raw_data = case.last_message_id, None
+    form.form_errors.append(refused.message)
+    return _page(case, form), 409
+
+
+@bp.post("/<int:id>/owner")
+@requires("cases.work")
+def assign(id: int) -> ResponseReturnValue:
+    case, form = _case(id), OwnerForm()
+    form.owner.choices = _people()
+    if not form.validate():
+        abort(422)
+    to, me = session.get_one(Staff, form.owner.data), current_staff()
+    cases.assign(case, to, instead_of=form.instead_of.data, by=me, now=clock.now())
+    flash(_("The case is yours now.") if to.id == me.id else _("The case goes to %(name)s.", name=to.name), "good")
+    return redirect(url_for(".show", id=id), 303)

@@ -16,7 +16,6 @@ LEADS_TO = {
     "return": "/orders/{ref}/returns/new",
     "survey": "/orders/{ref}/survey",
     "case": "/orders/{ref}/cases/{subject}",
-    "unsubscribe": "/orders/{ref}/unsubscribe",
 }
 
 
@@ -24,7 +23,7 @@ LEADS_TO = {
 def exchange(token: str) -> ResponseReturnValue:
     """303 to the clean address; the same 404 for unknown, expired and revoked links. HEAD and prefetch get no grant."""
     link = links.find(token, now=clock.now())
-    if link is None:
+    if link is None or link.purpose not in LEADS_TO:
         abort(404, "link")
     if request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", ""):
         return "", 204

@@ -1,0 +1,146 @@
+"""Make it right: a case has an owner and a deadline, and ends with the customer's word."""
+
+from datetime import datetime, timedelta
+
+from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal import mail
+from portal.db import limits, move, session
+from portal.feedback import models
+from portal.feedback.models import UNSOLVED, Answer, Case, CaseMessage
+from portal.feedback.rules import BAD, deadline
+from portal.lib.errors import Refused
+from portal.orders.timeline import record, words
+from portal.staff.models import Staff, responsible_for
+
+words("case.opened", staff=_l("Case opened"), customer=_l("We look into what went wrong"))
+words("case.better_score", staff=_l("A better score came later: %(score)s of 5. The case goes on."))
+words("case.heard", staff=_l("The customer wrote"), customer=_l("You wrote to us"))
+words("case.replied", staff=_l("Answered the customer"), customer=_l("We answered you"))
+words("case.asked", staff=_l("Answered, and asked whether it is solved"), customer=_l("We answered you"))
+words("case.assigned", staff=_l("The case goes to %(owner)s"))
+words("case.solved", staff=_l("The customer says it is solved"), customer=_l("You told us it is solved"))
+words("case.reopened", staff=_l("The customer says it is not solved: the case goes to %(owner)s"))
+
+MESSAGES_PER_HOUR = 20
+
+
+def follow_answer(answer: Answer, order_id: int, before: tuple[int | None, str | None], *, now: datetime) -> None:
+    """A bad answer opens its case; what the customer changes later is told to whoever works on it."""
+    session.flush()
+    case = models.case_of_answer(answer.id)
+    if case is None and answer.score <= BAD:
+        open_case(order_id, answer, now=now)
+    elif case is not None:
+        if before[0] is not None and answer.score > before[0]:
+            record(order_id, "case.better_score", by="customer", now=now, score=answer.score)
+        if answer.words and answer.words != before[1]:
+            _hear(case, answer.words, now)
+
+
+def open_case(order_id: int, answer: Answer, *, now: datetime) -> Case:
+    """Promise to make it right: somebody answers for it, until a moment that is told to the customer."""
+    owner_id, due_at = responsible_for("support"), _deadline(now)
+    case = Case(order_id=order_id, answer_id=answer.id, owner_id=owner_id, opened_at=now, due_at=due_at)
+    if answer.words:
+        case.messages.append(CaseMessage(words=answer.words, at=now))
+    session.add(case)
+    record(order_id, "case.opened", by="customer", now=now, score=answer.score)
+    return case
+
+
+def _deadline(now: datetime) -> datetime:
+    return deadline(now, current_app.config["SETTINGS"])
+
+
+def write_to_shop(case: Case, said: str, *, now: datetime) -> None:
+    """The customer writes: the case is ours again. The same words twice in a row are a form posted twice."""
+    _lock(case)
+    last = case.messages[-1] if case.messages else None
+    if last and last.staff_id is None and last.words == said:
+        return
+    if not limits.take("case-messages", str(case.id), MESSAGES_PER_HOUR, timedelta(hours=1), now):
+        raise Refused(_("That is a lot at once. Please wait a little, we read everything."))
+    _hear(case, said, now)
+
+
+def _lock(case: Case) -> None:
+    session.refresh(case, with_for_update={"of": Case})
+    session.expire(case, ["messages"])
+
+
+def _hear(case: Case, said: str, now: datetime) -> None:
+    if case.state == "closed":
+        raise Refused(_("This conversation has ended. Write to us by mail."))
+    due_at = case.due_at if case.state == "open" else _deadline(now)
+    move(case, "state", "hear", due_at=due_at, solved_at=None)
+    _say(case, said, None, now)
+    record(case.order_id, "case.heard", by="customer", now=now)
+
+
+def _say(case: Case, said: str, by: Staff | None, now: datetime, asks: bool = False) -> CaseMessage:
+    message = CaseMessage(case_id=case.id, staff_id=by and by.id, words=said, asks_if_solved=asks, at=now)
+    session.add(message)
+    session.flush()
+    session.expire(case, ["messages"])
+    return message
+
+
+def reply(case: Case, said: str, *, asks: bool, seen: int, by: Staff, now: datetime) -> None:
+    """Answer the customer, who reads it in a mail and on the page. `seen` is the last message that `by` has read."""
+    _lock(case)
+    if case.last_message_id != seen:
+        raise Refused(_("Something was written here a moment ago. Read it first; your words are still below."))
+    move(case, "state", "reply", owner_id=case.owner_id or by.id)
+    message = _say(case, said, by, now, asks)
+    record(case.order_id, "case.asked" if asks else "case.replied", by=by, now=now)
+    order = case.order
+    mail.queue(
+        "case-reply",
+        to=order.customer.email,
+        locale=order.locale,
+        now=now,
+        order_id=order.id,
+        about=f"case:{case.id}",
+        once=f"case-reply:{message.id}",
+        number=order.number,
+        case_id=case.id,
+        said=said,
+        by=by.name,
+        asks=asks,
+    )
+
+
+def assign(case: Case, to: Staff, *, instead_of: int | None, by: Staff, now: datetime) -> None:
+    """Give the case to somebody, or take it over, from the one who had it when `by` looked."""
+    _lock(case)
+    if case.owner_id == to.id:
+        return
+    if case.owner_id != instead_of:
+        raise Refused(_("Somebody else took this case a moment ago."))
+    if case.state not in UNSOLVED or to.disabled_at or not to.may("cases.work"):
+        raise Refused(_("This case can't go to %(name)s.", name=to.name))
+    case.owner_id = to.id
+    record(case.order_id, "case.assigned", by=by, now=now, owner=to.name)
+
+
+def say_solved(case: Case, *, now: datetime) -> None:
+    """The customer's word ends it."""
+    _lock(case)
+    if case.state == "solved":
+        return
+    move(case, "state", "solve", solved_at=now)
+    record(case.order_id, "case.solved", by="customer", now=now)
+
+
+def say_not_solved(case: Case, *, now: datetime) -> None:
+    """It begins anew and goes up: a manager owns it, with a new deadline. What is open already stays as it is."""
+    _lock(case)
+    if case.state == "open":
+        return
+    up = models.supervisor(case.owner_id) or case.owner
+    anew = {"due_at": _deadline(now), "reopened": case.reopened + 1, "solved_at": None}
+    move(case, "state", "reopen", owner_id=up and up.id, **anew)
+    record(case.order_id, "case.reopened", by="customer", now=now, owner=up.name if up else "–")

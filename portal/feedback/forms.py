@@ -1,0 +1,46 @@
+"""Shape of what customers say, and of what we answer."""
+
+import re
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.validators import AnyOf, DataRequired, Length
+from wtforms.widgets import HiddenInput
+
+LONGEST = 4000
+VOTES = ("1", "2", "3", "4", "5")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def tidy(said: str | None) -> str:
+    """Words with one kind of line end and without characters that nobody can see."""
+    return CONTROL.sub("", (said or "").replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def _not_too_long() -> Length:
+    return Length(max=LONGEST, message=_l("That is too long: at most %(max)d characters."))
+
+
+class SurveyForm(FlaskForm):
+    score = StringField(_l("How was it?"), [AnyOf(VOTES, message=_l("Choose one of the five."))])
+    words = TextAreaField(_l("What was good, what was not?"), [_not_too_long()], filters=[tidy])
+
+
+class MessageForm(FlaskForm):
+    words = TextAreaField(_l("Your message"), [DataRequired(_l("Write a few words.")), _not_too_long()], filters=[tidy])
+
+
+class VerdictForm(FlaskForm):
+    solved = StringField(validators=[AnyOf(("yes", "no"))])
+
+
+class ReplyForm(FlaskForm):
+    words = TextAreaField(_l("Your answer"), [DataRequired(_l("Write a few words.")), _not_too_long()], filters=[tidy])
+    asks = BooleanField(_l("Ask whether it is solved"))
+    seen = IntegerField(widget=HiddenInput())
+
+
+class OwnerForm(FlaskForm):
+    owner = SelectField(_l("Who looks after it"), coerce=int)
+    instead_of = IntegerField(widget=HiddenInput())

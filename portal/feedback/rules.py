@@ -1,0 +1,37 @@
+"""When we ask, whom we do not ask, and how soon a case is answered."""
+
+from datetime import UTC, datetime, timedelta
+
+from flask_babel import lazy_gettext as _l
+
+from portal.config import Settings
+from portal.orders.promise import add_working_days, on_or_after
+
+QUESTION = "csat.1"
+SURVEY_LASTS = timedelta(days=30)
+ASKED_ONCE_IN = timedelta(days=90)
+LETTER_USEFUL_FOR = timedelta(days=7)
+BAD = 2
+"""An answer up to this score opens a case."""
+
+SCORES = {1: _l("Very bad"), 2: _l("Bad"), 3: _l("So-so"), 4: _l("Good"), 5: _l("Very good")}
+
+WHY_NOT = {
+    "no_address": _l("Not asked how it was: there is no address to write to"),
+    "country": _l("Not asked how it was: surveys are off for this country"),
+    "objected": _l("Not asked how it was: the customer does not want to be asked"),
+    "open_case": _l("Not asked how it was: a case is not solved yet"),
+    "open_return": _l("Not asked how it was: goods or money are still on their way back"),
+    "asked_lately": _l("Not asked how it was: the customer was asked about another order not long ago"),
+}
+
+
+def deadline(start: datetime, settings: Settings) -> datetime:
+    """When the case's hours have passed; they stand still on weekends and holidays."""
+    local, country = start.astimezone(settings.zone), settings.shop_country
+    first = on_or_after(local.date(), country)
+    begins = local.time() if first == local.date() else datetime.min.time()
+    days, hours = divmod(settings.case_deadline_hours, 24)
+    rest = datetime.combine(first, begins) + timedelta(hours=hours)
+    day = add_working_days(on_or_after(rest.date(), country), days, country)
+    return datetime.combine(day, rest.time(), settings.zone).astimezone(UTC)

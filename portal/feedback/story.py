@@ -1,0 +1,77 @@
+"""The order's story beside a case: what we promised, what came of it, and what went back."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from portal.adapters.couriers import Tracking
+from portal.db import session
+from portal.fulfilment.models import Parcel
+from portal.fulfilment.rules import NAMES
+from portal.orders import timeline
+from portal.orders.models import Order
+from portal.returns.models import Return
+
+AT_HOME = {
+    "to_pick": _l("To pick"), "picking": _l("Being picked"), "picked": _l("To pack"), "packed": _l("To ship"),
+}  # fmt: skip
+DECIDED = {"requested": _l("To decide"), "declined": _l("Declined"), "cancelled": _l("Cancelled")}
+GOODS = {
+    "not_expected": _l("No goods expected"),
+    "awaited": _l("Goods awaited"),
+    "in_transit": _l("Goods on their way"),
+    "received": _l("Goods received"),
+    "lost": _l("Goods lost"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A parcel or a return: where it leads, what it is called, how far it is."""
+
+    id: int
+    name: str
+    state: object
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One order as the person reads it who makes it right."""
+
+    arrived_at: datetime | None
+    days_late: int
+    parcels: list[Piece]
+    returns: list[Piece]
+    timeline: list[timeline.Entry]
+
+
+def story_of(order: Order, locale: str, zone: ZoneInfo, *, now: datetime) -> Story:
+    """Read in three statements, whatever happened."""
+    parcels = session.scalars(
+        select(Parcel).where(Parcel.order_id == order.id, Parcel.state != "cancelled").order_by(Parcel.id)
+    ).all()
+    returns = session.scalars(select(Return).where(Return.order_id == order.id).order_by(Return.id)).all()
+    arrived = [parcel.delivered_at for parcel in parcels if parcel.delivered_at]
+    arrived_at = max(arrived) if arrived and len(arrived) == len(parcels) else None
+    return Story(
+        arrived_at,
+        days_late(order.promised_on, (arrived_at or now).astimezone(zone).date()),
+        [Piece(parcel.id, parcel.ref, _parcel_state(parcel)) for parcel in parcels],
+        [Piece(ret.id, ret.rma, _return_state(ret)) for ret in returns],
+        timeline.for_staff(order.id, locale),
+    )
+
+
+def days_late(promised_on: date, that: date) -> int:
+    return max(0, (that - promised_on).days)
+
+
+def _parcel_state(parcel: Parcel) -> object:
+    return AT_HOME.get(parcel.state) or NAMES[Tracking(parcel.tracking_status)]
+
+
+def _return_state(ret: Return) -> object:
+    return DECIDED.get(ret.decision) or GOODS[ret.goods]
