@@ -1,5 +1,249 @@
-"""The desk's door to parcels."""
+"""The desk's door to parcels: lists, one parcel's page, its papers."""
 
-from flask import Blueprint
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+from werkzeug.wrappers import Response
+
+from portal.adapters.couriers import Tracking
+from portal.db import session
+from portal.fulfilment import actions, labels, lists, rules
+from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, split_form
+from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.lib.guards import requires
+from portal.staff.guards import current_staff
 
 bp = Blueprint("desk_parcels", __name__, url_prefix="/desk/parcels")
+
+
+@bp.get("")
+@requires("parcels.see")
+def index() -> ResponseReturnValue:
+    """One of the warehouse's lists."""
+    name, now = request.args.get("state", "to_pick"), clock.now()
+    if name not in lists.LISTS:
+        abort(404)
+    number = max(1, request.args.get("page", 1, type=int))
+    rows, more = lists.page_of(name, number, now=now)
+    reasons = {row.parcel.id: lists.why_stuck(row.parcel, now) for row in rows}
+    return render_template(
+        "desk/fulfilment/list.html",
+        name=name,
+        rows=rows,
+        reasons=reasons,
+        number=number,
+        more=more,
+        counts=lists.counts(now=now),
+        next_id=lists.next_to_pick() if name == "to_pick" else None,
+        rules=rules,
+        late=_days_late,
+    )
+
+
+@bp.get("/<int:id>")
+@requires("parcels.see")
+def show(id: int) -> ResponseReturnValue:
+    return _page(_find(id))
+
+
+@bp.post("/<int:id>/picking")
+@requires("parcels.pick")
+def start_picking(id: int) -> ResponseReturnValue:
+    return _do(id, lambda parcel: actions.start_picking(parcel, by=current_staff(), now=clock.now()))
+
+
+@bp.post("/<int:id>/release")
+@requires("parcels.pick")
+def put_back(id: int) -> ResponseReturnValue:
+    return _do(id, lambda parcel: actions.put_back(parcel, by=current_staff(), now=clock.now()))
+
+
+@bp.post("/<int:id>/picks")
+@requires("parcels.pick")
+def scan(id: int) -> ResponseReturnValue:
+    """A scanner typed an article number."""
+    form = ScanForm()
+    return _do(id, lambda parcel: _count(actions.line_to_pick(parcel, form.code.data), 1), form=form)
+
+
+@bp.post("/<int:id>/lines/<int:line_id>/picks")
+@requires("parcels.pick")
+def count(id: int, line_id: int) -> ResponseReturnValue:
+    """One piece more or, as undo, one less, without a scanner."""
+    pieces = -1 if request.form.get("undo") else 1
+    return _do(id, lambda parcel: _count(_line(parcel, line_id), pieces))
+
+
+@bp.post("/<int:id>/completion")
+@requires("parcels.pick")
+def finish_picking(id: int) -> ResponseReturnValue:
+    return _do(id, lambda parcel: actions.finish_picking(parcel, by=current_staff(), now=clock.now()))
+
+
+@bp.post("/<int:id>/second-parcel")
+@requires("parcels.pack")
+def split(id: int) -> ResponseReturnValue:
+    form = split_form(_find(id).lines)
+    return _do(id, lambda parcel: _split(parcel, form.pieces()), form=form)
+
+
+@bp.post("/<int:id>/packing")
+@requires("parcels.pack")
+def pack(id: int) -> ResponseReturnValue:
+    form = PackForm()
+    return _do(id, lambda parcel: actions.pack(parcel, form.grams.data, by=current_staff(), now=clock.now()), form=form)
+
+
+@bp.post("/<int:id>/label")
+@requires("parcels.ship")
+def make_label(id: int) -> ResponseReturnValue:
+    return _do(id, lambda parcel: actions.make_label(parcel, by=current_staff(), now=clock.now()))
+
+
+@bp.post("/<int:id>/hand-over")
+@requires("parcels.ship")
+def hand_over(id: int) -> ResponseReturnValue:
+    form = HandOverForm()
+    return _do(id, lambda parcel: _hand_over(parcel, form.courier.data, form.number.data), form=form)
+
+
+@bp.post("/<int:id>/collection")
+@requires("parcels.ship")
+def collect(id: int) -> ResponseReturnValue:
+    """Our own courier took the parcel that has our label."""
+    return _do(id, lambda parcel: _hand_over(parcel, parcel.courier or "", parcel.tracking_number or ""))
+
+
+@bp.post("/<int:id>/events")
+@requires("parcels.ship")
+def say(id: int) -> ResponseReturnValue:
+    """What our own courier tells us."""
+    form = SayForm()
+    return _do(id, lambda parcel: _say(parcel, form.status.data, form.place.data), form=form)
+
+
+@bp.get("/<int:id>/packing-slip.pdf")
+@requires("parcels.see")
+def packing_slip(id: int) -> ResponseReturnValue:
+    parcel = _find(id)
+    return _pdf(labels.packing_slip(parcel, current_app.config["SETTINGS"]), f"packing-slip-{parcel.ref}")
+
+
+@bp.get("/<int:id>/label.pdf")
+@requires("parcels.see")
+def label(id: int) -> ResponseReturnValue:
+    parcel = _find(id)
+    if parcel.courier != "own" or not parcel.tracking_number:
+        abort(404)
+    return _pdf(labels.shipping_label(parcel, current_app.config["SETTINGS"]), f"label-{parcel.tracking_number}")
+
+
+def _find(id: int) -> Parcel:
+    """The parcel with its lines and scans; 404 when there is none."""
+    whole = (
+        selectinload(Parcel.lines),
+        selectinload(Parcel.events),
+        joinedload(Parcel.picker),
+        joinedload(Parcel.order),
+    )
+    parcel = session.scalar(
+        select(Parcel).where(Parcel.id == id).options(*whole).execution_options(populate_existing=True)
+    )
+    if parcel is None:
+        abort(404)
+    return parcel
+
+
+def _do(id: int, act: Callable[[Parcel], str | None], form: FlaskForm | None = None) -> ResponseReturnValue:
+    """Act and show the parcel again: 303 done, 422 with the form, 409 with the reason and the parcel as it is."""
+    parcel = _find(id)
+    if form is not None and not form.validate():
+        return _page(parcel, form=form), 422
+    try:
+        anchor = act(parcel)
+    except Refused as refused:
+        session.rollback()
+        return _page(_find(id), form=form, refusal=refused.message), 409
+    return redirect(url_for(".show", id=id, counted=anchor), 303)
+
+
+def _count(packed: ParcelLine, pieces: int) -> str:
+    actions.pick(packed, pieces, by=current_staff())
+    return str(packed.id)
+
+
+def _line(parcel: Parcel, line_id: int) -> ParcelLine:
+    return next((packed for packed in parcel.lines if packed.id == line_id), None) or abort(404)
+
+
+def _split(parcel: Parcel, pieces: dict[int, int]) -> None:
+    actions.split(parcel, pieces, by=current_staff(), now=clock.now())
+
+
+def _hand_over(parcel: Parcel, courier: str, number: str) -> None:
+    actions.hand_over(parcel, courier, number, by=current_staff(), now=clock.now())
+
+
+def _say(parcel: Parcel, status: str, place: str) -> None:
+    actions.say(parcel, Tracking(status), place or "", by=current_staff(), now=clock.now())
+
+
+def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> str:
+    """The parcel's page with the form of its step, the one that was sent if there is one."""
+    blank = {"scan": ScanForm, "pack": PackForm, "hand_over": HandOverForm, "say": SayForm}
+    forms = {name: form if isinstance(form, kind) else kind(formdata=None) for name, kind in blank.items()}
+    return render_template(
+        "desk/fulfilment/parcel.html",
+        parcel=parcel,
+        order=parcel.order,
+        refusal=refusal,
+        reason=lists.why_stuck(parcel, clock.now()),
+        steps=_steps(parcel),
+        scans=[_scan(event) for event in reversed(parcel.events)],
+        next_id=lists.next_to_pick() if parcel.state == "picked" else None,
+        counted=request.args.get("counted", type=int),
+        rules=rules,
+        late=_days_late,
+        **forms,
+    )
+
+
+def _days_late(parcel: Parcel) -> int:
+    """Days after the promise that it arrived, or that it is still missing; negative while there is time."""
+    zone = current_app.config["SETTINGS"].zone
+    return ((parcel.delivered_at or clock.now()).astimezone(zone).date() - parcel.order.promised_on).days
+
+
+def _scan(event: CourierEvent) -> dict[str, Any]:
+    tone = "good" if event.status == Tracking.delivered else "bad" if event.status in rules.TROUBLE else ""
+    return {
+        "at": event.at,
+        "text": event.message or str(rules.NAMES[Tracking(event.status)]),
+        "by": event.place,
+        "tone": tone,
+    }
+
+
+def _steps(parcel: Parcel) -> list[dict[str, Any]]:
+    done = {"to_pick": 0, "picking": 0, "picked": 1, "packed": 2, "handed_over": 3}.get(parcel.state, 0)
+    done += parcel.delivered_at is not None
+    steps = (
+        (_("Picked"), None), (_("Packed"), parcel.packed_at), (_("Handed over"), parcel.handed_over_at),
+        (_("Delivered"), parcel.delivered_at),
+    )  # fmt: skip
+    states = ["done"] * done + ["current"] * (done < len(steps)) + ["todo"] * len(steps)
+    return [{"label": label, "at": at, "state": state} for (label, at), state in zip(steps, states, strict=False)]
+
+
+def _pdf(paper: bytes, name: str) -> Response:
+    return Response(
+        paper, mimetype="application/pdf", headers={"Content-Disposition": f'inline; filename="{name}.pdf"'}
+    )

@@ -1,0 +1,211 @@
+"""Pick, pack, ship: one verb per function."""
+
+from datetime import datetime, timedelta
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from sqlalchemy import select, update
+
+from portal import mail
+from portal.adapters.couriers import Tracking, normal_number, own
+from portal.db import move, session
+from portal.fulfilment import rules, tracking
+from portal.fulfilment.models import Parcel, ParcelLine
+from portal.jobs import announce
+from portal.lib.errors import Refused
+from portal.lib.tokens import reference
+from portal.orders.models import Order
+from portal.orders.timeline import record, words
+from portal.staff.models import Staff
+
+words("parcel.picking", staff=_l("Picking started"))
+words("parcel.put_back", staff=_l("Put back on the list"))
+words("parcel.picked", staff=_l("Everything picked"))
+words("parcel.packed", staff=_l("Packed, %(grams)s g"), customer=_l("Your order is packed"))
+words("parcel.split", staff=_l("A second parcel was made: %(second)s"))
+words("parcel.labelled", staff=_l("Label made: %(number)s"))
+words("parcel.handed_over", staff=_l("Handed over: %(courier)s, %(number)s"), customer=_l("Handed over to %(courier)s"))
+words(
+    "parcel.sent_by_us",
+    staff=_l("Given to our own courier: %(number)s"),
+    customer=_l("On its way with our own courier"),
+)
+
+HEAVIEST = 70_000
+LETTER_USEFUL_FOR = timedelta(days=3)
+
+
+def plan_parcels(order_id: int, *, now: datetime) -> Parcel | None:
+    """One parcel with all that is to be sent; nothing for an order that has parcels or nothing to send."""
+    order = session.get_one(Order, order_id, with_for_update={"of": Order}, populate_existing=True)
+    planned = session.scalar(select(Parcel.id).where(Parcel.order_id == order_id).limit(1))
+    goods = [line for line in order.lines if line.kind == "item"]
+    if planned or not goods or order.state not in ("accepted", "on_hold"):
+        return None
+    lines = [ParcelLine(order_line_id=line.id, quantity=line.quantity) for line in goods]
+    parcel = Parcel(order_id=order_id, ref=reference(), lines=lines, created_at=now)
+    session.add(parcel)
+    session.flush()
+    return parcel
+
+
+def start_picking(parcel: Parcel, *, by: Staff, now: datetime) -> None:
+    """Take the parcel: from now on it is this person's."""
+    _refuse_unless_wanted(parcel.order)
+    move(parcel, "state", "start_picking", picker_id=by.id)
+    record(parcel.order_id, "parcel.picking", by=by, now=now, parcel=parcel.ref)
+
+
+def _refuse_unless_wanted(order: Order) -> None:
+    if order.state == "on_hold":
+        raise Refused(_("This order is on hold. Leave it until somebody has cleared it."))
+    if order.state == "cancelled":
+        raise Refused(_("This order was cancelled. Nothing of it may leave."))
+
+
+def put_back(parcel: Parcel, *, by: Staff, now: datetime) -> None:
+    """Give the parcel up: what was picked goes back on the shelf, and anybody may take it."""
+    move(parcel, "state", "put_back", picker_id=None)
+    session.execute(update(ParcelLine).where(ParcelLine.parcel_id == parcel.id).values(picked=0))
+    record(parcel.order_id, "parcel.put_back", by=by, now=now, parcel=parcel.ref)
+
+
+def line_to_pick(parcel: Parcel, scanned: str) -> ParcelLine:
+    """The line that this code is about, one that still misses pieces if it can be. Raises Refused for a stranger."""
+    code = scanned.strip().casefold()
+    found = [packed for packed in parcel.lines if code and packed.line.sku.casefold() == code]
+    if not found:
+        raise Refused(_("%(code)s does not belong into this parcel. Put it back.", code=scanned.strip()[:40] or "–"))
+    return next((packed for packed in found if packed.left), found[0])
+
+
+def pick(packed: ParcelLine, pieces: int, *, by: Staff) -> None:
+    """Count pieces of a line as picked, or, with a negative number, as put back. Never more than ordered."""
+    mine = select(Parcel.id).where(Parcel.id == packed.parcel_id, Parcel.state == "picking", Parcel.picker_id == by.id)
+    wanted = ParcelLine.picked + pieces
+    counted = update(ParcelLine).where(
+        ParcelLine.id == packed.id, ParcelLine.parcel_id.in_(mine), wanted >= 0, wanted <= ParcelLine.quantity
+    )
+    if not session.scalar(counted.values(picked=wanted).returning(ParcelLine.id)):
+        _refuse_unless_picking(packed.parcel, by)
+        enough = _("Too many: %(title)s is complete with %(n)s.", title=packed.title, n=packed.quantity)
+        raise Refused(enough if pieces > 0 else _("Nothing of this line is picked yet."))
+    session.refresh(packed, ["picked"])
+
+
+def _refuse_unless_picking(parcel: Parcel, by: Staff) -> None:
+    session.refresh(parcel, ["state", "picker_id"])
+    if parcel.state != "picking":
+        raise Refused(_("This parcel is not being picked. Nothing was counted."))
+    if parcel.picker and parcel.picker_id != by.id:
+        raise Refused(_("%(name)s is picking this parcel.", name=parcel.picker.name))
+
+
+def finish_picking(parcel: Parcel, *, by: Staff, now: datetime) -> None:
+    """All pieces are here: the parcel goes on to packing."""
+    _refuse_unless_picking(parcel, by)
+    if missing := sum(packed.left for packed in parcel.lines):
+        raise Refused(ngettext("One piece is still missing.", "%(num)s pieces are still missing.", missing))
+    move(parcel, "state", "finish_picking")
+    record(parcel.order_id, "parcel.picked", by=by, now=now, parcel=parcel.ref)
+
+
+def split(parcel: Parcel, pieces: dict[int, int], *, by: Staff, now: datetime) -> Parcel:
+    """Move pieces (by the parcel's line) into a second parcel, picked as they are. Both keep something."""
+    session.refresh(parcel, with_for_update={"of": Parcel})
+    moved = {packed: pieces.get(packed.id, 0) for packed in parcel.lines}
+    if parcel.state != "picked":
+        raise Refused(_("Only a parcel that is picked and not yet packed can be split."))
+    if any(not 0 <= n <= packed.quantity for packed, n in moved.items()):
+        raise Refused(_("There are not so many pieces in this parcel."))
+    if not 0 < sum(moved.values()) < sum(packed.quantity for packed in moved):
+        raise Refused(_("Each of the two parcels needs at least one piece."))
+    second = Parcel(
+        order_id=parcel.order_id, ref=reference(), state="picked", picker_id=parcel.picker_id, created_at=now
+    )
+    for packed, n in moved.items():
+        _move_pieces(packed, n, second)
+    session.add(second)
+    session.flush()
+    record(parcel.order_id, "parcel.split", by=by, now=now, parcel=parcel.ref, second=second.ref)
+    return second
+
+
+def _move_pieces(packed: ParcelLine, pieces: int, second: Parcel) -> None:
+    if pieces:
+        second.lines.append(ParcelLine(order_line_id=packed.order_line_id, quantity=pieces, picked=pieces))
+    if pieces == packed.quantity:
+        session.delete(packed)
+    else:
+        packed.quantity = packed.picked = packed.quantity - pieces
+
+
+def pack(parcel: Parcel, grams: int, *, by: Staff, now: datetime) -> None:
+    """Closed, weighed, slip inside."""
+    if not 0 < grams <= HEAVIEST:
+        raise Refused(_("A parcel weighs between 1 g and %(kg)s kg.", kg=HEAVIEST // 1000))
+    move(parcel, "state", "pack", weight_grams=grams, packed_at=now)
+    record(parcel.order_id, "parcel.packed", by=by, now=now, parcel=parcel.ref, grams=grams)
+
+
+def make_label(parcel: Parcel, *, by: Staff, now: datetime) -> None:
+    """A number and a label of our own courier. Twice gives the same label."""
+    session.refresh(parcel, with_for_update={"of": Parcel})
+    if parcel.state != "packed":
+        raise Refused(_("A label is made for a parcel that is packed and still here."))
+    if parcel.courier == own.CODE and parcel.tracking_number:
+        return
+    parcel.courier, parcel.tracking_number = own.CODE, own.new_number()
+    record(parcel.order_id, "parcel.labelled", by=by, now=now, parcel=parcel.ref, number=parcel.tracking_number)
+    say(parcel, Tracking.label_created, "", by=by, now=now)
+
+
+def hand_over(parcel: Parcel, courier: str, number: str, *, by: Staff, now: datetime) -> None:
+    """The courier has it: the customer is told in the same breath, and what the courier said before is worked off."""
+    code = normal_number(number)
+    if courier not in rules.COURIERS or not code:
+        raise Refused(_("Choose a courier and scan the tracking number."))
+    if courier == own.CODE and code != parcel.tracking_number:
+        raise Refused(_("This is not the number of our label for this parcel."))
+    tracking.alone_with(code)
+    order = session.get_one(Order, parcel.order_id, with_for_update={"of": Order}, populate_existing=True)
+    _refuse_unless_wanted(order)
+    move(parcel, "state", "hand_over", courier=courier, tracking_number=code, handed_over_at=now)
+    _record_hand_over(parcel, by, now)
+    _write_on_its_way(parcel, order, now)
+    if courier == own.CODE:
+        say(parcel, Tracking.picked_up, "", by=by, now=now)
+    announce("parcel.handed_over", parcel_id=parcel.id, order_id=order.id)
+
+
+def _record_hand_over(parcel: Parcel, by: Staff, now: datetime) -> None:
+    kind = "parcel.sent_by_us" if parcel.courier == own.CODE else "parcel.handed_over"
+    facts = {"courier": rules.courier_name(parcel.courier), "number": parcel.tracking_number, "parcel": parcel.ref}
+    record(parcel.order_id, kind, by=by, now=now, **facts)
+
+
+def _write_on_its_way(parcel: Parcel, order: Order, now: datetime) -> None:
+    mail.queue(
+        "on-its-way",
+        to=order.customer.email,
+        locale=order.locale,
+        now=now,
+        order_id=order.id,
+        about=f"parcel:{parcel.id}",
+        once=f"on-its-way:parcel:{parcel.id}",
+        not_after=now + LETTER_USEFUL_FOR,
+        number=order.number,
+        courier=None if parcel.courier == own.CODE else rules.courier_name(parcel.courier),
+        tracking_number=parcel.tracking_number,
+        promised_on=order.promised_on,
+        rows=[packed.told for packed in parcel.lines],
+    )
+
+
+def say(parcel: Parcel, status: Tracking, place: str, *, by: Staff, now: datetime) -> None:
+    """What a person of the shop knows of a parcel of our own courier."""
+    if parcel.courier != own.CODE or not parcel.tracking_number:
+        raise Refused(_("Only for parcels of our own courier; the others tell us themselves."))
+    said = own.said(parcel.tracking_number, status, place, at=now)
+    tracking.add_events(parcel, said.events, said, by=by, now=now)

@@ -1,0 +1,97 @@
+"""The warehouse's lists: what is next, and what needs a person. One statement each, however long they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import contains_eager, joinedload
+
+from portal.adapters.couriers import Tracking, own
+from portal.db import session
+from portal.fulfilment.models import Parcel, ParcelLine
+from portal.fulfilment.rules import FINISHED, FORGOTTEN_AFTER, NOT_SCANNED, SILENT_AFTER, TROUBLE
+from portal.orders.models import Order
+
+LISTS = ("to_pick", "to_pack", "to_ship", "stuck", "under_way")
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A parcel in a list, with how many pieces are in it."""
+
+    parcel: Parcel
+    pieces: int
+
+
+def _belongs_to(name: str, now: datetime) -> ColumnElement[bool]:
+    return {
+        "to_pick": Parcel.state.in_(("to_pick", "picking")),
+        "to_pack": Parcel.state == "picked",
+        "to_ship": Parcel.state == "packed",
+        "stuck": _stuck(now),
+        "under_way": and_(Parcel.state == "handed_over", Parcel.delivered_at.is_(None)),
+    }[name]
+
+
+def _stuck(now: datetime) -> ColumnElement[bool]:
+    """The same in SQL as `why_stuck` says in words."""
+    away = Parcel.state == "handed_over"
+    still_here = and_(Parcel.state == "packed", Parcel.courier == own.CODE, Parcel.packed_at < now - FORGOTTEN_AFTER)
+    heard = func.coalesce(Parcel.last_event_at, Parcel.handed_over_at)
+    return or_(
+        still_here,
+        and_(away, Parcel.tracking_status.in_(TROUBLE)),
+        and_(away, Parcel.tracking_status.in_(NOT_SCANNED), Parcel.handed_over_at < now - FORGOTTEN_AFTER),
+        and_(away, Parcel.tracking_status.not_in(FINISHED + NOT_SCANNED), heard < now - SILENT_AFTER),
+    )
+
+
+def why_stuck(parcel: Parcel, now: datetime) -> str | None:
+    """The reason why a person should look, a key of `rules.ADVICE`; None while all is well."""
+    status = parcel.tracking_status
+    if parcel.state == "packed":
+        since = parcel.packed_at or now
+        return "forgotten" if parcel.courier == own.CODE and since < now - FORGOTTEN_AFTER else None
+    if parcel.state != "handed_over" or parcel.handed_over_at is None or status == Tracking.delivered:
+        return None
+    if status in TROUBLE:
+        return status
+    if status in NOT_SCANNED:
+        return "forgotten" if parcel.handed_over_at < now - FORGOTTEN_AFTER else None
+    return "silent" if (parcel.last_event_at or parcel.handed_over_at) < now - SILENT_AFTER else None
+
+
+def page_of(name: str, number: int, *, now: datetime) -> tuple[list[Row], bool]:
+    """One page of a list, most urgent first, and whether there is another."""
+    pieces = select(func.sum(ParcelLine.quantity)).where(ParcelLine.parcel_id == Parcel.id).scalar_subquery()
+    found = _listed(name, now).add_columns(func.coalesce(pieces, 0)).limit(PAGE + 1).offset((number - 1) * PAGE)
+    rows = [Row(parcel, int(count)) for parcel, count in session.execute(found)]
+    return rows[:PAGE], len(rows) > PAGE
+
+
+def _listed(name: str, now: datetime) -> Select[Any]:
+    with_order = (contains_eager(Parcel.order), joinedload(Parcel.picker))
+    found = select(Parcel).join(Parcel.order).where(_belongs_to(name, now)).options(*with_order)
+    return found.order_by(*_urgency(name))
+
+
+def _urgency(name: str) -> Sequence[Any]:
+    return (Parcel.handed_over_at, Parcel.id) if name == "stuck" else (Order.promised_on, Parcel.id)
+
+
+def next_to_pick() -> int | None:
+    """The parcel that should be picked next: the one promised first that nobody has taken."""
+    free = select(Parcel.id).join(Parcel.order).where(Parcel.state == "to_pick", Order.state == "accepted")
+    return session.scalar(free.order_by(*_urgency("to_pick")).limit(1))
+
+
+def counts(*, now: datetime) -> dict[str, int]:
+    """How many parcels each list holds, in one statement."""
+    columns = [func.count().filter(_belongs_to(name, now)).label(name) for name in LISTS]
+    waiting = or_(
+        Parcel.state.in_(("to_pick", "picking", "picked", "packed")), _stuck(now), _belongs_to("under_way", now)
+    )
+    return dict(session.execute(select(*columns).where(waiting)).mappings().one())
