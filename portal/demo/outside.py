@@ -22,7 +22,9 @@ def create_outside(folder: Path, hook: str, secret: str, database: str) -> Flask
         SECRET_KEY=secrets.token_hex(),
         SESSION_COOKIE_NAME="outside",
         MAILBOX=mailbox.Mailbox(folder / "mail"),
-        COURIER=courier.Courier(courier.Book(folder / "courier"), hook, secret, partial(courier.under_way, database)),
+        COURIER=courier.Courier(
+            courier.Book(folder / "courier"), secret, partial(courier.post, hook), partial(courier.under_way, database)
+        ),
     )
     app.register_blueprint(mailbox.bp)
     app.register_blueprint(courier.bp)

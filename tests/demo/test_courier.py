@@ -5,6 +5,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from portal.demo.courier import STEPS, Book, Courier, UnderWay
+from portal.demo.courier import STEPS, Book, Courier, UnderWay, post
 from portal.demo.outside import create_outside
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -54,7 +55,8 @@ def portal() -> Iterator[Portal]:
 
 @pytest.fixture
 def courier(portal: Portal, tmp_path: Path) -> Courier:
-    return Courier(Book(tmp_path), f"http://127.0.0.1:{portal.server_port}/hooks/easypost", SECRET, lambda: [PARCEL])
+    hook = f"http://127.0.0.1:{portal.server_port}/hooks/easypost"
+    return Courier(Book(tmp_path), SECRET, partial(post, hook), lambda: [PARCEL])
 
 
 @pytest.fixture
