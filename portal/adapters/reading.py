@@ -18,6 +18,7 @@ from portal.adapters.errors import Malformed
 NOT_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
 COUNTRIES = frozenset(c for c in map(str, Locale("en").territories) if len(c) == 2 and c.isalpha()) - NOT_COUNTRIES
 LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
+OUR_TIMES = range(2000, 2100)
 UNPRINTABLE = {"Cc", "Cf", "Cs", "Co", "Cn"}
 JOINERS = {"\u200c", "\u200d"}
 
@@ -25,9 +26,9 @@ JOINERS = {"\u200c", "\u200d"}
 def document(raw: bytes) -> dict[str, Any]:
     """The JSON object in these bytes, fractions as Decimal. Raises Malformed for anything else."""
     try:
-        value = json.loads(raw, parse_float=Decimal, parse_constant=_no_number)
+        value = json.loads(raw.decode(), parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_named_once)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        raise Malformed(f"not JSON: {type(error).__name__}") from None
+        raise Malformed(f"not JSON: {_why(error)}") from None
     if not isinstance(value, dict):
         raise Malformed("not a JSON object")
     return value
@@ -35,6 +36,25 @@ def document(raw: bytes) -> dict[str, Any]:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; what stands in it twice may be read one way here and another way there."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case json.JSONDecodeError():
+            return f"{error.msg}, line {error.lineno}, column {error.colno}"
+        case UnicodeDecodeError():
+            return "it is not in UTF-8"
+        case RecursionError():
+            return "it is nested too deeply"
+    return "a number is too large" if "limit" in str(error) or isinstance(error, ArithmeticError) else str(error)
 
 
 def part(value: Any) -> dict[str, Any]:
@@ -74,15 +94,16 @@ def key(value: Any) -> str:
 
 
 def moment(value: Any) -> tuple[datetime, bool] | None:
-    """The time in UTC, and whether it came without an offset and UTC was assumed; None when it is no time."""
+    """The time in UTC, and whether it came without an offset and UTC was assumed; None when it is none of our times."""
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:
         read = datetime.fromisoformat(value.strip())
         assumed = read.tzinfo is None
-        return (read.replace(tzinfo=UTC) if assumed else read.astimezone(UTC)), assumed
+        when = read.replace(tzinfo=UTC) if assumed else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return (when, assumed) if when.year in OUR_TIMES else None
 
 
 def email(value: Any) -> str | None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from portal.adapters.channels import api
+from portal.adapters.errors import Malformed
 from tests.adapters.values import any_json, mutated
 
 ORDER: dict[str, Any] = {
@@ -29,7 +30,7 @@ def body(**changes: Any) -> bytes:
 def refused(**changes: Any) -> list[str]:
     with pytest.raises(api.BadOrder) as bad:
         api.parse(body(**changes), "api:shop")
-    return [error["field"] for error in bad.value.errors]
+    return [mistake.pointer for mistake in bad.value.mistakes]
 
 
 def test_it_reads_an_order() -> None:
@@ -55,31 +56,57 @@ def test_what_a_shop_may_not_know_is_flagged_and_kept() -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"currency": "EURO"}, "currency"),
-        ({"currency": "eur"}, "currency"),
-        ({"total": 89.0}, "total"),
-        ({"total": "8900"}, "total"),
-        ({"total": -1}, "total"),
-        ({"total": 10**15}, "total"),
-        ({"external_id": "\x00 "}, "external_id"),
-        ({"placed_at": "2026-11-20T09:00:00"}, "placed_at"),
-        ({"lines": []}, "lines"),
-        ({"lines": [{**ORDER["lines"][0], "quantity": 0}]}, "lines.0.quantity"),
-        ({"lines": [{**ORDER["lines"][0], "colour": "red"}]}, "lines.0.colour"),
-        ({"lines": [ORDER["lines"][0]] * 2}, ""),
+        ({"currency": "EURO"}, "/currency"),
+        ({"currency": "eur"}, "/currency"),
+        ({"total": 89.0}, "/total"),
+        ({"total": "8900"}, "/total"),
+        ({"total": -1}, "/total"),
+        ({"total": 10**15}, "/total"),
+        ({"external_id": "\x00 "}, "/external_id"),
+        ({"placed_at": "2026-11-20T09:00:00"}, "/placed_at"),
+        ({"placed_at": "9999-12-31T23:59:59-23:59"}, "/placed_at"),
+        ({"placed_at": "0001-01-01T00:00:00+14:00"}, "/placed_at"),
+        ({"lines": []}, "/lines"),
+        ({"lines": [{**ORDER["lines"][0], "quantity": 0}]}, "/lines/0/quantity"),
+        ({"lines": [{**ORDER["lines"][0], "quantity": 10**6, "unit_price": 10**14}]}, "/lines/0"),
+        ({"lines": [{**ORDER["lines"][0], "colo/ur": "red"}]}, "/lines/0/colo~1ur"),
+        ({"lines": [ORDER["lines"][0]] * 2}, "/lines"),
         ({"payment": {"captured": 9000}}, ""),
-        ({"payment": {"captured": 1, "payment_intent": "ch_1"}}, "payment.payment_intent"),
-        ({"discount": 5}, "discount"),
+        ({"payment": {"captured": 1, "payment_intent": "ch_1"}}, "/payment/payment_intent"),
+        ({"discount": 5}, "/discount"),
     ],
 )
-def test_a_mistake_is_named_by_its_field(changes: dict[str, Any], field: str) -> None:
+def test_a_mistake_is_named_by_its_place(changes: dict[str, Any], field: str) -> None:
     assert refused(**changes) == [field]
 
 
-@pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b'{"total": NaN}', b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
-    with pytest.raises(api.BadOrder):
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"", "Expecting value, line 1, column 1"),
+        (b"[]", "not a JSON object"),
+        (b"\xff", "it is not in UTF-8"),
+        (body().decode().encode("utf-16"), "it is not in UTF-8"),
+        (b'{"total": NaN}', "NaN is no number"),
+        (b'{"total": ' + b"9" * 5000 + b"}", "a number is too large"),
+        (b'{"total": 1, "total": 2}', "a name stands twice in one object"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b'{"a":' * 400 + b"1" + b"}" * 400, "it is nested too deeply"),
+    ],
+)
+def test_what_is_no_json_object_is_refused(raw: bytes, why: str) -> None:
+    with pytest.raises(Malformed, match=why):
         api.parse(raw, "api:shop")
+
+
+def test_a_mistake_is_told_in_a_sentence() -> None:
+    with pytest.raises(api.BadOrder) as bad:
+        api.parse(body(total="12", placed_at="yesterday", lines=[{**ORDER["lines"][0], "quantity": 0}]), "api:shop")
+    assert [(mistake.pointer, mistake.message) for mistake in bad.value.mistakes] == [
+        ("/placed_at", "must be a time with its offset, like 2026-11-23T14:30:00+01:00"),
+        ("/total", "must be a whole number"),
+        ("/lines/0/quantity", "must be at least 1"),
+    ]
 
 
 def test_control_and_direction_characters_never_come_in() -> None:
@@ -103,5 +130,5 @@ def test_no_mutation_crashes_it_or_reads_what_cannot_be_stored(raw: bytes) -> No
 def _parse_or_refuse(raw: bytes) -> Any:
     try:
         return api.parse(raw, "api:shop")
-    except api.BadOrder:
+    except (Malformed, api.BadOrder):
         return None

@@ -1,7 +1,7 @@
 """The body of POST /api/v1/orders: our own channel, for shops that send orders themselves."""
 
-from dataclasses import replace
-from datetime import UTC
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -14,11 +14,18 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from portal.adapters.channels import IncomingAddress, IncomingLine, IncomingOrder, problems
 from portal.adapters.errors import Malformed
-from portal.adapters.reading import country, email, language, text
+from portal.adapters.reading import OUR_TIMES, country, document, email, language, text
 from portal.lib.money import EXPONENTS, TOO_MUCH
+
+
+def _in_our_times(value: datetime) -> datetime:
+    if value.year not in OUR_TIMES[1:-1]:
+        raise ValueError(f"must lie between the years {OUR_TIMES.start} and {OUR_TIMES.stop}")
+    return value
 
 
 def _known_currency(value: str) -> str:
@@ -37,9 +44,16 @@ def _filled(value: str) -> str:
     return value
 
 
+def _told_apart(lines: "list[Line]") -> "list[Line]":
+    if len({line.external_id for line in lines}) < len(lines):
+        raise ValueError("must each have an external_id of their own")
+    return lines
+
+
 Words = Annotated[str, BeforeValidator(_clean), Field(max_length=300)]
 Key = Annotated[Words, AfterValidator(_filled), Field(max_length=200, json_schema_extra={"minLength": 1})]
 Minor = Annotated[int, Field(ge=0, lt=TOO_MUCH, description="Minor units: 1999 is 19.99 EUR and 1999 JPY.")]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_times), Field(examples=["2026-11-23T14:30:00+01:00"])]
 Currency = Annotated[
     str, AfterValidator(_known_currency), Field(description="Three capitals, ISO 4217.", examples=["EUR"])
 ]
@@ -81,6 +95,16 @@ class Line(_Part):
         ),
     ] = None
 
+    @property
+    def worth(self) -> int:
+        return self.unit_price * self.quantity if self.paid is None else self.paid
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        if self.worth >= TOO_MUCH:
+            raise ValueError("unit_price × quantity is more than anybody pays")
+        return self
+
 
 class Payment(_Part):
     """How it was paid. With a Stripe payment intent, money can be given back from here."""
@@ -94,9 +118,9 @@ class OrderBody(_Part):
 
     external_id: Key
     number: Key
-    placed_at: AwareDatetime
-    paid_at: AwareDatetime | None = None
-    updated_at: AwareDatetime | None = None
+    placed_at: Moment
+    paid_at: Moment | None = None
+    updated_at: Moment | None = None
     currency: Currency
     total: Minor
     name: Words = ""
@@ -104,35 +128,75 @@ class OrderBody(_Part):
     phone: Annotated[Words, Field(max_length=40)] = ""
     locale: Annotated[Words, Field(description="The customer's language, like de or de-AT.")] = "en"
     address: Address = Address()
-    lines: Annotated[list[Line], Field(min_length=1, max_length=1000)]
+    lines: Annotated[list[Line], Field(min_length=1, max_length=1000), AfterValidator(_told_apart)]
     payment: Payment
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        ids = [line.external_id for line in self.lines]
-        if len(set(ids)) < len(ids):
-            raise ValueError("each line needs an external_id of its own")
         if self.payment.captured > self.total:
-            raise ValueError("payment.captured is more than total")
+            raise ValueError("payment.captured must not be more than total")
         return self
 
 
-class BadOrder(Malformed):
-    """The body is no order; `errors` says where and why."""
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Where in the body (a JSON pointer; nothing for all of it), and what is wrong there."""
 
-    def __init__(self, errors: list[dict[str, str]]) -> None:
+    pointer: str
+    message: str
+
+
+class BadOrder(Exception):
+    """JSON, but no order; `mistakes` says where and why."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
         super().__init__("the order has mistakes")
-        self.errors = errors
+        self.mistakes = mistakes
 
 
 def parse(raw: bytes, channel: str) -> IncomingOrder:
-    """The order in this body, for the channel whose key was used. Raises BadOrder."""
+    """The order in this body, for the channel whose key was used. Raises Malformed for what is no JSON, or BadOrder."""
+    document(raw)
     try:
         body = OrderBody.model_validate_json(raw)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise BadOrder([{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in found]) from None
+        found = error.errors(include_url=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise Malformed("not JSON: it is nested too deeply") from None
+        raise BadOrder([_mistake(one) for one in found]) from None
     return incoming(body, channel)
+
+
+def _mistake(error: ErrorDetails) -> Mistake:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error["loc"])
+    words, context = WORDS.get(error["type"]), error.get("ctx", {})
+    message = words.format(**context) if words else error["msg"].removeprefix("Value error, ")
+    return Mistake("".join(f"/{step}" for step in steps), message)
+
+
+A_TIME = "must be a time with its offset, like 2026-11-23T14:30:00+01:00"
+WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string_type": "must be a text",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must look like {pattern}",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "is too large",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be less than {lt}",
+    "list_type": "must be a list",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
+    "literal_error": "must be {expected}",
+    "model_type": "must be an object",
+    "datetime_type": A_TIME,
+    "datetime_parsing": A_TIME,
+    "datetime_from_date_parsing": A_TIME,
+    "timezone_aware": A_TIME,
+}
 
 
 def incoming(body: OrderBody, channel: str) -> IncomingOrder:
@@ -162,5 +226,4 @@ def incoming(body: OrderBody, channel: str) -> IncomingOrder:
 
 
 def _line(line: Line) -> IncomingLine:
-    paid = line.unit_price * line.quantity if line.paid is None else line.paid
-    return IncomingLine(**{**line.model_dump(), "paid": paid})
+    return IncomingLine(**{**line.model_dump(), "paid": line.worth})

@@ -3,55 +3,73 @@
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from portal.adapters.channels import IncomingOrder
-from portal.adapters.channels.api import BadOrder, parse
+from portal.adapters.channels.api import BadOrder, Mistake, parse
 from portal.lib.money import NotMoney, to_minor
 
 NEEDED = ("number", "placed_at", "currency", "title", "quantity", "unit_price")
 ADDRESS = ("company", "street", "street2", "postcode", "city", "region", "country")
 COLUMNS = (*NEEDED, "paid", "kind", "sku", "variant", "name", "email", "phone", "locale", "payment_intent", *ADDRESS)
 
-Row = dict[str, str]
-
 
 class BadSheet(Exception):
-    """The file holds mistakes; `mistakes` are sentences, with the row as a spreadsheet numbers it."""
-
-    def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = mistakes
+    """The file can't be read as a whole; the message says what to mend."""
 
 
-def read(text: str, channel: str, zone: ZoneInfo) -> list[IncomingOrder]:
-    """Every order in the file; times without an offset are in `zone`. Raises BadSheet when there is any mistake."""
-    orders, mistakes = [], []
-    for number, rows in _by_order(_rows(text)).items():
-        try:
-            orders.append(parse(json.dumps(_body(rows, zone)).encode(), channel))
-        except (ValueError, NotMoney) as error:
-            mistakes.append(f"Row {rows[0][0]}, order {number}: {error}.")
-        except BadOrder as error:
-            mistakes += [f"Row {rows[0][0]}, order {number}: {e['field']}: {e['message']}." for e in error.errors]
-    if mistakes:
-        raise BadSheet(mistakes)
-    return orders
+class _BadCell(Exception):
+    """A cell that does not hold what its column is for."""
 
 
-def _rows(text: str) -> list[tuple[int, Row]]:
-    """The rows with their numbers; semicolons do as well as commas."""
-    first = text.removeprefix("\ufeff").partition("\n")[0]
-    reader = csv.DictReader(StringIO(text.removeprefix("\ufeff")), delimiter=";" if ";" in first else ",")
-    names = [name.strip().lower() for name in reader.fieldnames or []]
-    if mistakes := list(_wrong_columns(names)):
-        raise BadSheet(mistakes)
-    reader.fieldnames = names
-    rows = [(number, {k: (v or "").strip() for k, v in row.items() if k}) for number, row in enumerate(reader, 2)]
-    return [(number, row) for number, row in rows if any(row.values())]
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row, numbered as a spreadsheet does."""
+
+    place: int
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands in the rows of one order: the order, or the mistakes in it."""
+
+    place: int
+    number: str
+    order: IncomingOrder | None
+    mistakes: tuple[str, ...] = ()
+
+
+def read(text: str, channel: str, zone: ZoneInfo) -> list[Found]:
+    """Every order in the file; times without an offset are in `zone`. Raises BadSheet when the columns are not ours."""
+    orders: dict[str, list[Row]] = {}
+    for row in _rows(text):
+        orders.setdefault(row.cells["number"], []).append(row)
+    return [_found(number, rows, channel, zone) for number, rows in orders.items()]
+
+
+def _rows(text: str) -> list[Row]:
+    """The rows that are not empty; semicolons do as well as commas."""
+    plain = text.removeprefix("\ufeff")
+    delimiter = ";" if ";" in plain.partition("\n")[0] else ","
+    try:
+        head, *rest = list(csv.reader(StringIO(plain, newline=""), delimiter=delimiter, strict=True)) or [[]]
+    except csv.Error as error:
+        raise BadSheet(f"This is no CSV file: {error}.") from None
+    names = [name.strip().lower() for name in head]
+    if wrong := list(_wrong_columns(names)):
+        raise BadSheet("\n".join(wrong))
+    filled = [(place, cells) for place, cells in enumerate(rest, 2) if any(cell.strip() for cell in cells)]
+    return [Row(place, _by_name(names, cells)) for place, cells in filled]
+
+
+def _by_name(names: list[str], cells: list[str]) -> dict[str, str]:
+    padded = [cell.strip() for cell in cells] + [""] * (len(names) - len(cells))
+    return dict(zip(names, padded, strict=False))
 
 
 def _wrong_columns(names: list[str]) -> Iterator[str]:
@@ -59,19 +77,29 @@ def _wrong_columns(names: list[str]) -> Iterator[str]:
         yield f"These columns are missing: {', '.join(missing)}."
     if unknown := [name for name in names if name not in COLUMNS]:
         yield f"These columns are not known: {', '.join(unknown)}. There are: {', '.join(COLUMNS)}."
+    if len(set(names)) < len(names):
+        yield "A column stands there twice."
 
 
-def _by_order(rows: list[tuple[int, Row]]) -> dict[str, list[tuple[int, Row]]]:
-    orders: dict[str, list[tuple[int, Row]]] = {}
-    for number, row in rows:
-        orders.setdefault(row["number"], []).append((number, row))
-    return orders
+def _found(number: str, rows: list[Row], channel: str, zone: ZoneInfo) -> Found:
+    place = rows[0].place
+    try:
+        order = parse(json.dumps(_body(rows, zone)).encode(), channel)
+    except _BadCell as error:
+        return Found(place, number, None, (str(error),))
+    except BadOrder as error:
+        return Found(place, number, None, tuple(_told(mistake) for mistake in error.mistakes))
+    return Found(place, number, order)
 
 
-def _body(rows: list[tuple[int, Row]], zone: ZoneInfo) -> dict[str, Any]:
-    """The order as the API takes it. Raises ValueError or NotMoney."""
-    first = rows[0][1]
-    lines = [_line(str(n), row, first["currency"]) for n, (_, row) in enumerate(rows, 1)]
+def _told(mistake: Mistake) -> str:
+    return f"{mistake.pointer.rpartition('/')[2] or 'order'}: {mistake.message}"
+
+
+def _body(rows: list[Row], zone: ZoneInfo) -> dict[str, Any]:
+    """The order as the API takes it."""
+    first = rows[0].cells
+    lines = [_line(place, row.cells, first["currency"]) for place, row in enumerate(rows, 1)]
     total = sum(line["paid"] for line in lines)
     optional = {name: first[name] for name in ("name", "email", "phone", "locale") if first.get(name)}
     return {
@@ -87,16 +115,23 @@ def _body(rows: list[tuple[int, Row]], zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def _line(key: str, row: Row, currency: str) -> dict[str, Any]:
+def _line(place: int, row: dict[str, str], currency: str) -> dict[str, Any]:
     given = {name: row[name] for name in ("kind", "sku", "title", "variant") if row.get(name)}
-    quantity, price = _count(row["quantity"]), to_minor(row["unit_price"], currency)
-    paid = to_minor(row["paid"], currency) if row.get("paid") else price * quantity
-    return {"external_id": key, "quantity": quantity, "unit_price": price, "paid": paid, **given}
+    quantity, price = _count(row["quantity"]), _amount("unit_price", row["unit_price"], currency)
+    paid = _amount("paid", row["paid"], currency) if row.get("paid") else price * quantity
+    return {"external_id": str(place), "quantity": quantity, "unit_price": price, "paid": paid, **given}
+
+
+def _amount(column: str, text: str, currency: str) -> int:
+    try:
+        return to_minor(text, currency)
+    except NotMoney as error:
+        raise _BadCell(f"{column}: {error}") from None
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(f"quantity: {text!r} is no whole number")
+    if not (text.isdecimal() and len(text) < 10):
+        raise _BadCell(f"quantity: {text[:40]!r} is no whole number that we take")
     return int(text)
 
 
@@ -104,5 +139,5 @@ def _moment(text: str, zone: ZoneInfo) -> str:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"placed_at: {text!r} is no time; write it like 2026-11-23 14:30") from None
+        raise _BadCell(f"placed_at: {text[:40]!r} is no time; write it like 2026-11-23 14:30") from None
     return (when if when.tzinfo else when.replace(tzinfo=zone)).isoformat()
