@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 import flask_migrate
@@ -17,12 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from portal import checks, config, create_app
-from portal.adapters.channels import sheet
+from portal.adapters.channels.sheet import BadSheet
 from portal.db import bundled, session
 from portal.jobs import worker as jobs_worker
 from portal.lib import clock
 from portal.lib.errors import Refused
-from portal.orders.actions import accept_order
+from portal.orders import imports
 from portal.orders.channels import add_channel
 from portal.staff import actions as staff_actions
 from portal.staff.models import Staff
@@ -191,23 +191,25 @@ def add(name: str) -> None:
 @click.option("--channel", "name", default="csv", show_default=True, help="The channel that the orders belong to.")
 @in_portal
 def import_orders(file: Path, name: str) -> None:
-    """Take in the orders of a CSV file: all, or none when there is a mistake. A second import changes nothing."""
-    incoming = sheet_in(file, name)
-    new = [accept_order(order, by="channel", now=clock.now())[1] for order in incoming]
-    click.echo(f"{sum(new)} orders are new, {len(new) - sum(new)} were known.")
+    """Take in the orders of a CSV file, and say what is wrong with the others. A second import changes nothing."""
+    report = report_of(file, name)
+    refused = report.of("refused")
+    for outcome in refused:
+        click.echo(f"Row {outcome.row}, order {outcome.number}: {'; '.join(outcome.reasons)}.", err=True)
+    counts = f"{len(report.of('accepted'))} orders are new, {len(report.of('known'))} were known"
+    click.echo(f"{counts}, {len(refused)} were refused." if refused else f"{counts}.")
+    session.commit()
+    sys.exit(bool(refused))
 
 
-def sheet_in(file: Path, name: str) -> Any:
+def report_of(file: Path, channel: str) -> imports.Report:
     try:
-        return sheet.read(file.read_text("utf-8"), name, current_app.config["SETTINGS"].zone)
+        with file.open(encoding="utf-8", newline="") as stream:
+            return imports.import_orders(stream, channel, now=clock.now())
     except UnicodeDecodeError:
-        refuse(f"{file} is not in UTF-8. Save it as “CSV UTF-8”.")
-    except sheet.BadSheet as bad:
-        refuse("\n".join([*bad.mistakes, "Nothing was imported."]))
-
-
-def refuse(words: str) -> NoReturn:
-    raise click.ClickException(words) from None
+        raise click.ClickException(f"{file} is not in UTF-8. Save it as “CSV UTF-8”.") from None
+    except BadSheet as bad:
+        raise click.ClickException(f"{bad}\nNothing was imported.") from None
 
 
 if __name__ == "__main__":

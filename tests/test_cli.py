@@ -185,11 +185,20 @@ def test_orders_are_imported_once(portal: Portal, tmp_path: Path) -> None:
     assert (order.channel, order.number, order.total) == ("csv", "7001", 7800)
 
 
-def test_a_file_with_one_mistake_imports_nothing(portal: Portal, tmp_path: Path) -> None:
+def test_an_order_with_a_mistake_is_told_with_its_row_and_the_others_come_in(portal: Portal, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(SHEET + "7002,2026-11-20 09:30,EUR,Mug,two,12\n")
     result = portal("import", str(tmp_path / "orders.csv"))
     assert result.exit_code == 1
-    assert "Row 3, order 7002: quantity: 'two' is no whole number." in result.stderr
+    assert result.stderr == "Row 3, order 7002: quantity: 'two' is no whole number that we take.\n"
+    assert result.stdout == "1 orders are new, 0 were known, 1 were refused.\n"
+    assert session.scalars(select(Order.number)).all() == ["7001"]
+
+
+def test_a_file_with_other_columns_imports_nothing(portal: Portal, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(SHEET.replace("title", "name of the thing"))
+    result = portal("import", str(tmp_path / "orders.csv"))
+    assert result.exit_code == 1
+    assert result.stderr.endswith("Nothing was imported.\n")
     assert session.scalar(select(func.count()).select_from(Order)) == 0
 
 

@@ -159,7 +159,7 @@ class Link(Base):
 
 
 class Grant(Base):
-    """A browser that came through a link. The cookie's secret is kept as a hash; no grant outlives a day or its link."""
+    """A browser that came through a link, for a day at most and never longer than the link. The cookie is hashed."""
 
     __tablename__ = "grants"
     __table_args__ = (UniqueConstraint("browser", "link_id"),)
