@@ -26,6 +26,12 @@ def receive(
     return session.execute(statement).scalar_one_or_none()
 
 
+def claim(message_id: int) -> InboxMessage | None:
+    """The message, locked, if it is still to be worked off; with this every job that works off messages begins."""
+    message = session.get_one(InboxMessage, message_id, with_for_update=True)
+    return None if message.state == "done" else message
+
+
 def finish(message: InboxMessage, *, now: datetime) -> None:
     move(message, "state", "finish", done_at=now, error=None)
 

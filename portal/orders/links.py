@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import session
@@ -52,6 +52,11 @@ def grant(link: Link, browser: str, *, now: datetime) -> None:
     until = min(now + GRANT_LASTS, link.expires_at)
     new = insert(Grant).values(browser=digest(browser), link_id=link.id, expires_at=until)
     session.execute(new.on_conflict_do_update(index_elements=["browser", "link_id"], set_={"expires_at": until}))
+
+
+def forget_grants(*, now: datetime) -> None:
+    """Remove what has ended by itself; links stay, as part of what happened."""
+    session.execute(delete(Grant).where(Grant.expires_at < now))
 
 
 @dataclass(frozen=True, slots=True)
