@@ -33,6 +33,7 @@ SECRETS = {
     "SHOPIFY_WEBHOOK_SECRET": "shopify-secret",
     "EASYPOST_WEBHOOK_SECRET": "sécret",
 }
+AS_TESTS = {"TESTING": True, "PROPAGATE_EXCEPTIONS": False, "MAIL_SUPPRESS_SEND": False}
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 
 
@@ -111,7 +112,7 @@ def settings_for(url: str, smtp_port: int, **more: str) -> config.Settings:
 @pytest.fixture(scope="session")
 def shared_app(server_url: str, template: str, smtp_server: tuple[Catcher, int]) -> Iterator[Flask]:
     with scratch_database(server_url, f"shared_{os.getpid()}", template) as url:
-        app = create_app(settings_for(url, smtp_server[1]), DB_POOL=False, TESTING=True, PROPAGATE_EXCEPTIONS=False)
+        app = create_app(settings_for(url, smtp_server[1]), DB_POOL=False, **AS_TESTS)
         yield app
         with app.app_context():
             db.engine.dispose()
@@ -140,7 +141,7 @@ def app(shared_app: Flask) -> Iterator[Flask]:
 def real(server_url: str, template: str, smtp_server: tuple[Catcher, int]) -> Iterator[Flask]:
     """The portal on a database of its own, where commits are commits."""
     with scratch_database(server_url, f"real_{os.getpid()}", template) as url:
-        app = create_app(settings_for(url, smtp_server[1]), TESTING=True, PROPAGATE_EXCEPTIONS=False)
+        app = create_app(settings_for(url, smtp_server[1]), **AS_TESTS)
         with app.app_context():
             yield app
             session.remove()

@@ -1,6 +1,7 @@
 """Mail leaves through Flask-Mail, with time-outs it does not set itself."""
 
 import smtplib
+from email import charset
 from typing import Any
 
 from flask import current_app
@@ -9,6 +10,8 @@ from flask_mail import BadHeaderError, Connection, Mail, Message
 from portal.adapters.errors import Permanent, Temporary
 
 TIMEOUT = 20.0  # seconds for each exchange with the server
+# Flask-Mail has bodies sent as they are; a letter's HTML has lines longer than the 998 bytes that SMTP takes
+charset.add_charset("utf-8", charset.SHORTEST, charset.QP, "utf-8")
 
 
 class TimedConnection(Connection):
