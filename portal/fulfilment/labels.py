@@ -27,7 +27,7 @@ THINNEST = 0.25 * mm
 def shipping_label(parcel: Parcel, settings: Settings) -> bytes:
     """The label of our own courier, 100 × 150 mm: from, to, and its number as bars and as a QR code."""
     paper = io.BytesIO()
-    canvas = _canvas(paper, LABEL, f"Label {parcel.tracking_number}")
+    canvas = open_canvas(paper, LABEL, f"Label {parcel.tracking_number}")
     with force_locale(settings.shop_language):
         _sender(canvas, settings)
         _receiver(canvas, parcel.to, settings)
@@ -37,7 +37,8 @@ def shipping_label(parcel: Parcel, settings: Settings) -> bytes:
     return paper.getvalue()
 
 
-def _canvas(paper: io.BytesIO, size: tuple[float, float], title: str) -> Canvas:
+def open_canvas(paper: io.BytesIO, size: tuple[float, float], title: str) -> Canvas:
+    """A first page of this size."""
     canvas = Canvas(paper, pagesize=size, pageCompression=1, invariant=1)
     canvas.setTitle(title)
     canvas.setAuthor("Aftersale")
@@ -104,26 +105,27 @@ def _facts(canvas: Canvas, parcel: Parcel) -> None:
 
 def _number(canvas: Canvas, number: str) -> None:
     """The number three times: as a QR code, as bars, and to be read aloud."""
-    _qr(canvas, number, 71 * mm, 45 * mm, 22 * mm)
-    bars = _bars(number, height=25 * mm, limit=84 * mm, thickest=0.6 * mm)
+    draw_qr(canvas, number, 71 * mm, 45 * mm, 22 * mm)
+    bars = code128(number, height=25 * mm, limit=84 * mm, thickest=0.6 * mm)
     if bars is not None:
         bars.drawOn(canvas, (100 * mm - bars.width) / 2, 13 * mm)
-    typeset.draw_fitted(canvas, 50 * mm, 6 * mm, " ".join(_groups(number)), 88 * mm, (14, 6), bold=True, at=0.5)
+    typeset.draw_fitted(canvas, 50 * mm, 6 * mm, " ".join(in_groups(number)), 88 * mm, (14, 6), bold=True, at=0.5)
 
 
-def _groups(number: str) -> Iterator[str]:
+def in_groups(number: str) -> Iterator[str]:
     """Groups of four from the end, so that people can read it to each other."""
     first = len(number) % 4
     yield from filter(None, (number[:first], *(number[n : n + 4] for n in range(first, len(number), 4))))
 
 
-def _qr(canvas: Canvas, text: str, x: float, y: float, side: float) -> None:
+def draw_qr(canvas: Canvas, text: str, x: float, y: float, side: float) -> None:
+    """Print a QR code with its lower left corner at (x, y)."""
     drawing = Drawing(side, side)
     drawing.add(QrCodeWidget(text, barWidth=side, barHeight=side, barLevel="M", barBorder=0))
     renderPDF.draw(drawing, canvas, x, y)
 
 
-def _bars(text: str, height: float, limit: float, thickest: float) -> Code128 | None:
+def code128(text: str, height: float, limit: float, thickest: float) -> Code128 | None:
     """A Code 128 no wider than `limit`; None for texts it cannot hold or that would be too fine to scan."""
     if not text.isascii() or not text.isprintable():
         return None
@@ -135,7 +137,7 @@ def _bars(text: str, height: float, limit: float, thickest: float) -> Code128 | 
 def packing_slip(parcel: Parcel, settings: Settings) -> bytes:
     """What is in the parcel, in the customer's language, without prices, and where to turn with questions."""
     paper = io.BytesIO()
-    canvas = _canvas(paper, A4, f"Packing slip {parcel.order.number}")
+    canvas = open_canvas(paper, A4, f"Packing slip {parcel.order.number}")
     with force_locale(parcel.order.locale):
         pages = list(_pages(parcel.lines))
         for number, lines in enumerate(pages, 1):
@@ -194,7 +196,7 @@ def _slip_lines(canvas: Canvas, lines: list[ParcelLine]) -> None:
 
 
 def _sku(canvas: Canvas, sku: str, top: float) -> None:
-    bars = _bars(sku, height=8 * mm, limit=58 * mm, thickest=0.38 * mm) if sku else None
+    bars = code128(sku, height=8 * mm, limit=58 * mm, thickest=0.38 * mm) if sku else None
     if bars is not None:
         bars.drawOn(canvas, 190 * mm - bars.width, top - 1 * mm)
     typeset.draw_fitted(canvas, 190 * mm, top - 5 * mm, sku, 58 * mm, (8.5, 6), at=1.0)
@@ -202,7 +204,7 @@ def _sku(canvas: Canvas, sku: str, top: float) -> None:
 
 def _slip_foot(canvas: Canvas, settings: Settings) -> None:
     address = f"{settings.base_url}/find"
-    _qr(canvas, address, 20 * mm, 15 * mm, 20 * mm)
+    draw_qr(canvas, address, 20 * mm, 15 * mm, 20 * mm)
     typeset.draw(canvas, 46 * mm, 31 * mm, _("Something missing, wrong or not to your liking?"), 11, bold=True)
     typeset.draw(canvas, 46 * mm, 25 * mm, _("Follow your parcel, ask us or send something back here:"), 9.5)
     typeset.draw_fitted(canvas, 46 * mm, 19 * mm, address, 140 * mm, (9.5, 6))
