@@ -253,7 +253,7 @@ def verify_webhook(raw: bytes, header: str, secret: str) -> StripeEvent:
     """The event in these bytes. Raises BadSignature, or Malformed when it is genuine and yet no event we can read."""
     try:
         sdk.WebhookSignature.verify_header(raw.decode(), header, secret, tolerance=OLDEST)
-    except (sdk.SignatureVerificationError, UnicodeError, ValueError) as error:
+    except (sdk.SignatureVerificationError, ValueError, TypeError) as error:  # bytes or a header that are no ASCII text
         raise BadSignature(type(error).__name__) from error
     return read_event(raw)
 
