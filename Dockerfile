@@ -10,6 +10,7 @@ RUN pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock
 COPY pyproject.toml README.md LICENSE wsgi.py ./
 COPY migrations migrations
 COPY static static
+COPY docs/openapi.json docs/openapi.json
 COPY templates templates
 COPY portal portal
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \

@@ -65,6 +65,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, edge.bp, anyone)
     register(app, hooks.bp, anyone)
     register(app, api.bp, has_api_key)
+    register(app, api.description, anyone)
     register(app, links.bp, anyone)
     register(app, tracking.bp, has_link)
     register(app, tracking.finding, anyone)

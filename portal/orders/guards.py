@@ -34,10 +34,12 @@ def opened() -> Opened:
 
 def has_api_key() -> ResponseReturnValue | None:
     """The guard of the API: `Authorization: Bearer <key>` of a channel that is not disabled."""
-    key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    sent = request.authorization
+    key = sent.token if sent and sent.type == "bearer" and sent.token else ""
     channel = session.scalar(select(Channel).where(Channel.key_digest == digest(key), Channel.disabled_at.is_(None)))
     if not key or channel is None:
-        return {"error": "unauthorized", "message": "Send your key as 'Authorization: Bearer <key>'."}, 401
+        words = {"error": "No valid key", "message": "Send your key as 'Authorization: Bearer <key>'."}
+        return words, 401, {"WWW-Authenticate": "Bearer"}
     g.channel = channel
     return None
 

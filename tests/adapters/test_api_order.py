@@ -91,7 +91,8 @@ def test_a_mistake_is_named_by_its_place(changes: dict[str, Any], field: str) ->
         (b'{"total": ' + b"9" * 5000 + b"}", "a number is too large"),
         (b'{"total": 1, "total": 2}', "a name stands twice in one object"),
         (b"[" * 100_000, "it is nested too deeply"),
-        (b'{"a":' * 400 + b"1" + b"}" * 400, "it is nested too deeply"),
+        (b'{"a":' * 400 + b"1" + b"}" * 400, "recursion limit exceeded"),
+        (b'{"number": "\\ud800"}', "lone leading surrogate"),
     ],
 )
 def test_what_is_no_json_object_is_refused(raw: bytes, why: str) -> None:

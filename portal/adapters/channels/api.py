@@ -162,7 +162,7 @@ def parse(raw: bytes, channel: str) -> IncomingOrder:
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
         if found[0]["type"] == "json_invalid":
-            raise Malformed("not JSON: it is nested too deeply") from None
+            raise Malformed(f"not JSON: {found[0]['ctx']['error']}") from None
         raise BadOrder([_mistake(one) for one in found]) from None
     return incoming(body, channel)
 
