@@ -253,18 +253,20 @@ def welcome(place: Place) -> None:
     """Where to go, in the terminal."""
     guide = json.loads((place.var / "guide.json").read_text())
     shop, around = place.address("shop"), place.address("outside")
-    people = "\n".join(f"      {email:<32} {what}" for email, what in guide["people"])
+    customers = "\n".join(f"      {shop}/l/{token}  {what}" for token, what in guide["links"])
+    people = "\n".join(f"      {email:<28} {what}" for email, what in guide["people"])
     say(
         f"""
   {guide["shop"]} is open.
 
-  A customer's link   {shop}/l/{guide["link"]}
-                      {guide["order"]}
-  The mailbox         {around}/mail/
-  The courier         {around}/courier/
-  The desk            {shop}/desk/
-      password of everybody: {guide["password"]}
+  Customers' links, as in their letters
+{customers}
+  The desk, password of everybody: {guide["password"]}
+      {shop}/desk/
 {people}
+  The world outside
+      {around}/mail/     everybody's mailbox
+      {around}/courier/  the courier: move a parcel
 
   Ctrl-C ends all of it. The next `make run` goes on from there; `make fresh` forgets it.
 """

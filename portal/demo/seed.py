@@ -1,0 +1,131 @@
+"""Fill the demo's shop: some sixty orders in every stage, as if it had been open for weeks.
+
+What happened, happened by the features' own actions and jobs and the couriers' own webhooks, on a moved clock. Letters
+of the past count as sent without being mailed (Flask-Mail's own switch); those of the last days really leave, so that
+the mailbox is not empty.
+"""
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from flask import Flask, current_app
+
+from portal.db import session
+from portal.demo.calendar import Diary, working_day_before
+from portal.demo.catalogue import PEOPLE, SHOP
+from portal.demo.courier import Book, Courier
+from portal.demo.people import PASSWORD, TEAM, address, hire
+from portal.demo.simulation import Simulation
+from portal.demo.stories import AGES, ON_THE_WAY, Life, Plan, Shop
+from portal.demo.stripe.remote import Remote
+from portal.lib import clock
+from portal.orders import links
+from portal.orders.channels import add_channel
+
+SETTINGS = {
+    "SHOP_NAME": "Lantern & Loom",
+    "SHOP_EMAIL": "hello@lantern-loom.example",
+    "SHOP_ADDRESS": "Weidenweg 3, 10249 Berlin",
+    "SHOP_COUNTRY": "DE",
+    "STRIPE_API_KEY": "sk_test_demo",
+    "STRIPE_WEBHOOK_SECRET": "whsec_demo",
+    "EASYPOST_WEBHOOK_SECRET": "the-demo-courier-s-secret",
+    "SHOPIFY_WEBHOOK_SECRET": "the-demo-shopify-s-secret",
+}
+FIRST_NUMBER = 1001
+OPEN_FOR = timedelta(days=60)
+REALLY_MAILED = timedelta(days=3)
+LINKS = {
+    ("Priya Nair", "out_for_delivery"): "a parcel that comes today",
+    ("Margarethe Hohenlohe-Waldenburg", "two_parcels"): "one of two parcels is there, in German",
+    ("Daniel Okafor", "delivered"): "delivered: something can be sent back",
+    ("Callum MacRae", "case_reopened"): "something went wrong",
+    ("George Whitaker", "refunded"): "the money is back",
+}
+"""Which orders a newcomer is shown, and why."""
+
+
+def fill(app: Flask, guide: Path) -> None:
+    """Make the past and write down where a newcomer should go."""
+    with app.app_context():
+        settings = app.config["SETTINGS"]
+        now = clock.now().astimezone(settings.zone)
+        with clock.moved(-OPEN_FOR):
+            team = {name: member.id for name, member in hire(clock.now()).items()}
+            key = add_channel("webshop", now=clock.now())
+            session.commit()
+        stripe = Remote(settings.stripe_api_base)
+        stripe.webhooks(hold=True)
+        courier = Courier(Book(guide.parent / "courier"), SETTINGS["EASYPOST_WEBHOOK_SECRET"], partial(tell, app), list)
+        lives = live(Shop(team, courier, partial(pay, stripe), Random(1), now))
+        stripe.forward(120)  # what the bank does in the first minutes
+        stripe.webhooks(hold=False)
+        guide.write_text(json.dumps(directions(lives, key, now), ensure_ascii=False, indent=1))
+
+
+def tell(app: Flask, body: bytes, headers: dict[str, str]) -> str:
+    """The courier's way to the portal while that is not up yet."""
+    return app.test_client().post("/hooks/easypost", data=body, headers=headers).status
+
+
+def pay(stripe: Remote, number: str, amount: int, currency: str, refunds_fail: bool) -> str:
+    method = "pm_card_refundFail" if refunds_fail else "pm_card_visa"
+    return stripe.pay(amount, currency, id=f"pi_demo{number}", payment_method=method)
+
+
+def live(shop: Shop) -> list[Life]:
+    """All orders side by side, the oldest first; only the letters of the last hours really leave."""
+    lives = sorted((Life(shop, plan, diary(shop, plan)) for plan in plans()), key=lambda life: life.began)
+    simulation = Simulation(shop.now)
+    simulation.add(shop.now - REALLY_MAILED, really_mail())
+    for number, life in enumerate(lives, FIRST_NUMBER):
+        simulation.add(life.began, life.story(str(number)))
+    current_app.extensions["mail"].suppress = True
+    simulation.run()
+    return lives
+
+
+def really_mail() -> Iterator[datetime]:
+    current_app.extensions["mail"].suppress = False
+    yield from ()
+
+
+def plans() -> list[Plan]:
+    with (SHOP / "orders.csv").open(newline="") as file:
+        return [_plan(row) for row in csv.DictReader(file, delimiter=";")]
+
+
+def _plan(row: dict[str, str]) -> Plan:
+    person = next(person for person in PEOPLE if person.name == row["person"])
+    items = [item.partition("*") for item in row["items"].split()]
+    score = int(row["score"]) if row["score"] else None
+    return Plan(person, tuple((sku, int(n or 1)) for sku, _, n in items), row["until"], score, row["words"])
+
+
+def diary(shop: Shop, plan: Plan) -> Diary:
+    """Handed over so many working days ago as the story needs, a little more by chance."""
+    settled = plan.until in ("delivered", "asked", "answered", "case_solved", "refunded")
+    least = ON_THE_WAY[plan.until][0] if plan.until in ON_THE_WAY else AGES.get(plan.until, 0)
+    day = shop.now.date()
+    for _ in range(least + (shop.chance.randint(0, 4) if settled else 0)):
+        day = working_day_before(day, SETTINGS["SHOP_COUNTRY"])
+    return Diary(shop.now, day, SETTINGS["SHOP_COUNTRY"])
+
+
+def directions(lives: list[Life], key: str, now: datetime) -> dict[str, object]:
+    """Customers' links, the people, the key of the web shop."""
+    shown = {(life.plan.person.name, life.plan.until): life.order_id for life in lives}
+    found = [[links.mint(shown[one], "track", None, now), what] for one, what in LINKS.items()]
+    session.commit()
+    return {
+        "shop": SETTINGS["SHOP_NAME"],
+        "links": found,
+        "password": PASSWORD,
+        "people": [[address(name), what] for name, (_, _, what) in TEAM.items()],
+        "api_key": key,
+    }
