@@ -1,0 +1,150 @@
+"""The desk's front page: queues and counts, who sees which, and what they cost."""
+
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from portal.db import session
+from portal.desk.queues import GROUPS
+from portal.feedback.models import Case
+from portal.lib import clock
+from portal.mail.models import Letter
+from portal.orders.models import Order
+from portal.returns.models import Return
+from tests.conftest import statements
+from tests.tracking.scenes import a_parcel, an_order
+from tests.tracking.test_page import a_refund
+from tests.world import World, sign_in
+
+
+def counts(client: FlaskClient) -> dict[str, int]:
+    """What the rail says, by the label of the queue."""
+    rail = client.get("/desk/").text.split('<nav class="queues"')[1].split("</nav>")[0]
+    entries = [entry.split("</svg>")[1] for entry in rail.split("</a>") if 'class="count' in entry]
+    return {label.strip(): int(rest.split(">")[1].split("<")[0]) for label, rest in (e.split("<span") for e in entries)}
+
+
+def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
+    sign_in(client, world.max)
+    before, now = counts(client), clock.now()
+    session.execute(update(Order).values(promised_on=now.date() + timedelta(days=9)))
+    for number, state in (("2001", "to_pick"), ("2002", "picked"), ("2003", "packed")):
+        a_parcel(an_order(number), scans=None, state=state)
+    stuck = an_order("2004")
+    a_parcel(stuck, scans=("exception",))
+    session.add(Return(rma="R-1", order_id=stuck.id, requested_at=now))
+    session.add(Return(rma="R-2", order_id=stuck.id, requested_at=now, decision="approved", goods="received"))
+    session.add(Case(order_id=stuck.id, opened_at=now, due_at=now))
+    session.add(a_letter(stuck, "dead"))
+    a_refund(stuck, world.rita, world.fran, "requested")
+    a_refund(stuck, world.rita, world.fran, "failed")
+    after = counts(client)
+    assert {label: after[label] - before[label] for label in after} == {
+        "To pick": 1, "To pack": 1, "To ship": 1, "Stuck parcels": 1, "Returns to decide": 1, "Returns to inspect": 1,
+        "Money to approve": 1, "Money that failed": 1, "Open cases": 1, "Letters that failed": 1,
+    }  # fmt: skip
+
+
+def a_letter(order: Order, state: str, **changes: object) -> Letter:
+    values: dict[str, object] = {
+        "kind": "on-its-way", "order_id": order.id, "to_address": "alice@example.org", "locale": "en",
+        "subject": f"About {order.number}", "html": "<p>On its way</p>", "text": "On its way",
+        "message_id": f"<{order.number}{state}@aftersale>", "state": state, "created_at": clock.now(),
+    }  # fmt: skip
+    return Letter(**{**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "hidden"),
+    [
+        ("cleo", {"To pick", "To pack"}, {"Money to approve", "Open cases", "Returns to decide"}),
+        ("fran", {"Money to approve", "Letters that failed"}, {"To pick", "Open cases"}),
+        ("sam", {"Open cases", "Returns to decide"}, set()),
+    ],
+)
+def test_everybody_sees_their_own_queues(
+    client: FlaskClient, world: World, name: str, seen: set[str], hidden: set[str]
+) -> None:
+    sign_in(client, getattr(world, name))
+    labels = set(counts(client))
+    assert seen <= labels
+    assert not hidden & labels
+
+
+def test_every_queue_leads_to_a_page_of_its_own(client: FlaskClient, world: World) -> None:
+    sign_in(client, world.max)
+    for _, queues in GROUPS:
+        for queue in queues:
+            page = client.get(queue.href)
+            assert page.status_code == 200, queue.href
+            marked = page.text.split('class="queues"')[1].split('aria-current="page"')[1]
+            assert marked.split("</svg>")[1].startswith(str(queue.label)), queue.href
+
+
+def test_a_picker_sees_neither_search_nor_orders(client: FlaskClient, world: World) -> None:
+    sign_in(client, world.cleo)
+    assert 'name="q"' not in client.get("/desk/").text
+    assert "Promises at risk" not in client.get("/desk/").text
+    for path in ("/desk/search?q=1001", f"/desk/orders/{world.alice.id}", "/desk/letters", "/desk/letters/1"):
+        assert client.get(path).status_code == 403, path
+
+
+@pytest.mark.parametrize("path", ["/desk/", "/desk/search", "/desk/letters", "/desk/letters/1", "/desk/orders/1"])
+def test_nobody_gets_in_without_signing_in(client: FlaskClient, world: World, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 303
+    assert answer.location.startswith("/desk/sign-in")
+
+
+def test_a_promise_that_is_due_is_on_the_first_page_until_it_arrives(client: FlaskClient, world: World) -> None:
+    sign_in(client, world.sam)
+    order = an_order("2001")
+    parcel = a_parcel(order)
+    order.promised_on = clock.now().date() - timedelta(days=1)
+    session.commit()
+    link = f'href="/desk/orders/{order.id}"'
+    page = client.get("/desk/").text
+    assert link in page
+    assert "Overdue" in page
+    parcel = session.merge(parcel)
+    parcel.tracking_status, parcel.delivered_at = "delivered", clock.now()
+    session.commit()
+    assert link not in client.get("/desk/").text
+
+
+def test_the_first_page_costs_the_same_for_one_order_and_for_thirty(client: FlaskClient, world: World) -> None:
+    sign_in(client, world.max)
+    seen = []
+    for batch in (1, 30):
+        for n in range(batch):
+            order = an_order(f"3{batch:02}{n:02}")
+            order.promised_on = clock.now().date() - timedelta(days=1)
+            a_parcel(order)
+        with statements() as sent:
+            assert client.get("/desk/").status_code == 200
+        seen.append(len(sent))
+    assert seen[0] == seen[1] <= 5
+
+
+def test_the_name_of_who_is_signed_in_is_shown_and_escaped(client: FlaskClient, world: World) -> None:
+    world.max.name = "<b>Max</b>"
+    session.commit()
+    sign_in(client, world.max)
+    assert "&lt;b&gt;Max" in client.get("/desk/").text
+
+
+def test_the_front_door_leads_to_the_desk(client: FlaskClient, world: World) -> None:
+    assert "Sign in" in client.get("/desk/sign-in").text
+    wrong = client.post("/desk/sign-in", data={"email": "max@shop.example", "password": "not-the-password"})
+    assert wrong.status_code == 422
+    assert "do not match" in wrong.text
+
+
+def test_the_page_for_people_without_the_right_says_so(client: FlaskClient, world: World) -> None:
+    sign_in(client, world.cleo)
+    page = client.get("/desk/letters")
+    assert page.status_code == 403
+    assert "This is not yours to open" in page.text
+    assert 'href="/desk/"' in page.text
