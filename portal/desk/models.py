@@ -89,7 +89,7 @@ class WholeOrder:
         )
 
 
-def find_order(order_id: int) -> WholeOrder | None:
+def find_order(order_id: int, locale: str) -> WholeOrder | None:
     """The order and all that hangs on it."""
     loads = (selectinload(Order.lines), joinedload(Order.payment))
     people = (joinedload(Refund.requested_by), joinedload(Refund.approved_by))
@@ -103,7 +103,7 @@ def find_order(order_id: int) -> WholeOrder | None:
         refunds=session.scalars(_of(Refund, order_id, *people)).all(),
         cases=session.scalars(_of(Case, order_id, joinedload(Case.owner))).all(),
         letters=session.execute(listed().where(Letter.order_id == order_id)).all(),
-        timeline=for_staff(order_id),
+        timeline=for_staff(order_id, locale),
         survey=_survey(order_id),
     )
 

@@ -8,7 +8,7 @@ LONG = {
     "en": "EEEE, d MMMM", "de": "EEEE, d. MMMM", "fr": "EEEE d MMMM",
     "nl": "EEEE d MMMM", "es": "EEEE, d 'de' MMMM", "hu": "MMMM d., EEEE",
 }  # fmt: skip
-OTHER_YEAR = {
+WITH_YEAR = {
     "en": "d MMMM y", "de": "d. MMMM y", "fr": "d MMMM y",
     "nl": "d MMMM y", "es": "d 'de' MMMM 'de' y", "hu": "y. MMMM d.",
 }  # fmt: skip
@@ -19,8 +19,14 @@ SHORT = {
 
 def spelled(day: date, today: date, locale: str) -> str:
     """Weekday and date in this year, else the date with its year."""
-    patterns = LONG if day.year == today.year else OTHER_YEAR
-    return format_date(day, patterns[_language(locale)], locale=locale)
+    if day.year != today.year:
+        return with_year(day, locale)
+    return format_date(day, LONG[_language(locale)], locale=locale)
+
+
+def with_year(day: date, locale: str) -> str:
+    """Date and year, for what is read at any time."""
+    return format_date(day, WITH_YEAR[_language(locale)], locale=locale)
 
 
 def short(day: date, locale: str) -> str:

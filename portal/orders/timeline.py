@@ -1,5 +1,6 @@
 """The order's timeline: one line of facts per thing that happened, put into words when somebody reads it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,11 +9,13 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from portal.db import session
+from portal.lib import days
 from portal.lib.money import Money
 from portal.orders.models import TimelineEntry
 from portal.staff.models import Actor, Staff
 
 WORDS: dict[str, tuple[Any, Any]] = {}
+A_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +78,6 @@ def _told(row: Any, by: str, reader: int, locale: str) -> Entry:
 def _worded(value: Any, locale: str) -> Any:
     if isinstance(value, Mapping) and set(value) == {"amount", "currency"}:
         return Money(value["amount"], value["currency"]).format(locale)
+    if isinstance(value, str) and A_DAY.fullmatch(value):
+        return days.with_year(date.fromisoformat(value), locale)
     return value

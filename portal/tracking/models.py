@@ -169,7 +169,7 @@ def read(order_id: int) -> Tracked:
     """The order with all that its page needs."""
     tracked = _order(order_id)
     parcels = _parcels(order_id)
-    tracked.waiting = _put_items_in(parcels, _lines(order_id)) if tracked.state != "cancelled" else []
+    tracked.waiting = _put_items_in(parcels, _lines(order_id))
     tracked.parcels = list(parcels.values())
     tracked.returns, tracked.money = _money_back(order_id)
     tracked.cases = _cases(order_id)

@@ -87,6 +87,7 @@ MONEY = {
     "refused_by_stripe": _l("We could not send it. We will write to you."),
     "failed": _l("We could not send it. We will write to you."),
 }
+NO_BREAK = "\u00a0"
 BEING_PROCESSED = _l("Being processed.")
 
 
@@ -175,8 +176,7 @@ class Words:
 
     def _coming(self) -> Headline:
         day, promised = self.tracked.arrives_on, self.tracked.promised_on
-        delayed = any(parcel.status is Tracking.delayed for parcel in self.tracked.undelivered)
-        if day < self.today or (delayed and day <= promised):
+        if day < self.today or any(self._late_without_day(parcel) for parcel in self.tracked.undelivered):
             lead = _("We promised %(date)s. We tell you the new day as soon as we know it.", date=self.date(promised))
             return Headline(_("Delayed. Sorry."), lead)
         if day > promised:
@@ -236,8 +236,18 @@ class Words:
         return max((at for parcel in self.tracked.parcels if (at := parcel.at(step))), default=None)
 
     def next(self) -> str:
-        """What comes next, said and not only drawn."""
-        return str(NEXT.get(self.reached(), ""))
+        """What comes next, said and not only drawn; nothing while something is in the way."""
+        statuses = {parcel.status for parcel in self.tracked.undelivered}
+        if Tracking.ready_for_pickup in statuses:
+            return _("Next: you collect it.")
+        in_the_way = statuses & {Tracking.attempt_failed, *GOING_BACK, *IN_TROUBLE}
+        return "" if in_the_way else str(NEXT.get(self.reached(), ""))
+
+    def waits(self) -> tuple[str, str]:
+        """Why what is in no parcel stays here, and the tone of it."""
+        return {"on_hold": (_("On hold"), "warn"), "cancelled": (_("Cancelled"), "neutral")}.get(
+            self.tracked.state, (_("Being packed"), "neutral")
+        )
 
     def badge(self, parcel: TrackedParcel) -> tuple[str, str]:
         """Where the parcel is, and the tone of it."""
@@ -251,7 +261,12 @@ class Words:
         if parcel.delivered_at:
             return self._delivered(parcel.delivered_at)
         day = self.tracked.expected_on(parcel)
-        return "" if day < self.today or parcel.status in GOING_BACK + IN_TROUBLE else self.arriving(day)
+        unsure = parcel.status in GOING_BACK + IN_TROUBLE or self._late_without_day(parcel)
+        return "" if unsure else self.arriving(day)
+
+    def _late_without_day(self, parcel: TrackedParcel) -> bool:
+        day = self.tracked.expected_on(parcel)
+        return day < self.today or (parcel.status is Tracking.delayed and day <= self.tracked.promised_on)
 
     def story(self, parcel: TrackedParcel) -> list[Told]:
         """What happened to the parcel, newest first; a courier that repeats itself is heard once."""
@@ -275,7 +290,7 @@ class Words:
         if at is None:
             return ""
         local = at.astimezone(self.zone)
-        day = days.short(local.date(), str(get_locale() or "en"))
+        day = days.short(local.date(), str(get_locale() or "en")).replace(" ", NO_BREAK)
         return _("%(day)s, %(time)s", day=day, time=local.strftime("%H:%M"))
 
 
