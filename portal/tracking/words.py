@@ -295,7 +295,9 @@ class Words:
 
 
 def scan_words(scan: Scan) -> str:
-    return str(DETAILS.get(scan.detail) or SCANS[scan.status])
+    """Couriers add "arrived at destination" to "delivered", which says less."""
+    told = None if scan.status == Tracking.delivered else DETAILS.get(scan.detail)
+    return str(told or SCANS[scan.status])
 
 
 def returned(ret: TrackedReturn) -> tuple[str, str]:

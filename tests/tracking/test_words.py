@@ -194,6 +194,7 @@ def test_a_courier_that_repeats_itself_is_heard_once_and_first_things_come_last(
 def test_a_detail_that_says_more_than_the_status_is_told() -> None:
     assert scan_words(Scan(NOW, Tracking.in_transit, "arrived_at_destination")) == "Arrived in your region"
     assert scan_words(Scan(NOW, Tracking.in_transit, "X9")) == "On its way"
+    assert scan_words(Scan(NOW, Tracking.delivered, "arrived_at_destination")) == "Delivered"
 
 
 @pytest.mark.parametrize(
