@@ -76,7 +76,7 @@ def line_to_pick(parcel: Parcel, scanned: str) -> ParcelLine:
     code = scanned.strip().casefold()
     found = [packed for packed in parcel.lines if code and packed.line.sku.casefold() == code]
     if not found:
-        raise Refused(_("%(code)s does not belong into this parcel. Put it back.", code=scanned.strip()[:40] or "–"))
+        raise Refused(_("%(code)s does not belong in this parcel. Put it back.", code=scanned.strip()[:40] or "–"))
     return next((packed for packed in found if packed.left), found[0])
 
 

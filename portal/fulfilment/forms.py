@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.adapters.couriers import Tracking
@@ -31,7 +32,7 @@ class PackForm(FlaskForm):
 
 
 class HandOverForm(FlaskForm):
-    courier = SelectField(_l("Courier"), choices=[(c.code, c.name) for c in COURIERS.values() if c.page])
+    courier = SelectField(_l("Courier"), choices=[SelectChoice(c.code, c.name) for c in COURIERS.values() if c.page])
     number = StringField(
         _l("Tracking number"),
         [InputRequired(_l("Scan the number on the label.")), Length(4, 60, _l("That is too short or too long."))],
@@ -67,5 +68,7 @@ SAID_BY_US = (
 
 
 class SayForm(FlaskForm):
-    status = SelectField(_l("What happened"), choices=[(str(status), NAMES[status]) for status in SAID_BY_US])
+    status = SelectField(
+        _l("What happened"), choices=[SelectChoice(str(status), NAMES[status]) for status in SAID_BY_US]
+    )
     place = StringField(_l("Where (if it helps)"), [Optional(), Length(max=80)])

@@ -82,10 +82,16 @@ def _urgency(name: str) -> Sequence[Any]:
     return (Parcel.handed_over_at, Parcel.id) if name == "stuck" else (Order.promised_on, Parcel.id)
 
 
-def next_to_pick() -> int | None:
-    """The parcel that should be picked next: the one promised first that nobody has taken."""
-    free = select(Parcel.id).join(Parcel.order).where(Parcel.state == "to_pick", Order.state == "accepted")
-    return session.scalar(free.order_by(*_urgency("to_pick")).limit(1))
+def next_in(name: str, *, now: datetime) -> int | None:
+    """The most urgent parcel of a list that nobody has taken and nobody holds back."""
+    free = select(Parcel.id).join(Parcel.order).where(_belongs_to(name, now), Parcel.state != "picking")
+    return session.scalar(free.where(Order.state == "accepted").order_by(*_urgency(name)).limit(1))
+
+
+def last_courier() -> str | None:
+    """Who took the last parcel: most likely the next one too."""
+    gone = select(Parcel.courier).where(Parcel.state == "handed_over", Parcel.courier != own.CODE)
+    return session.scalar(gone.order_by(Parcel.id.desc()).limit(1))
 
 
 def counts(*, now: datetime) -> dict[str, int]:

@@ -88,22 +88,22 @@ ADVICE: dict[str, Any] = {
 """What to do next with a parcel that is stuck, by reason."""
 
 NAMES: dict[str, Any] = {
-    T.unknown: _l("no scan yet"),
-    T.label_created: _l("label made"),
-    T.picked_up: _l("with the courier"),
-    T.in_transit: _l("on its way"),
-    T.delayed: _l("delayed"),
-    T.out_for_delivery: _l("out for delivery"),
-    T.attempt_failed: _l("missed delivery"),
-    T.ready_for_pickup: _l("ready for pick-up"),
-    T.delivered: _l("delivered"),
-    T.returning: _l("coming back"),
-    T.returned: _l("came back"),
-    T.exception: _l("problem"),
-    T.cancelled: _l("label cancelled"),
-    T.expired: _l("no longer tracked"),
+    T.unknown: _l("No scan yet"),
+    T.label_created: _l("Label made"),
+    T.picked_up: _l("With the courier"),
+    T.in_transit: _l("On its way"),
+    T.delayed: _l("Delayed"),
+    T.out_for_delivery: _l("Out for delivery"),
+    T.attempt_failed: _l("Missed delivery"),
+    T.ready_for_pickup: _l("Ready for pick-up"),
+    T.delivered: _l("Delivered"),
+    T.returning: _l("Coming back"),
+    T.returned: _l("Came back"),
+    T.exception: _l("Problem"),
+    T.cancelled: _l("Label cancelled"),
+    T.expired: _l("No longer tracked"),
 }
-REASONS: dict[str, Any] = {"forgotten": _l("no first scan"), "silent": _l("silent"), **NAMES}
+REASONS: dict[str, Any] = {"forgotten": _l("No first scan"), "silent": _l("Silent"), **NAMES}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -42,7 +41,7 @@ def index() -> ResponseReturnValue:
         number=number,
         more=more,
         counts=lists.counts(now=now),
-        next_id=lists.next_to_pick() if name == "to_pick" else None,
+        next_id=lists.next_in("to_pick", now=now) if name == "to_pick" else None,
         rules=rules,
         late=_days_late,
     )
@@ -199,21 +198,30 @@ def _say(parcel: Parcel, status: str, place: str) -> None:
 def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> str:
     """The parcel's page with the form of its step, the one that was sent if there is one."""
     blank = {"scan": ScanForm, "pack": PackForm, "hand_over": HandOverForm, "say": SayForm}
-    forms = {name: form if isinstance(form, kind) else kind(formdata=None) for name, kind in blank.items()}
+    forms: dict[str, Any] = {
+        name: form if isinstance(form, kind) else kind(formdata=None) for name, kind in blank.items()
+    }
+    if parcel.state == "packed" and not isinstance(form, HandOverForm):
+        forms["hand_over"].courier.data = lists.last_courier()
     return render_template(
         "desk/fulfilment/parcel.html",
         parcel=parcel,
         order=parcel.order,
         refusal=refusal,
         reason=lists.why_stuck(parcel, clock.now()),
-        steps=_steps(parcel),
         scans=[_scan(event) for event in reversed(parcel.events)],
-        next_id=lists.next_to_pick() if parcel.state == "picked" else None,
+        next_id=_next(parcel),
         counted=request.args.get("counted", type=int),
         rules=rules,
         late=_days_late,
         **forms,
     )
+
+
+def _next(parcel: Parcel) -> int | None:
+    """The next parcel of the list that this one has just left."""
+    left = {"picked": "to_pick", "packed": "to_pack", "handed_over": "to_ship"}.get(parcel.state)
+    return lists.next_in(left, now=clock.now()) if left else None
 
 
 def _days_late(parcel: Parcel) -> int:
@@ -230,17 +238,6 @@ def _scan(event: CourierEvent) -> dict[str, Any]:
         "by": event.place,
         "tone": tone,
     }
-
-
-def _steps(parcel: Parcel) -> list[dict[str, Any]]:
-    done = {"to_pick": 0, "picking": 0, "picked": 1, "packed": 2, "handed_over": 3}.get(parcel.state, 0)
-    done += parcel.delivered_at is not None
-    steps = (
-        (_("Picked"), None), (_("Packed"), parcel.packed_at), (_("Handed over"), parcel.handed_over_at),
-        (_("Delivered"), parcel.delivered_at),
-    )  # fmt: skip
-    states = ["done"] * done + ["current"] * (done < len(steps)) + ["todo"] * len(steps)
-    return [{"label": label, "at": at, "state": state} for (label, at), state in zip(steps, states, strict=False)]
 
 
 def _pdf(paper: bytes, name: str) -> Response:
