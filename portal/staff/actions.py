@@ -68,7 +68,7 @@ def sign_in(email: str, password: str, *, address: str, now: datetime) -> str | 
     """The secret of a new session, or None. A wrong name takes as long as a wrong password; both count as tries."""
     name = email.strip().lower()[:320]
     allowed = limits.take("sign-in-name", name, 10, timedelta(minutes=15), now)
-    if not (limits.take("sign-in-address", limits.network(address), 30, timedelta(minutes=15), now) and allowed):
+    if not (limits.take("sign-in-address", address, 30, timedelta(minutes=15), now) and allowed):
         raise Refused(_("Too many tries. Please wait a quarter of an hour."))
     person = session.scalar(select(Staff).where(Staff.email == name, Staff.disabled_at.is_(None)))
     known = person.password_hash if person and person.password_hash else None
