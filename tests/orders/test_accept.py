@@ -3,12 +3,17 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from portal.db import session
 from portal.lib import clock
+from portal.lib.errors import Refused
 from portal.orders.actions import accept_order
 from portal.orders.models import Order, OrderLine, Payment
+from portal.orders.payments import reserve
+from portal.orders.timeline import for_staff
 from tests.conftest import nothing_appears
-from tests.world import ALICES_ORDER, World
+from tests.world import ALICES_ORDER, BOBS_ORDER, World
 
 
 def test_an_order_has_lines_a_payment_and_a_promise(world: World) -> None:
@@ -40,3 +45,40 @@ def test_a_newer_copy_with_other_lines_asks_for_a_person(world: World) -> None:
     assert order.attention == "lines_changed"
     assert session.query(OrderLine).filter_by(order_id=order.id).count() == 3
     assert session.query(Payment).filter_by(order_id=order.id).count() == 1
+
+
+def test_a_newer_copy_says_what_was_captured_but_never_less_than_is_promised_back(world: World) -> None:
+    payment = world.bob.payment
+    assert payment is not None
+    reserve(payment, 2000)
+    later = replace(BOBS_ORDER, captured=0, updated_at=BOBS_ORDER.updated_at + timedelta(hours=1))
+    accept_order(later, by="channel", now=clock.now())
+    assert (payment.captured, payment.reserved) == (2000, 2000)
+    accept_order(
+        replace(later, captured=2500, updated_at=later.updated_at + timedelta(hours=1)), by="channel", now=clock.now()
+    )
+    assert payment.captured == 2500
+    assert for_staff(world.bob.id)[0].text == "A newer copy came from the channel: payment"
+
+
+def test_a_payment_belongs_to_one_order(world: World) -> None:
+    with nothing_appears(), pytest.raises(Refused, match="The payment pi_alice belongs to another order"):
+        accept_order(
+            replace(BOBS_ORDER, external_id="A-1003", payment_intent="pi_alice"), by="channel", now=clock.now()
+        )
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("de-AT", "de"), ("fr_CA", "fr"), ("HU", "hu"), ("zh-TW", "en"), ("", "en")]
+)
+def test_letters_are_in_the_customers_language_or_the_shops(world: World, given: str, kept: str) -> None:
+    order, _ = accept_order(
+        replace(BOBS_ORDER, external_id="A-1", payment_intent=None, locale=given), by="channel", now=clock.now()
+    )
+    assert (order.locale, order.customer.locale) == (kept, kept)
+
+
+def test_one_person_may_buy_twice_and_is_one_customer(world: World) -> None:
+    again = replace(ALICES_ORDER, external_id="A-1009", payment_intent=None, email=" Alice@Example.org ")
+    order, _ = accept_order(again, by="channel", now=clock.now())
+    assert order.customer_id == world.alice.customer_id

@@ -1,0 +1,155 @@
+"""Shopify's webhook: verified, stored, answered, worked off by the worker."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from portal.db import session
+from portal.inbox.models import InboxMessage
+from portal.orders.models import Order
+from tests.conftest import SECRETS, nothing_appears, owed
+
+VIENNA = {"name": "Grete Groß", "address1": "Gasse 3", "zip": "1010", "city": "Wien", "country_code": "AT"}
+ORDER: dict[str, Any] = {
+    "id": 820982911946154508,
+    "name": "#1071",
+    "processed_at": "2026-11-20T09:00:00+01:00",
+    "updated_at": "2026-11-20T09:01:00+01:00",
+    "currency": "EUR",
+    "total_price": "44.00",
+    "taxes_included": True,
+    "financial_status": "paid",
+    "email": "grete@example.org",
+    "customer_locale": "de-AT",
+    "shipping_address": VIENNA,
+    "line_items": [{"id": 1, "title": "Stoneware mug", "sku": "MUG-01", "quantity": 2, "price": "20.00"}],
+    "shipping_lines": [{"id": 2, "title": "Standard", "price": "4.00"}],
+}
+Work = Callable[..., int]
+
+
+def deliver(
+    client: FlaskClient, body: bytes, *, event: str = "evt-1", secret: str = "", **headers: str
+) -> TestResponse:
+    key = (secret or SECRETS["SHOPIFY_WEBHOOK_SECRET"]).encode()
+    given = {
+        "X-Shopify-Hmac-Sha256": base64.b64encode(hmac.digest(key, body, hashlib.sha256)).decode(),
+        "X-Shopify-Topic": "orders/paid",
+        "X-Shopify-Event-Id": event,
+        "X-Shopify-Shop-Domain": "lantern.myshopify.com",
+        **headers,
+    }
+    return client.post("/hooks/shopify", data=body, headers=given, content_type="application/json")
+
+
+def body(**changes: Any) -> bytes:
+    return json.dumps({**ORDER, **changes}).encode()
+
+
+def message() -> InboxMessage:
+    session.expire_all()
+    return session.scalars(select(InboxMessage)).one()
+
+
+def orders() -> list[Order]:
+    session.expire_all()
+    return list(session.scalars(select(Order).order_by(Order.id)))
+
+
+def test_it_is_stored_and_answered_before_anybody_reads_it(client: FlaskClient) -> None:
+    assert deliver(client, body()).status_code == 200
+    assert (message().body, message().state, message().topic) == (body(), "received", "orders/paid")
+    assert owed() == [("orders.work_off_shopify", {"message_id": message().id})]
+    assert orders() == []
+
+
+def test_the_worker_makes_it_an_order(client: FlaskClient, work: Work) -> None:
+    deliver(client, body())
+    work()
+    [order] = orders()
+    assert (order.channel, order.external_id, order.number) == ("shopify", "820982911946154508", "#1071")
+    assert (order.total, order.locale, order.country, order.problems) == (4400, "de", "AT", [])
+    assert message().state == "done"
+
+
+def test_a_recorded_order_comes_in(client: FlaskClient, work: Work, payloads: Callable[[str], bytes]) -> None:
+    deliver(client, payloads("shopify-order.json"))
+    work()
+    [order] = orders()
+    assert message().state == "done"
+    assert order.lines
+
+
+def test_the_same_delivery_again_is_answered_and_changes_nothing(client: FlaskClient, work: Work) -> None:
+    deliver(client, body())
+    work()
+    with nothing_appears():
+        assert deliver(client, body()).get_json() == {"status": "known"}
+        assert work() == 0
+
+
+def test_two_deliveries_of_one_order_are_one_order(client: FlaskClient, work: Work) -> None:
+    deliver(client, body())
+    deliver(client, body(updated_at="2026-11-20T09:05:00+01:00", email="new@example.org"), event="evt-2")
+    work()
+    assert [order.customer.email for order in orders()] == ["new@example.org"]
+
+
+def test_the_older_copy_that_comes_last_changes_nothing(client: FlaskClient, work: Work) -> None:
+    deliver(client, body(updated_at="2026-11-20T09:05:00+01:00", email="new@example.org"), event="evt-2")
+    deliver(client, body())
+    work()
+    assert [order.customer.email for order in orders()] == ["new@example.org"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Shopify-Hmac-Sha256": ""}, {"X-Shopify-Hmac-Sha256": "é"}])
+def test_a_wrong_signature_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
+    with nothing_appears():
+        assert deliver(client, body(), secret="another", **headers).status_code == 401
+
+
+def test_a_body_changed_on_the_way_is_refused(client: FlaskClient) -> None:
+    signed = base64.b64encode(hmac.digest(SECRETS["SHOPIFY_WEBHOOK_SECRET"].encode(), body(), hashlib.sha256)).decode()
+    with nothing_appears():
+        assert deliver(client, body(total_price="0.44"), **{"X-Shopify-Hmac-Sha256": signed}).status_code == 401
+
+
+def test_a_huge_body_is_refused(client: FlaskClient) -> None:
+    with nothing_appears():
+        assert deliver(client, body(note="x" * 1_000_000)).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"not json", "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b"{}", "no such currency"),
+        (body(currency="XXX"), "no such currency: 'XXX'"),
+        (body(processed_at=None, updated_at="9999-12-31T23:59:59-12:00"), "an order without a date"),
+        (body(id=None), "an identifier is missing"),
+        (b"[" * 100_000, "it is nested too deeply"),
+    ],
+)
+def test_what_is_signed_but_no_order_is_kept_with_the_reason(
+    client: FlaskClient, work: Work, raw: bytes, why: str
+) -> None:
+    assert deliver(client, raw).status_code == 200
+    work()
+    assert message().state == "failed"
+    assert why in str(message().error)
+    assert (orders(), owed()) == ([], [])
+
+
+def test_another_topic_is_none_of_ours(client: FlaskClient, work: Work) -> None:
+    deliver(client, body(), **{"X-Shopify-Topic": "orders/cancelled"})
+    work()
+    assert (message().state, orders()) == ("done", [])
