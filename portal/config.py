@@ -65,6 +65,8 @@ class Settings(BaseModel):
     transit_days_abroad: int = Field(default=4, ge=0, le=90)
     survey_after: timedelta = timedelta(days=5)
     return_window_days: int = Field(default=30, ge=14, le=365)
+    return_send_days: int = Field(default=14, ge=7, le=90)
+    return_address: str = ""
     survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = []
     case_deadline_hours: int = Field(default=48, ge=1, le=720)
 
@@ -106,6 +108,12 @@ class Settings(BaseModel):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.shop_timezone)
+
+    @property
+    def send_back_to(self) -> list[str]:
+        """The lines of the address for returns, without the shop's name."""
+        lines = [line.strip() for line in (self.return_address or self.shop_address).replace("\n", ",").split(",")]
+        return [line for line in lines if line and line != self.shop_name]
 
     @property
     def https(self) -> bool:

@@ -13,7 +13,7 @@ bp = Blueprint("links", __name__)
 
 LEADS_TO = {
     "track": "/orders/{ref}",
-    "return": "/orders/{ref}/returns/new",
+    "return": "/orders/{ref}/returns",
     "survey": "/orders/{ref}/survey",
     "case": "/orders/{ref}/cases/{subject}",
 }

@@ -1,17 +1,27 @@
 """Returns: goods coming back, and the three questions about them: decided, arrived, paid back."""
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Select, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
-from portal.db import Base
+from portal.db import Base, may
 from portal.orders.models import Order, OrderLine
 from portal.refunds.models import Refund
 from portal.staff.models import Staff
 
 GRADES = ("as_new", "opened", "worn", "damaged", "wrong_item")
 DISPOSITIONS = ("restock", "refurbish", "recycle", "discard", "back_to_customer")
+ENDINGS = ("nothing_due", "in_channel")
+"""How a return ends without a refund of ours: nothing is to be paid, or the sales channel pays."""
+FOUND = "found"
+"""The reason of a line that nobody announced and that was in the parcel all the same."""
+
+
+def named(line: OrderLine) -> str:
+    """The goods as people know them."""
+    return f"{line.title}, {line.variant}" if line.variant else line.title
 
 
 class Return(Base):
@@ -22,6 +32,9 @@ class Return(Base):
         CheckConstraint("kind IN ('withdrawal', 'return', 'claim')", name="kind"),
         CheckConstraint("decision IN ('requested', 'approved', 'declined', 'cancelled')", name="decision"),
         CheckConstraint("goods IN ('not_expected', 'awaited', 'in_transit', 'received', 'lost')", name="goods"),
+        CheckConstraint(f"closed_as IN {ENDINGS}", name="closed_as"),
+        CheckConstraint("(closed_at IS NULL) = (closed_as IS NULL)", name="closed"),
+        UniqueConstraint("order_id", "form_key"),
         Index("ix_returns_open", "decision", "goods", "id"),
     )
     MOVES = {
@@ -29,11 +42,13 @@ class Return(Base):
             "approve": (("requested",), "approved"),
             "decline": (("requested",), "declined"),
             "cancel": (("requested", "approved"), "cancelled"),
+            "accept_anyway": (("declined", "cancelled"), "approved"),
         },
         "goods": {
             "await": (("not_expected",), "awaited"),
+            "call_off": (("awaited", "in_transit", "lost"), "not_expected"),
             "travel": (("awaited",), "in_transit"),
-            "receive": (("awaited", "in_transit", "lost"), "received"),
+            "receive": (("not_expected", "awaited", "in_transit", "lost"), "received"),
             "lose": (("awaited", "in_transit"), "lost"),
         },
     }
@@ -43,6 +58,7 @@ class Return(Base):
     kind: Mapped[str] = mapped_column(default="return")
     decision: Mapped[str] = mapped_column(default="requested")
     goods: Mapped[str] = mapped_column(default="not_expected")
+    form_key: Mapped[str | None]
     requested_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
@@ -51,18 +67,43 @@ class Return(Base):
     received_at: Mapped[datetime | None]
     received_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     inspected_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    closed_as: Mapped[str | None]
+    closing_note: Mapped[str] = mapped_column(default="")
 
     order: Mapped[Order] = relationship()
     lines: Mapped[list["ReturnLine"]] = relationship(order_by="ReturnLine.id", back_populates="ret")
     decided_by: Mapped[Staff | None] = relationship(foreign_keys=[decided_by_id])
     refunds: Mapped[list[Refund]] = relationship(order_by="Refund.decision_no")
 
+    @property
+    def pieces(self) -> int:
+        """How many pieces were announced."""
+        return sum(line.quantity for line in self.lines)
+
+    @property
+    def money(self) -> Refund | None:
+        """The refund that counts: the last one that we did not reject ourselves."""
+        return next((refund for refund in reversed(self.refunds) if refund.state != "rejected_by_us"), None)
+
+    @property
+    def cancellable(self) -> bool:
+        """Whether it can be called off: nothing has arrived yet."""
+        return may(self, "decision", "cancel") and self.goods in ("not_expected", "awaited")
+
+    def overdue(self, today: date) -> bool:
+        """Whether it should have been sent by now."""
+        return self.decision == "approved" and self.goods == "awaited" and today > (self.send_back_by or today)
+
 
 class ReturnLine(Base):
     """How many pieces of an order's line the customer announced, and why."""
 
     __tablename__ = "return_lines"
-    __table_args__ = (UniqueConstraint("return_id", "order_line_id"), CheckConstraint("quantity > 0", name="quantity"))
+    __table_args__ = (
+        UniqueConstraint("return_id", "order_line_id"),
+        CheckConstraint(f"quantity > 0 OR (quantity = 0 AND reason = '{FOUND}')", name="quantity"),
+    )
     return_id: Mapped[int] = mapped_column(ForeignKey("returns.id"), index=True)
     order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), index=True)
     quantity: Mapped[int]
@@ -71,6 +112,10 @@ class ReturnLine(Base):
     ret: Mapped[Return] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
     inspection: Mapped["Inspection | None"] = relationship(back_populates="return_line")
+
+    @property
+    def told(self) -> str:
+        return named(self.line)
 
 
 class Inspection(Base):
@@ -81,14 +126,35 @@ class Inspection(Base):
         CheckConstraint(f"grade IN {GRADES}", name="grade"),
         CheckConstraint(f"disposition IN {DISPOSITIONS}", name="disposition"),
         CheckConstraint("counted >= 0", name="counted"),
+        CheckConstraint("deduction >= 0", name="deduction"),
+        CheckConstraint("counted = 0 OR (grade IS NOT NULL AND disposition IS NOT NULL)", name="graded"),
     )
     return_line_id: Mapped[int] = mapped_column(ForeignKey("return_lines.id"), unique=True)
     counted: Mapped[int]
-    grade: Mapped[str]
-    disposition: Mapped[str]
+    grade: Mapped[str | None]
+    disposition: Mapped[str | None]
     deduction: Mapped[int] = mapped_column(default=0)
     note: Mapped[str] = mapped_column(default="")
     inspected_by_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
     inspected_at: Mapped[datetime]
     return_line: Mapped[ReturnLine] = relationship(back_populates="inspection")
     inspected_by: Mapped[Staff] = relationship()
+
+    @property
+    def kept(self) -> int:
+        """Pieces of this very line that came and stay."""
+        return 0 if self.grade == "wrong_item" or self.disposition == "back_to_customer" else self.counted
+
+
+def whole(*where: ColumnElement[bool]) -> Select[Any]:
+    """Returns with all that hangs on them, read anew."""
+    lines = selectinload(Return.lines)
+    order = joinedload(Return.order, innerjoin=True)
+    found = select(Return).options(
+        lines.joinedload(ReturnLine.inspection).joinedload(Inspection.inspected_by),
+        order.selectinload(Order.lines),
+        order.joinedload(Order.payment),
+        joinedload(Return.decided_by),
+        selectinload(Return.refunds),
+    )
+    return found.where(*where).execution_options(populate_existing=True)

@@ -1,5 +1,168 @@
-"""The customer's door: send something back."""
+"""The customer's door: send something back, and see where it stands."""
 
-from flask import Blueprint
+from datetime import date, timedelta
+
+from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+from portal.config import Settings
+from portal.db import limits, session
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.lib.guards import opens
+from portal.orders.guards import cookie_name, opened
+from portal.orders.links import opened_order
+from portal.orders.models import Order
+from portal.returns import actions, rules, settlement, words
+from portal.returns.forms import ReturnForm, return_form
+from portal.returns.goods import Facts, read
+from portal.returns.models import Return, whole
+from portal.returns.slip import return_slip
 
 bp = Blueprint("returns", __name__)
+
+
+@bp.get("/orders/<ref>/returns")
+@opens("return")
+def index(ref: str) -> ResponseReturnValue:
+    """Where a letter's link leads: the order's returns, the only one at once, the form while there is none."""
+    found = session.scalars(whole(Return.order_id == opened().order_id).order_by(Return.id.desc())).all()
+    if not found:
+        return redirect(url_for(".new", ref=ref), 303)
+    if len(found) == 1:
+        return redirect(url_for(".show", ref=ref, rma=found[0].rma), 303)
+    return render_template("returns/index.html", ref=ref, returns=found, words=words, today=_today(), track=_track(ref))
+
+
+@bp.get("/orders/<ref>/returns/new")
+@opens("return")
+def new(ref: str) -> ResponseReturnValue:
+    facts = _facts()
+    return _choose(ref, facts, return_form(facts, formdata=None))
+
+
+@bp.post("/orders/<ref>/returns/new")
+@opens("return")
+def change(ref: str) -> ResponseReturnValue:
+    """Back from the preview: the form as it was filled in. Nothing is written."""
+    facts = _facts()
+    return _choose(ref, facts, return_form(facts))
+
+
+@bp.post("/orders/<ref>/returns/preview")
+@opens("return")
+def preview(ref: str) -> ResponseReturnValue:
+    """What comes back, how much money, and what happens next. Nothing is written."""
+    facts = _facts()
+    form = return_form(facts)
+    if not form.validate():
+        return _choose(ref, facts, form), 422
+    verdicts = rules.of_wishes(facts, form.wishes())
+    if refusal := rules.refusal(verdicts):
+        return _choose(ref, facts, form, refusal), 409
+    expected = settlement.expect(facts, form.wishes())
+    return render_template(
+        "returns/preview.html", ref=ref, facts=facts, form=form, expected=expected, verdicts=verdicts, words=words,
+        total=settlement.total(expected, facts.order.currency), send_days=_settings().return_send_days,
+    )  # fmt: skip
+
+
+@bp.post("/orders/<ref>/returns")
+@opens("return")
+def create(ref: str) -> ResponseReturnValue:
+    """Ask for the return; the same form sent again leads to the return it made."""
+    if earlier := actions.made_by(opened().order_id, request.form.get("key", "")):
+        return redirect(url_for(".show", ref=ref, rma=earlier.rma), 303)
+    facts = _facts()
+    form = return_form(facts)
+    if not form.validate():
+        return _choose(ref, facts, form), 422
+    try:
+        ret = _request(form)
+    except Refused as refused:
+        session.rollback()
+        return _choose(ref, _facts(), form, refused.message), 409
+    return redirect(url_for(".show", ref=ref, rma=ret.rma), 303)
+
+
+def _request(form: ReturnForm) -> Return:
+    if not limits.take("return-request", opened().ref, 20, timedelta(days=1), clock.now()):
+        raise Refused(_("That was often today. Please write to us, and we help you."))
+    wishes, key = form.wishes(), str(form.key.data)
+    return actions.request_return(opened().order_id, wishes, key=key, by="customer", now=clock.now())
+
+
+@bp.get("/orders/<ref>/returns/<rma>")
+@opens("return")
+def show(ref: str, rma: str) -> ResponseReturnValue:
+    return _page(ref, _find(rma))
+
+
+@bp.post("/orders/<ref>/returns/<rma>/cancellation")
+@opens("return")
+def cancel(ref: str, rma: str) -> ResponseReturnValue:
+    try:
+        actions.cancel_return(_find(rma), now=clock.now())
+    except Refused as refused:
+        session.rollback()
+        return _page(ref, _find(rma), refused.message), 409
+    return redirect(url_for(".show", ref=ref, rma=rma), 303)
+
+
+@bp.get("/orders/<ref>/returns/<rma>/slip.pdf")
+@opens("return")
+def slip(ref: str, rma: str) -> ResponseReturnValue:
+    """The paper for the parcel; until the return is accepted its page says what comes next."""
+    ret = _find(rma)
+    if ret.decision != "approved":
+        return redirect(url_for(".show", ref=ref, rma=rma), 303)
+    name = f'inline; filename="return-{ret.rma}.pdf"'
+    return Response(return_slip(ret, _settings()), mimetype="application/pdf", headers={"Content-Disposition": name})
+
+
+def _facts() -> Facts:
+    with_all = (selectinload(Order.lines), joinedload(Order.payment))
+    order = session.scalars(select(Order).where(Order.id == opened().order_id).options(*with_all)).one()
+    return read(order, now=clock.now())
+
+
+def _choose(ref: str, facts: Facts, form: ReturnForm, refusal: str = "") -> str:
+    """The form, or, when the rules refuse the whole order, why."""
+    said = rules.refusal(rules.of_order(facts))
+    nothing = all(rules.why_not(goods) for goods in form.offered)
+    template = "returns/closed.html" if said or nothing else "returns/new.html"
+    return render_template(
+        template, ref=ref, facts=facts, form=form, rules=rules, said=said, refusal=refusal,
+        window=_settings().return_window_days, track=_track(ref),
+    )  # fmt: skip
+
+
+def _find(rma: str) -> Return:
+    """A return of the order that the link opened; 404 for all others."""
+    return session.scalar(whole(Return.order_id == opened().order_id, Return.rma == rma)) or abort(404)
+
+
+def _page(ref: str, ret: Return, refusal: str = "") -> str:
+    outcome = settlement.outcome(ret, read(ret.order, now=clock.now(), besides=ret.id))
+    return render_template(
+        "returns/show.html", ref=ref, ret=ret, order=ret.order, refusal=refusal, words=words, outcome=outcome,
+        headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
+    )  # fmt: skip
+
+
+def _track(ref: str) -> str:
+    """The order's page, for a browser that may open it; a link from a letter about returns opens returns only."""
+    may = opened_order(ref, request.cookies.get(cookie_name(), ""), "track", now=clock.now())
+    return url_for("tracking.show", ref=ref) if may else ""
+
+
+def _today() -> date:
+    return clock.now().astimezone(_settings().zone).date()
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

@@ -1,0 +1,247 @@
+"""What may be done with a return, one verb per function. Each begins with the order's row locked."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from portal import mail
+from portal.db import move, session
+from portal.lib import days
+from portal.lib.errors import Refused
+from portal.lib.money import Money
+from portal.lib.tokens import reference
+from portal.orders.models import Order, OrderLine
+from portal.orders.timeline import record, words
+from portal.refunds.actions import open_refund
+from portal.refunds.models import Refund
+from portal.returns import rules, settlement
+from portal.returns.goods import read
+from portal.returns.models import FOUND, Inspection, Return, ReturnLine, whole
+from portal.returns.rules import Finding, Wish
+from portal.staff.models import Actor, Staff
+
+RMA_LENGTH = 8
+
+words(
+    "return.requested",
+    staff=_l("Return %(rma)s asked for, %(pieces)s pieces"),
+    customer=_l("You asked to send something back: return %(rma)s"),
+)
+words("return.approved", staff=_l("Return %(rma)s approved"), customer=_l("Return %(rma)s accepted"))
+words("return.declined", staff=_l("Return %(rma)s declined: %(note)s"), customer=_l("Return %(rma)s not accepted"))
+words(
+    "return.cancelled",
+    staff=_l("Return %(rma)s called off by the customer"),
+    customer=_l("You called off return %(rma)s"),
+)
+words("return.called_off", staff=_l("Return %(rma)s called off: %(note)s"), customer=_l("Return %(rma)s called off"))
+words("return.accepted_anyway", staff=_l("Return %(rma)s accepted after all"), customer=_l("Return %(rma)s accepted"))
+words("return.received", staff=_l("Return %(rma)s is here"), customer=_l("Return %(rma)s has arrived"))
+words("return.line_found", staff=_l("Found in return %(rma)s: %(title)s"))
+words("return.inspected", staff=_l("Return %(rma)s inspected"), customer=_l("Return %(rma)s: we looked at everything"))
+words(
+    "return.closed",
+    staff=_l("Return %(rma)s closed without a refund of ours: %(note)s"),
+    customer=_l("Return %(rma)s closed"),
+)
+
+
+def request_return(order_id: int, wishes: Sequence[Wish], *, key: str, by: Actor, now: datetime) -> Return:
+    """Ask to send something back. The same form sent again (the same `key`) is the same return."""
+    order = _lock(order_id)
+    if earlier := made_by(order_id, key):
+        return earlier
+    rules.insist(read(order, now=now), wishes)
+    lines = [ReturnLine(order_line_id=w.line_id, quantity=w.quantity, reason=w.reason, words=w.words) for w in wishes]
+    ret = Return(rma=reference(RMA_LENGTH).upper(), order_id=order_id, form_key=key, requested_at=now, lines=lines)
+    session.add(ret)
+    session.flush()
+    record(order_id, "return.requested", by=by, now=now, rma=ret.rma, pieces=ret.pieces)
+    _write("return-requested", ret, now)
+    return ret
+
+
+def _lock(order_id: int) -> Order:
+    """One at a time decides about an order's goods: what was read before is read anew."""
+    return session.get_one(Order, order_id, with_for_update={"of": Order}, populate_existing=True)
+
+
+def made_by(order_id: int, key: str) -> Return | None:
+    """The return that this form made before."""
+    return session.scalar(select(Return).where(Return.order_id == order_id, Return.form_key == key))
+
+
+def cancel_return(ret: Return, *, now: datetime) -> None:
+    """The customer calls it off while nothing has arrived: the pieces are free for another return."""
+    _call_off(ret, now)
+    record(ret.order_id, "return.cancelled", by="customer", now=now, rma=ret.rma)
+
+
+def _call_off(ret: Return, now: datetime, **also: Any) -> None:
+    _lock_whole(ret)
+    if not ret.cancellable:
+        raise Refused(_("This return can't be called off any more. Nothing was changed."))
+    move(ret, "decision", "cancel", decided_at=now, **also)
+    if ret.goods != "not_expected":
+        move(ret, "goods", "call_off")
+
+
+def _lock_whole(ret: Return) -> None:
+    _lock(ret.order_id)
+    session.scalars(whole(Return.id == ret.id)).one()
+
+
+def call_off_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
+    """We no longer wait for it, and tell the customer why."""
+    _needs_words(note)
+    _call_off(ret, now, decided_by_id=by.id, decision_note=note)
+    record(ret.order_id, "return.called_off", by=by, now=now, rma=ret.rma, note=note)
+    _write("return-cancelled", ret, now, note=note)
+
+
+def _needs_words(note: str) -> None:
+    if not note.strip():
+        raise Refused(_("Say why; the customer reads it."))
+
+
+def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
+    """Say yes: the goods are awaited, and the customer is told where to send them and until when."""
+    send_by = now.astimezone(_zone()).date() + timedelta(days=current_app.config["SETTINGS"].return_send_days)
+    move(ret, "decision", "approve", decided_at=now, decided_by_id=by.id, send_back_by=send_by)
+    record(ret.order_id, "return.approved", by=by, now=now, rma=ret.rma)
+    if ret.goods == "not_expected":
+        move(ret, "goods", "await")
+        _write("return-approved", ret, now)
+
+
+def _zone() -> Any:
+    return current_app.config["SETTINGS"].zone
+
+
+def decline_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
+    """Say no, with a reason that the customer reads."""
+    _needs_words(note)
+    move(ret, "decision", "decline", decided_at=now, decided_by_id=by.id, decision_note=note)
+    record(ret.order_id, "return.declined", by=by, now=now, rma=ret.rma, note=note)
+    _write("return-declined", ret, now, note=note)
+
+
+def accept_anyway(ret: Return, *, by: Staff, now: datetime) -> None:
+    """The goods of a return that was declined or called off are here, and we take them."""
+    if ret.goods != "received":
+        raise Refused(_("Nothing has arrived of this return."))
+    move(ret, "decision", "accept_anyway", decided_at=now, decided_by_id=by.id)
+    record(ret.order_id, "return.accepted_anyway", by=by, now=now, rma=ret.rma)
+
+
+def receive_return(ret: Return, *, by: Staff, now: datetime) -> None:
+    """It is here, announced or not: the customer is told, and the bench looks at it."""
+    move(ret, "goods", "receive", received_at=now, received_by_id=by.id)
+    record(ret.order_id, "return.received", by=by, now=now, rma=ret.rma)
+    _write("return-received", ret, now)
+
+
+def add_found_line(ret: Return, line: OrderLine, *, by: Staff, now: datetime) -> ReturnLine:
+    """Something of the order that nobody announced was in the parcel: it is counted like the rest."""
+    _refuse_unless_at_the_bench(ret)
+    if line.order_id != ret.order_id or line.kind != "item":
+        raise Refused(_("This line is not part of the order."))
+    if any(row.order_line_id == line.id for row in ret.lines):
+        raise Refused(_("%(title)s is in this return already: count it there.", title=line.title))
+    row = ReturnLine(order_line_id=line.id, quantity=0, reason=FOUND)
+    ret.lines.append(row)
+    session.flush()
+    record(ret.order_id, "return.line_found", by=by, now=now, rma=ret.rma, title=line.title)
+    return row
+
+
+def _refuse_unless_at_the_bench(ret: Return) -> None:
+    _lock_whole(ret)
+    if ret.goods != "received":
+        raise Refused(_("Receive the parcel first."))
+    if ret.closed_at or ret.money:
+        raise Refused(_("This return is settled. What was found can't be changed any more."))
+
+
+def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: datetime) -> None:
+    """Count and grade each line; once more replaces what was found before, until money is proposed."""
+    _refuse_unless_at_the_bench(ret)
+    by_line = {finding.line_id: finding for finding in findings}
+    if set(by_line) != {row.id for row in ret.lines} or len(by_line) != len(findings):
+        raise Refused(_("Each line of the return is counted once; none is 0."))
+    for row in ret.lines:
+        _note_down(row, by_line[row.id], by, now)
+    ret.inspected_at = now
+    session.flush()
+    _check_findings(ret, by_line, now)
+    record(ret.order_id, "return.inspected", by=by, now=now, rma=ret.rma)
+
+
+def _note_down(row: ReturnLine, finding: Finding, by: Staff, now: datetime) -> None:
+    found = row.inspection or Inspection()
+    found.counted, found.deduction, found.note = finding.counted, finding.deduction, finding.note.strip()
+    found.grade = finding.grade if finding.counted else None
+    found.disposition = finding.disposition if finding.counted else None
+    found.inspected_by_id, found.inspected_at = by.id, now
+    row.inspection = found
+
+
+def _check_findings(ret: Return, findings: dict[int, Finding], now: datetime) -> None:
+    for amount in settlement.work_out(ret, read(ret.order, now=now, besides=ret.id)).amounts:
+        verdict = rules.of_finding(findings[amount.row.id], amount.worth)
+        if verdict.answer is rules.Answer.no:
+            raise Refused(_("%(title)s: %(why)s", title=amount.row.line.title, why=verdict.message))
+
+
+def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Refund:
+    """Ask finance for the money. `shown` is what the page said: when it is no longer true, nothing happens."""
+    _lock_whole(ret)
+    _refuse_unless_ready(ret)
+    settled = settlement.work_out(ret, read(ret.order, now=now, besides=ret.id))
+    if settled.total != shown:
+        raise Refused(_("The amount has changed while you looked at it. Look again."))
+    return open_refund(ret.order, settled.parts(), reason=f"Return {ret.rma}", by=by, now=now, return_id=ret.id)
+
+
+def _refuse_unless_ready(ret: Return) -> None:
+    if ret.decision != "approved":
+        raise Refused(_("Nobody has accepted this return. Decide first."))
+    if not ret.inspected_at:
+        raise Refused(_("Nobody has looked at the goods yet. Inspect them first."))
+    if ret.closed_at or ret.money:
+        raise Refused(_("This return is settled. Nothing was changed."))
+
+
+def close_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
+    """End it without a refund of ours: nothing is due, or the sales channel pays. The customer is told why."""
+    _needs_words(note)
+    _lock_whole(ret)
+    _refuse_unless_ready(ret)
+    if (ending := settlement.ending_of(ret, read(ret.order, now=now, besides=ret.id))) is None:
+        raise Refused(_("Money is due for this return. Propose it instead."))
+    ret.closed_at, ret.closed_as, ret.closing_note = now, ending, note
+    record(ret.order_id, "return.closed", by=by, now=now, rma=ret.rma, note=note)
+    _write("return-closed", ret, now, note=note, ending=ending)
+
+
+def _write(kind: str, ret: Return, now: datetime, **more: Any) -> None:
+    order, today = ret.order, now.astimezone(_zone()).date()
+    mail.queue(
+        kind,
+        to=order.customer.email,
+        locale=order.locale,
+        now=now,
+        order_id=order.id,
+        about=f"return:{ret.id}",
+        once=f"{kind}:{ret.id}",
+        number=order.number,
+        rma=ret.rma,
+        rows=[(row.told, f"× {row.quantity}") for row in ret.lines if row.quantity],
+        send_by=days.spelled(ret.send_back_by, today, order.locale) if ret.send_back_by else "",
+        **more,
+    )

@@ -1,0 +1,132 @@
+"""What of an order can still come back, and what it is worth: read in a few statements, whatever the order's size."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Row, and_, case, func, or_, select
+
+from portal.adapters.couriers import Tracking
+from portal.config import Settings
+from portal.db import session
+from portal.fulfilment.models import Parcel, ParcelLine
+from portal.lib.money import Money, share
+from portal.orders.models import Order, OrderLine
+from portal.orders.promise import on_or_after
+from portal.refunds.models import HOLDING, Refund, RefundLine
+from portal.returns.models import Inspection, Return, ReturnLine
+
+SURELY_THERE_AFTER = timedelta(days=14)
+"""A parcel sent so long ago is with the customer, as far as we know, though no courier ever said so."""
+NOT_WITH_THE_CUSTOMER = (Tracking.returning, Tracking.returned, Tracking.cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """A line of the order: pieces that arrived, pieces in other returns, minor units and pieces given back."""
+
+    line: OrderLine
+    arrived: int
+    unsure: int
+    claimed: int
+    given: int
+    given_pieces: int
+
+    @property
+    def left(self) -> int:
+        """Pieces that the customer can still send back."""
+        return max(0, self.arrived + self.unsure - self.claimed)
+
+    @property
+    def unclaimed(self) -> int:
+        """Pieces bought that are in no other return, wherever they are."""
+        return max(0, self.line.quantity - self.claimed)
+
+    def worth(self, pieces: int, taken: int) -> Money:
+        """What was really paid for `pieces` more after `taken`, less what was given back before."""
+        fair = share(self.line.paid, pieces, self.line.quantity, taken)
+        return Money(max(0, min(fair, self.line.paid - self.given)), self.line.order.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the rules ask about an order. `delivered_at` is None while somebody does not know of some parcel."""
+
+    order: Order
+    goods: tuple[Goods, ...]
+    delivered_at: datetime | None
+    last_day: date | None
+    today: date
+
+    def of(self, line_id: int) -> Goods | None:
+        return next((goods for goods in self.goods if goods.line.id == line_id), None)
+
+
+def read(order: Order, *, now: datetime, besides: int | None = None) -> Facts:
+    """The order as it is now; the return `besides` and its money do not count."""
+    settings: Settings = current_app.config["SETTINGS"]
+    sent, claimed, given = _sent(order.id), _claimed(order.id, besides), _given(order.id, besides)
+    goods = tuple(
+        Goods(line, *_arrived(line, sent, now), claimed.get(line.id, 0), *given.get(line.id, (0, 0)))
+        for line in order.lines
+    )
+    delivered_at = _all_delivered(goods, sent)
+    return Facts(order, goods, delivered_at, last_day(delivered_at, settings), now.astimezone(settings.zone).date())
+
+
+def last_day(delivered_at: datetime | None, settings: Settings) -> date | None:
+    """The last day to ask, counted from the delivery of the last parcel and moved to a working day; None while open."""
+    if delivered_at is None:
+        return None
+    day = delivered_at.astimezone(settings.zone).date() + timedelta(days=settings.return_window_days)
+    return on_or_after(day, settings.shop_country)
+
+
+def _sent(order_id: int) -> list[Row[Any]]:
+    """What is in which parcel."""
+    columns = (Parcel.state, Parcel.tracking_status, Parcel.handed_over_at, Parcel.delivered_at)
+    found = select(ParcelLine.order_line_id, ParcelLine.quantity, *columns).join(ParcelLine.parcel)
+    return list(session.execute(found.where(Parcel.order_id == order_id, Parcel.state != "cancelled")))
+
+
+def _arrived(line: OrderLine, sent: list[Row[Any]], now: datetime) -> tuple[int, int]:
+    """Pieces that arrived, and pieces of which we only believe it."""
+    mine = [row for row in sent if row.order_line_id == line.id]
+    sure = sum(row.quantity for row in mine if row.delivered_at)
+    return sure, sum(row.quantity for row in mine if not row.delivered_at and _must_be_there(row, now))
+
+
+def _must_be_there(row: Row[Any], now: datetime) -> bool:
+    if row.state != "handed_over" or row.tracking_status in NOT_WITH_THE_CUSTOMER:
+        return False
+    return bool(row.tracking_status == Tracking.expired or row.handed_over_at < now - SURELY_THERE_AFTER)
+
+
+def _all_delivered(goods: tuple[Goods, ...], sent: list[Row[Any]]) -> datetime | None:
+    waiting = any(one.line.kind == "item" and one.arrived < one.line.quantity for one in goods)
+    days = [row.delivered_at for row in sent]
+    return max(days) if days and all(days) and not waiting else None
+
+
+def _claimed(order_id: int, besides: int | None) -> dict[int, int]:
+    """By line, the pieces in returns that live: counted where somebody has counted, else as announced."""
+    kept = case(
+        (Inspection.id.is_(None), ReturnLine.quantity),
+        (or_(Inspection.grade == "wrong_item", Inspection.disposition == "back_to_customer"), 0),
+        else_=Inspection.counted,
+    )
+    lives = or_(Return.decision.in_(("requested", "approved")), Return.goods == "received")
+    found = select(ReturnLine.order_line_id, func.sum(kept)).join(ReturnLine.ret).outerjoin(ReturnLine.inspection)
+    found = found.where(and_(Return.order_id == order_id, lives, Return.id != (besides or 0)))
+    return {line_id: int(pieces) for line_id, pieces in session.execute(found.group_by(ReturnLine.order_line_id))}
+
+
+def _given(order_id: int, besides: int | None) -> dict[int, tuple[int, int]]:
+    """By line, minor units and pieces that refunds have given back or hold."""
+    sums = (func.sum(RefundLine.amount), func.sum(RefundLine.quantity))
+    found = select(RefundLine.order_line_id, *sums).join(RefundLine.refund)
+    others = func.coalesce(Refund.return_id, 0) != (besides or -1)
+    found = found.where(Refund.order_id == order_id, Refund.state.in_(HOLDING), others)
+    rows = session.execute(found.group_by(RefundLine.order_line_id))
+    return {line_id: (int(amount), int(pieces)) for line_id, amount, pieces in rows}

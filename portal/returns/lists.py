@@ -1,0 +1,81 @@
+"""The desk's lists of returns: what is to be decided, awaited, inspected, settled. One statement each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy.orm import contains_eager, raiseload
+
+from portal.db import session
+from portal.refunds.models import Refund
+from portal.returns.models import Return, ReturnLine
+
+LISTS = ("requested", "awaited", "to_inspect", "to_settle", "done")
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A return in a list, with how many pieces were announced and why."""
+
+    ret: Return
+    pieces: int
+    reasons: Sequence[str]
+
+
+def _has_money() -> ColumnElement[bool]:
+    ours = select(Refund.id).where(Refund.return_id == Return.id, Refund.state != "rejected_by_us")
+    return ours.correlate(Return).exists()
+
+
+def _belongs_to(name: str) -> ColumnElement[bool]:
+    open_still = and_(Return.decision == "approved", Return.closed_at.is_(None))
+    lists = {
+        "requested": Return.decision == "requested",
+        "awaited": and_(open_still, Return.goods.in_(("awaited", "in_transit", "lost"))),
+        "to_inspect": and_(Return.goods == "received", Return.inspected_at.is_(None)),
+        "to_settle": and_(open_still, Return.inspected_at.is_not(None), not_(_has_money())),
+    }
+    return lists[name] if name in lists else not_(or_(*lists.values()))
+
+
+def _first(name: str) -> Sequence[Any]:
+    """What waits longest stands first; what is done, last first."""
+    since = {
+        "requested": Return.requested_at.asc(),
+        "awaited": Return.send_back_by.asc().nulls_last(),
+        "to_inspect": Return.received_at.asc(),
+        "to_settle": Return.inspected_at.asc(),
+        "done": Return.id.desc(),
+    }
+    return since[name], Return.id
+
+
+def page_of(name: str, number: int) -> tuple[list[Row], bool]:
+    """One page of a list, and whether there is another."""
+    of_this = ReturnLine.return_id == Return.id
+    pieces = select(func.sum(ReturnLine.quantity)).where(of_this).scalar_subquery()
+    reasons = select(func.array_agg(ReturnLine.reason.distinct())).where(of_this).scalar_subquery()
+    found = select(Return, func.coalesce(pieces, 0), reasons).join(Return.order).where(_belongs_to(name))
+    found = found.options(contains_eager(Return.order), raiseload(Return.lines), raiseload(Return.refunds))
+    shown = found.order_by(*_first(name)).limit(PAGE + 1).offset((number - 1) * PAGE)
+    rows = [Row(ret, int(count), why or ()) for ret, count, why in session.execute(shown)]
+    return rows[:PAGE], len(rows) > PAGE
+
+
+def counts() -> dict[str, int]:
+    """How many returns each list holds, in one statement."""
+    columns = [func.count().filter(_belongs_to(name)).label(name) for name in LISTS]
+    return dict(session.execute(select(*columns).select_from(Return)).mappings().one())
+
+
+def find_rma(scanned: str) -> Return | None:
+    """The return with this number, however it was scanned or typed."""
+    return session.scalar(select(Return).where(Return.rma == normal_rma(scanned)))
+
+
+def normal_rma(scanned: str) -> str:
+    """Upper case without blanks and dashes; the digits 0, 1 and 8 are in no number and are meant as letters."""
+    plain = "".join(char for char in scanned.upper() if char.isalnum())
+    return plain.translate(str.maketrans("018", "OIB"))

@@ -1,0 +1,177 @@
+"""How much money goes back for a return, line by line, from what was really paid and what was really found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from flask_babel import gettext as _
+
+from portal.lib.money import Money
+from portal.orders.models import Order
+from portal.refunds.models import HOLDING
+from portal.refunds.rules import RefundPart
+from portal.returns.goods import Facts
+from portal.returns.models import Inspection, Return, ReturnLine
+from portal.returns.rules import Wish, spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What one line brings. `paid_pieces` are those of the counted ones that money goes back for."""
+
+    row: ReturnLine
+    found: Inspection
+    paid_pieces: int
+    worth: Money
+    cut: Money
+
+    @property
+    def deduction(self) -> Money:
+        return Money(min(self.found.deduction, self.worth.amount), self.worth.currency)
+
+    @property
+    def money(self) -> Money:
+        return self.worth - self.deduction - self.cut
+
+    @property
+    def why(self) -> str:
+        """Why money goes back for fewer pieces than were counted, a key of `words.UNPAID`; empty when it does not."""
+        if not self.found.counted:
+            return "missing"
+        if not self.found.kept:
+            return "wrong_item" if self.found.grade == "wrong_item" else "back_to_customer"
+        return "surplus" if self.paid_pieces < self.found.counted else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """All lines, and their sum."""
+
+    amounts: tuple[Amount, ...]
+    total: Money
+
+    @property
+    def cut(self) -> Money:
+        """What the lines would bring beyond what is left of the payment."""
+        return Money(sum(amount.cut.amount for amount in self.amounts), self.total.currency)
+
+    def parts(self) -> list[RefundPart]:
+        """The lines as the refund keeps them."""
+        return [
+            RefundPart(amount.row.order_line_id, amount.paid_pieces, amount.money.amount, _deducted(amount))
+            for amount in self.amounts
+            if amount.paid_pieces
+        ]
+
+
+def _deducted(amount: Amount) -> str:
+    if not amount.deduction:
+        return ""
+    return _("%(amount)s deducted: %(note)s", amount=spoken(amount.deduction), note=amount.found.note)
+
+
+def work_out(ret: Return, facts: Facts) -> Settlement:
+    """The amount of an inspected return, never more than what is left of the payment. The facts are read besides it."""
+    bare = [_bare(row, row.inspection, facts) for row in ret.lines if row.inspection]
+    amounts = tuple(_cut_down(bare, _left(ret)))
+    return Settlement(amounts, Money(sum(amount.money.amount for amount in amounts), ret.order.currency))
+
+
+def worth_of(row: ReturnLine, kept: int, facts: Facts) -> tuple[int, Money]:
+    """For how many of the pieces kept money goes back, and how much before deductions."""
+    goods = facts.of(row.order_line_id)
+    if goods is None:
+        return 0, Money(0, facts.order.currency)
+    pieces = min(kept, goods.unclaimed)
+    return pieces, goods.worth(pieces, goods.given_pieces)
+
+
+def _bare(row: ReturnLine, found: Inspection, facts: Facts) -> Amount:
+    pieces, worth = worth_of(row, found.kept, facts)
+    return Amount(row, found, pieces, worth, Money(0, worth.currency))
+
+
+def _left(ret: Return) -> int | None:
+    """What can be given back, with what this return holds already; None for money that is not ours to give."""
+    payment = ret.order.payment
+    if payment is None or not ours_to_give(ret.order):
+        return None
+    held = ret.money.amount if ret.money and ret.money.state in HOLDING else 0
+    return payment.left.amount + held
+
+
+def ours_to_give(order: Order) -> bool:
+    """Whether the money came through our own Stripe account; else only the sales channel can give it back."""
+    return order.payment is not None and order.payment.route == "stripe"
+
+
+def _cut_down(amounts: Sequence[Amount], left: int | None) -> Sequence[Amount]:
+    """Take from the last lines what the payment no longer has."""
+    wanted = sum(amount.money.amount for amount in amounts)
+    over = max(0, wanted - left) if left is not None else 0
+    fitted: list[Amount] = []
+    for amount in reversed(amounts):
+        cut = min(over, amount.money.amount)
+        over -= cut
+        fitted.insert(0, replace(amount, cut=Money(cut, amount.worth.currency)))
+    return fitted
+
+
+def ending_of(ret: Return, facts: Facts) -> str | None:
+    """How an inspected return ends when not by a refund of ours; None when one is due."""
+    if not work_out(ret, facts).total:
+        return "nothing_due"
+    return None if ours_to_give(ret.order) else "in_channel"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one line, for whoever reads the return's page."""
+
+    row: ReturnLine
+    found: Inspection | None
+    money: Money | None = None
+    deduction: Money | None = None
+    why: str = ""
+
+
+def outcome(ret: Return, facts: Facts) -> list[Outcome]:
+    """Line by line what was found, and the money for it: as refunded, else as worked out now."""
+    if not ret.inspected_at:
+        return [Outcome(row, row.inspection) for row in ret.lines]
+    worked_out = work_out(ret, facts).amounts
+    if ret.money is None:
+        return [Outcome(amount.row, amount.found, amount.money, amount.deduction, amount.why) for amount in worked_out]
+    kept = {line.order_line_id: Money(line.amount, ret.order.currency) for line in ret.money.lines}
+    nothing = Money(0, ret.order.currency)
+    return [
+        Outcome(amount.row, amount.found, kept.get(amount.row.order_line_id, nothing), amount.deduction, amount.why)
+        for amount in worked_out
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a customer would get back for a wish if all is well with it."""
+
+    title: str
+    variant: str
+    quantity: int
+    reason: str
+    words: str
+    money: Money
+
+
+def expect(facts: Facts, wishes: Sequence[Wish]) -> list[Expected]:
+    """The preview's lines."""
+    chosen = [(goods, wish) for wish in wishes if (goods := facts.of(wish.line_id))]
+    return [
+        Expected(
+            goods.line.title, goods.line.variant, wish.quantity, wish.reason, wish.words,
+            goods.worth(wish.quantity, goods.claimed),
+        )
+        for goods, wish in chosen
+    ]  # fmt: skip
+
+
+def total(expected: Sequence[Expected], currency: str) -> Money:
+    return Money(sum(one.money.amount for one in expected), currency)

@@ -1,0 +1,169 @@
+"""How a return is told: names for the desk, whole sentences for the customer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from portal.lib import days
+from portal.refunds.models import Refund
+from portal.returns.models import FOUND, Return
+from portal.returns.rules import REASONS, spoken
+
+GRADE = {
+    "as_new": _l("As new"),
+    "opened": _l("Opened, fine"),
+    "worn": _l("Worn"),
+    "damaged": _l("Damaged"),
+    "wrong_item": _l("Something else"),
+}
+DISPOSITION = {
+    "restock": _l("Back on the shelf"),
+    "refurbish": _l("Repair and sell"),
+    "recycle": _l("Recycle"),
+    "discard": _l("Throw away"),
+    "back_to_customer": _l("Back to the customer"),
+}
+UNPAID = {
+    "missing": _l("Not in the parcel"),
+    "wrong_item": _l("Something else was in the parcel"),
+    "back_to_customer": _l("Goes back to the customer"),
+    "surplus": _l("More than was bought: paid as far as it was bought"),
+}
+DECISION = {
+    "requested": (_l("to decide"), "warn"),
+    "approved": (_l("approved"), "good"),
+    "declined": (_l("declined"), "bad"),
+    "cancelled": (_l("called off"), "neutral"),
+}
+GOODS = {
+    "not_expected": (_l("not expected"), "neutral"),
+    "awaited": (_l("awaited"), "info"),
+    "in_transit": (_l("on its way"), "info"),
+    "received": (_l("here"), "good"),
+    "lost": (_l("lost"), "bad"),
+}
+ENDING = {"nothing_due": _l("closed, nothing due"), "in_channel": _l("money back through the sales channel")}
+MONEY = {
+    "requested": (_l("money to approve"), "warn"),
+    "approved": (_l("money on its way"), "info"),
+    "sending": (_l("money on its way"), "info"),
+    "unknown": (_l("money on its way"), "info"),
+    "pending": (_l("money pending"), "info"),
+    "succeeded": (_l("money sent"), "good"),
+    "needs_review": (_l("money needs a look"), "bad"),
+    "refused_by_stripe": (_l("money failed"), "bad"),
+    "failed": (_l("money failed"), "bad"),
+}
+
+
+def reason(code: str) -> str:
+    """Why it comes back; codes that are no longer offered stay readable."""
+    return str(_("Nobody announced it")) if code == FOUND else str(REASONS.get(code, code))
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """Where the return stands, in one sentence and what follows from it."""
+
+    title: str
+    lead: str = ""
+
+
+def headline(ret: Return, today: date) -> Headline:
+    """The customer's sentence: what was decided, else where the money is, else where the goods are."""
+    return _decided(ret) or _settled(ret) or _goods(ret, today)
+
+
+def _decided(ret: Return) -> Headline | None:
+    if ret.decision == "requested" and ret.goods != "received":
+        lead = _("We look at it and write to you. Please keep everything until then.")
+        return Headline(_("We have your request"), lead)
+    if ret.decision == "declined":
+        return Headline(_("We can't take this back"), ret.decision_note)
+    if ret.decision == "cancelled":
+        return Headline(_("This return was called off"), ret.decision_note or _("You don't have to send anything."))
+    return None
+
+
+def _settled(ret: Return) -> Headline | None:
+    if ret.closed_as == "in_channel":
+        return Headline(_("You get your money back where you paid"), ret.closing_note)
+    if ret.closed_as:
+        return Headline(_("This return is closed"), ret.closing_note)
+    return _money(ret.money) if ret.money else None
+
+
+def _money(refund: Refund) -> Headline:
+    amount = spoken(refund.money)
+    if refund.state == "succeeded":
+        lead = _("It takes five to ten days until your bank shows it.")
+        return Headline(_("We have sent you %(amount)s", amount=amount), lead)
+    if refund.state in ("failed", "refused_by_stripe"):
+        return Headline(_("We could not send your money yet"), _("We are on it, and write to you."))
+    if refund.state == "pending":
+        return Headline(_("%(amount)s are on their way to you", amount=amount), _("Your bank is working on it."))
+    lead = _("We check it once more, then we send it. We write to you when it is on its way.")
+    return Headline(_("You get %(amount)s back", amount=amount), lead)
+
+
+def _goods(ret: Return, today: date) -> Headline:
+    if ret.goods == "received":
+        return _here(ret)
+    if ret.goods == "in_transit":
+        return Headline(_("Your parcel is on its way to us"), _("We write to you when it is here."))
+    if ret.goods == "lost":
+        return Headline(_("Your parcel got lost on its way to us"), _("We are looking for it, and write to you."))
+    day = days.spelled(ret.send_back_by or today, today, str(get_locale() or "en"))
+    if ret.overdue(today):
+        late = _("We asked for it by %(day)s. Have you sent it? Then there is nothing to do.", day=day)
+        return Headline(_("We are waiting for your parcel"), late)
+    return Headline(_("Please send it back by %(day)s", day=day), _("Put the return slip into the parcel."))
+
+
+def _here(ret: Return) -> Headline:
+    if ret.inspected_at:
+        return Headline(_("We have looked at everything"), _("Next we send your money. We write to you when we do."))
+    return Headline(_("Your parcel is here"), _("We look at everything, then we send your money."))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of five, for the stepper."""
+
+    label: str
+    at: str
+    state: str
+
+
+def steps(ret: Return, zone: Any) -> list[Step]:
+    """Asked, accepted, arrived, checked, money back."""
+    named = list(_moments(ret))
+    reached = max(index for index, (_label, at) in enumerate(named) if at)
+    return [
+        Step(label, _short(at, zone) if at else "", _state(index, reached, last=len(named) - 1))
+        for index, (label, at) in enumerate(named)
+    ]
+
+
+def _moments(ret: Return) -> Iterator[tuple[str, datetime | None]]:
+    money = ret.money.settled_at if ret.money and ret.money.state == "succeeded" else ret.closed_at
+    yield _("Asked"), ret.requested_at
+    yield _("Accepted"), ret.decided_at if ret.decision == "approved" else None
+    yield _("Arrived"), ret.received_at
+    yield _("Checked"), ret.inspected_at
+    yield _("Money back"), money
+
+
+def _state(index: int, reached: int, last: int) -> str:
+    if index > reached:
+        return "todo"
+    return "current" if index == reached and index != last else "done"
+
+
+def _short(at: datetime, zone: Any) -> str:
+    return days.short(at.astimezone(zone).date(), str(get_locale() or "en"))

@@ -1,0 +1,76 @@
+"""Returns brought to any step, as customers and staff bring them there."""
+
+from datetime import datetime, timedelta
+
+from portal.adapters.couriers import Tracking
+from portal.db import session
+from portal.fulfilment import actions as fulfilment
+from portal.fulfilment.models import Parcel
+from portal.lib import clock, tokens
+from portal.lib.money import Money
+from portal.orders.models import Order, OrderLine
+from portal.refunds.models import Refund
+from portal.returns import actions
+from portal.returns.models import Return
+from portal.returns.rules import Finding, Wish
+from tests.fulfilment.hands import brought_to
+from tests.world import World
+
+
+def delivered(world: World, order: Order, at: datetime | None = None) -> Parcel:
+    """The order's parcel is with the customer."""
+    now = at or clock.now()
+    parcel = brought_to("handed_over", order, world.max, now - timedelta(minutes=1), courier="own")
+    fulfilment.say(parcel, Tracking.delivered, "", by=world.max, now=now)
+    session.commit()
+    return parcel
+
+
+def line_of(order: Order, sku: str) -> OrderLine:
+    return next(line for line in order.lines if line.sku == sku)
+
+
+def wish(order: Order, sku: str = "MUG-01", quantity: int = 1, reason: str = "changed_mind", words: str = "") -> Wish:
+    return Wish(line_of(order, sku).id, quantity, reason, words)
+
+
+def requested(order: Order, *wishes: Wish) -> Return:
+    ret = actions.request_return(
+        order.id, wishes or (wish(order),), key=tokens.mint(), by="customer", now=clock.now()
+    )
+    session.commit()
+    return ret
+
+
+def approved(world: World, order: Order, *wishes: Wish) -> Return:
+    ret = requested(order, *wishes)
+    actions.approve_return(ret, by=world.rita, now=clock.now())
+    session.commit()
+    return ret
+
+
+def received(world: World, order: Order, *wishes: Wish) -> Return:
+    ret = approved(world, order, *wishes)
+    actions.receive_return(ret, by=world.rita, now=clock.now())
+    session.commit()
+    return ret
+
+
+def found(ret: Return, **differs: object) -> list[Finding]:
+    """Every line as announced and as new, but for what differs."""
+    fine: dict[str, object] = {"grade": "as_new", "disposition": "restock"}
+    return [Finding(**{"line_id": row.id, "counted": row.quantity, **fine, **differs}) for row in ret.lines]  # type: ignore[arg-type]
+
+
+def inspected(world: World, order: Order, *wishes: Wish, **differs: object) -> Return:
+    ret = received(world, order, *wishes)
+    actions.inspect_return(ret, found(ret, **differs), by=world.rita, now=clock.now())
+    session.commit()
+    return ret
+
+
+def proposed(world: World, order: Order, amount: int, *wishes: Wish) -> Refund:
+    ret = inspected(world, order, *wishes)
+    refund = actions.propose_refund(ret, Money(amount, order.currency), by=world.rita, now=clock.now())
+    session.commit()
+    return refund
