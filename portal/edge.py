@@ -14,6 +14,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from sqlalchemy import text
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from portal.config import LANGUAGES, Settings
 from portal.db import session
@@ -24,10 +25,18 @@ from portal.lib.money import Money
 bp = Blueprint("edge", __name__)
 
 
+class RowId(IntegerConverter):
+    """`<int:id>`: a number that no row can have is an address that leads nowhere."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=2**63 - 1)
+
+
 def init_app(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.url_map.converters["int"] = RowId
     Babel(app, locale_selector=language)
     app.jinja_env.filters.update(money=money, day=day, moment=moment, clock=time_of_day)
     app.jinja_env.globals.update(
