@@ -5,7 +5,7 @@ import re
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.validators import AnyOf, DataRequired, Length
+from wtforms.validators import AnyOf, DataRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
 LONGEST = 4000
@@ -38,9 +38,9 @@ class VerdictForm(FlaskForm):
 class ReplyForm(FlaskForm):
     words = TextAreaField(_l("Your answer"), [DataRequired(_l("Write a few words.")), _not_too_long()], filters=[tidy])
     asks = BooleanField(_l("Ask whether it is solved"))
-    seen = IntegerField(widget=HiddenInput())
+    seen = IntegerField(validators=[Optional()], widget=HiddenInput())
 
 
 class OwnerForm(FlaskForm):
     owner = SelectField(_l("Who looks after it"), coerce=int)
-    instead_of = IntegerField(widget=HiddenInput())
+    instead_of = IntegerField(validators=[Optional()], widget=HiddenInput())
