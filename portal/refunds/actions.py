@@ -1,14 +1,16 @@
-"""Decide about money: ask for it, approve it, reduce it, refuse it."""
+"""Decide about money: ask for it, approve it, reduce it, refuse it; and say what was done about money that failed."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
+from portal.adapters.stripe import API_VERSION
 from portal.db import move, session
 from portal.jobs import defer
 from portal.lib.errors import Refused
@@ -16,15 +18,30 @@ from portal.lib.money import Money
 from portal.orders.models import Order
 from portal.orders.payments import release, reserve
 from portal.orders.timeline import record, words
+from portal.refunds.facts import give_back_balance
 from portal.refunds.jobs import send_refund
-from portal.refunds.models import HOLDING, Refund, RefundLine
-from portal.refunds.rules import RefundPart, check_four_eyes, check_lines, check_parts, refundable_payment
+from portal.refunds.models import HOLDING, WENT_WRONG, Refund, RefundLine
+from portal.refunds.rules import (
+    RefundPart,
+    check_four_eyes,
+    check_lines,
+    check_note,
+    check_parts,
+    refundable_payment,
+)
 from portal.staff.models import Staff
 
 words("refund.requested", staff=_l("%(amount)s proposed to be given back"))
-words("refund.approved", staff=_l("%(amount)s approved to be given back"), customer=_l("%(amount)s are being given back"))
+words(
+    "refund.approved",
+    staff=_l("%(amount)s approved to be given back"),
+    customer=_l("%(amount)s are being given back"),
+)
 words("refund.reduced", staff=_l("Money back reduced from %(before)s to %(amount)s: %(note)s"))
 words("refund.rejected", staff=_l("%(amount)s back were refused: %(note)s"))
+words("refund.repeated", staff=_l("%(amount)s that failed were proposed again"))
+words("refund.handled", staff=_l("Money that failed, %(amount)s, was taken care of: %(note)s"))
+words("refund.dropped", staff=_l("A person looked, and %(amount)s did not move: %(note)s"))
 
 
 def open_refund(
@@ -39,15 +56,16 @@ def open_refund(
 ) -> Refund:
     """Ask for money to be given back; its amount is taken from the payment's balance in this transaction.
 
-    Raises Refused when the money is not ours to give, more than is left, more than a line was paid, or when a refund of the same
-    return is still alive.
+    Raises Refused when the money is not ours to give, more than is left, more than was paid for a line, or when a
+    refund of the same return is still alive.
     """
     payment, amount = refundable_payment(order), check_parts(lines)
     reserve(payment, amount)  # locks the payment: what follows sees all that was decided before
     check_lines(order, lines)
     refund = Refund(
-        order_id=order.id, payment_id=payment.id, return_id=return_id, decision_no=_next_decision(return_id), amount=amount,
-        currency=payment.currency, reason=reason, requested_by_id=by.id, requested_at=now, due_on=due_on, **_identity(),
+        order_id=order.id, payment_id=payment.id, return_id=return_id, decision_no=_next_decision(return_id),
+        amount=amount, currency=payment.currency, reason=reason, requested_by_id=by.id, requested_at=now,
+        due_on=due_on, **_identity(),
     )  # fmt: skip
     refund.lines = [RefundLine(**_columns(part)) for part in lines if part.amount or part.quantity]
     session.add(refund)
@@ -62,7 +80,10 @@ def _identity() -> dict[str, str]:
 
 
 def _columns(part: RefundPart) -> dict[str, Any]:
-    return {"order_line_id": part.order_line_id, "quantity": part.quantity, "amount": part.amount, "note": part.note}
+    return {
+        "order_line_id": part.order_line_id, "quantity": part.quantity, "asked": part.amount, "amount": part.amount,
+        "note": part.note,
+    }  # fmt: skip
 
 
 def _next_decision(return_id: int | None) -> int:
@@ -75,12 +96,31 @@ def _next_decision(return_id: int | None) -> int:
     return (last or 0) + 1
 
 
-def approve_refund(refund: Refund, *, by: Staff, now: datetime) -> None:
-    """Say yes as the second pair of eyes: the parameters are frozen and the worker owes the call to Stripe."""
+def approve_refund(refund: Refund, *, by: Staff, now: datetime, shown: int | None = None) -> None:
+    """Say yes as the second pair of eyes: the parameters are frozen, and the worker owes the call to Stripe.
+
+    `shown` is the amount that the person saw; when it has changed since, nothing happens.
+    """
     check_four_eyes(refund, by)
+    _lock_waiting(refund, refund.amount if shown is None else shown)
     move(refund, "state", "approve", approved_by_id=by.id, approved_at=now, params=_frozen(refund), next_look_at=now)
     record(refund.order_id, "refund.approved", by=by, now=now, amount=refund.money)
     defer(send_refund, refund_id=refund.id)
+
+
+def _lock_waiting(refund: Refund, amount: int) -> None:
+    """One at a time decides. Raises Refused when it was decided meanwhile, or is about another amount now."""
+    session.refresh(refund, with_for_update={"of": Refund})
+    if refund.state != "requested":
+        raise Refused(_("Somebody else has decided about this money already. Nothing was changed."))
+    if refund.amount != amount:
+        raise Refused(
+            _("The amount has changed to %(amount)s meanwhile. Please look again.", amount=_told(refund.money))
+        )
+
+
+def _told(money: Money) -> str:
+    return money.format(str(get_locale() or "en"))
 
 
 def _frozen(refund: Refund) -> dict[str, Any]:
@@ -90,35 +130,80 @@ def _frozen(refund: Refund) -> dict[str, Any]:
         "amount": refund.amount,
         "reason": "requested_by_customer",
         "metadata": {"rf": refund.uuid, "return": str(refund.return_id or "")},
+        "api_version": API_VERSION,
     }
 
 
-def reduce_refund(refund: Refund, parts: Sequence[RefundPart], *, note: str, by: Staff, now: datetime) -> None:
-    """Ask for less, line by line; a reason is owed, and the approval still has to follow."""
-    _needs_reason(note)
-    before, amount = refund.money, check_parts(parts)
-    if not 0 < amount < before.amount:
-        raise Refused(_("A reduced amount is more than nothing and less than %(amount)s.", amount=before.format()))
-    locked = session.get_one(Refund, refund.id, with_for_update=True, populate_existing=True)
-    if locked.state != "requested" or locked.amount != before.amount:
-        raise Refused(_("This was already done, or somebody else was quicker. Nothing was changed."))
-    release(locked.payment, before.amount - amount)
-    check_lines(locked.order, parts, besides=locked.id)
-    wanted = {part.order_line_id: part for part in parts}
-    for line in locked.lines:
-        line.amount = wanted[line.order_line_id].amount if line.order_line_id in wanted else 0
-    locked.amount, locked.decision_note = amount, note
-    record(locked.order_id, "refund.reduced", by=by, now=now, before=before, amount=Money(amount, before.currency), note=note)
+def reduce_refund(
+    refund: Refund, amounts: dict[int, int], *, note: str, by: Staff, now: datetime, shown: int | None = None
+) -> None:
+    """Ask for less: `amounts` by the refund's lines, those not named stay. Approval still has to follow."""
+    check_note(note)
+    _lock_waiting(refund, refund.amount if shown is None else shown)
+    before = refund.money
+    for line in refund.lines:
+        line.amount = _less(line, amounts.get(line.id, line.amount))
+    refund.amount = sum(line.amount for line in refund.lines)
+    if not 0 < refund.amount < before.amount:
+        raise Refused(_("A reduced amount is more than nothing and less than %(amount)s.", amount=_told(before)))
+    refund.decision_note = note
+    release(refund.payment, before.amount - refund.amount)
+    record(refund.order_id, "refund.reduced", by=by, now=now, before=before, amount=refund.money, note=note)
+
+
+def _less(line: RefundLine, amount: int) -> int:
+    if type(amount) is not int or not 0 <= amount <= line.amount:
+        raise Refused(_("%(title)s: a reduced amount is not more than it was.", title=line.line.title))
+    return amount
 
 
 def refuse_refund(refund: Refund, *, note: str, by: Staff, now: datetime) -> None:
     """Say no with a reason; the amount goes back to the payment's balance."""
-    _needs_reason(note)
+    check_note(note)
+    _lock_waiting(refund, refund.amount)
     move(refund, "state", "refuse", decision_note=note, settled_at=now)
     release(refund.payment, refund.amount)
     record(refund.order_id, "refund.rejected", by=by, now=now, amount=refund.money, note=note)
 
 
-def _needs_reason(note: str) -> None:
-    if not note.strip():
-        raise Refused(_("Say why, so that everybody can understand it later."))
+def repeat_refund(refund: Refund, *, by: Staff, now: datetime) -> Refund:
+    """Propose the same money anew after a definite failure: a row of its own, with an approval of its own."""
+    _lock_wrong(refund)
+    if refund.state == "needs_review":
+        raise Refused(_("Nobody knows yet whether this money has moved. Look at Stripe first."))
+    parts = [RefundPart(line.order_line_id, line.quantity, line.amount, line.note) for line in refund.lines]
+    _mark_handled(refund, _("Proposed again"), by=by, now=now)
+    again = open_refund(
+        refund.order, parts, reason=refund.reason, by=by, now=now, return_id=refund.return_id, due_on=refund.due_on
+    )
+    record(refund.order_id, "refund.repeated", by=by, now=now, amount=refund.money)
+    return again
+
+
+def close_failure(refund: Refund, *, note: str, by: Staff, now: datetime) -> None:
+    """A person took care of it otherwise, and says how."""
+    check_note(note)
+    _lock_wrong(refund)
+    _mark_handled(refund, note, by=by, now=now)
+    record(refund.order_id, "refund.handled", by=by, now=now, amount=refund.money, note=note)
+
+
+def drop_refund(refund: Refund, *, note: str, by: Staff, now: datetime) -> None:
+    """A person looked at Stripe and is sure that the money did not move: it is free again."""
+    check_note(note)
+    _lock_wrong(refund)
+    spent_twice = refund.failure_reason == "spent_twice"
+    move(refund, "state", "drop", failure_reason="not_moved", decision_note=note, settled_at=now)
+    if not spent_twice:
+        give_back_balance(refund)
+    record(refund.order_id, "refund.dropped", by=by, now=now, amount=refund.money, note=note)
+
+
+def _lock_wrong(refund: Refund) -> None:
+    session.refresh(refund, with_for_update={"of": Refund})
+    if refund.state not in WENT_WRONG or refund.handled_at:
+        raise Refused(_("Somebody has taken care of this money already. Nothing was changed."))
+
+
+def _mark_handled(refund: Refund, note: str, *, by: Staff, now: datetime) -> None:
+    refund.handled_by_id, refund.handled_at, refund.handled_note = by.id, now, note

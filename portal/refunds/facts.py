@@ -1,4 +1,4 @@
-"""One door for what Stripe says of a refund, whichever way we came to ask: a call's answer, a webhook, a sweep."""
+"""One door for what Stripe says of a refund, whichever way we came to ask: a call's answer, a webhook, a look."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,9 @@ from portal.lib.money import Money
 from portal.orders.models import Payment
 from portal.orders.payments import add_external, release, reserve
 from portal.orders.timeline import record, words
-from portal.refunds.models import HOLDING, Refund
-from portal.refunds.sending import database_now, log, review
+from portal.refunds.models import HOLDING, Refund, RefundLine
+from portal.refunds.rules import why
+from portal.refunds.sending import note, review
 
 MEANS = {
     "pending": "pending",
@@ -26,11 +27,13 @@ MEANS = {
     "failed": "failed",
     "canceled": "failed",
 }
-"""Each of Stripe's statuses has one meaning here (facts: refund object)."""
+"""What each of Stripe's statuses is here; another one is for a person."""
 VERBS = {"pending": "pend", "succeeded": "succeed", "failed": "fail"}
-LOOK_AGAIN = timedelta(minutes=15)
+PENDING_LOOK = timedelta(minutes=15)
+WATCHED = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30, 35))
+"""When a refund that succeeded is looked at again: banks return money for weeks, and a webhook can be lost."""
 
-words("refund.pending", staff=_l("Stripe has the refund of %(amount)s; it is pending"))
+words("refund.pending", staff=_l("Stripe has the refund of %(amount)s and waits for the bank"))
 words(
     "refund.succeeded",
     staff=_l("%(amount)s given back, says Stripe"),
@@ -41,79 +44,114 @@ words(
     staff=_l("The refund of %(amount)s failed: %(why)s"),
     customer=_l("Your bank could not take %(amount)s; we will write to you"),
 )
-words("refund.external", staff=_l("%(amount)s were given back in Stripe's dashboard"), customer=_l("%(amount)s sent back to you"))
+words(
+    "refund.external",
+    staff=_l("%(amount)s were given back in Stripe's dashboard"),
+    customer=_l("%(amount)s sent back to you"),
+)
 
 
-def apply(found: StripeRefund, *, source: str, now: datetime) -> Refund | None:
-    """Bring our row to what Stripe says; a refund that is none of ours is adopted. None when even its payment is not ours."""
-    refund = session.scalar(
-        select(Refund)
-        .where(or_(Refund.stripe_refund_id == found.id, Refund.uuid == found.our_id))
-        .with_for_update(of=Refund)
-        .execution_options(populate_existing=True)
-    )
+def apply(found: StripeRefund, *, source: str, asked_at: datetime, now: datetime) -> Refund | None:
+    """Bring our row to what Stripe said when it was asked at `asked_at`; a later word is never undone by an older one.
+
+    A refund that is none of ours is adopted. None when even its payment is not ours.
+    """
+    refund = _find(found)
     if refund is None:
-        return _adopt(found, now=now)
-    if why := _mismatch(refund, found):
-        if refund.state != "needs_review":
-            review(refund, why, now=now, stripe_refund_id=refund.stripe_refund_id or found.id, stripe_status=found.status)
+        return _adopt(found, asked_at=asked_at, now=now)
+    if refund.looked_at and refund.looked_at > asked_at:
         return refund
-    _bring(refund, found, source=source, now=now)
+    refund.looked_at = asked_at
+    if code := _misfit(refund, found):
+        _doubt(refund, found, code, now=now)
+    elif refund.state == "failed" and MEANS[found.status] != "failed":
+        _doubt(refund, found, "alive_again", now=now)
+        _take_again(refund)
+    else:
+        _bring(refund, found, source=source, now=now)
     return refund
 
 
-def _mismatch(refund: Refund, found: StripeRefund) -> str:
+def _find(found: StripeRefund) -> Refund | None:
+    ours = or_(Refund.stripe_refund_id == found.id, Refund.uuid == found.our_id)
+    locked = select(Refund).where(ours).with_for_update(of=Refund).execution_options(populate_existing=True)
+    return session.scalar(locked.limit(1))
+
+
+def _misfit(refund: Refund, found: StripeRefund) -> str:
+    """Why this can't be what we asked for; empty when it can."""
     if (found.amount, found.currency) != (refund.amount, refund.currency):
-        return f"Stripe has {found.amount} {found.currency}, we have {refund.amount} {refund.currency}"
+        return "differs"
     if found.payment_intent != refund.payment.payment_intent:
-        return f"Stripe has it on {found.payment_intent}"
+        return "differs"
     if refund.stripe_refund_id not in (None, found.id):
-        return f"Stripe has a second refund, {found.id}"
-    return "" if found.status in MEANS else f"Stripe says {found.status}, which we do not know"
+        return "second_refund"
+    return "" if found.status in MEANS else "unknown_status"
+
+
+def _doubt(refund: Refund, found: StripeRefund, code: str, *, now: datetime) -> None:
+    if refund.state == "needs_review":
+        return
+    said = f"Stripe has {found.id}: {found.amount} {found.currency}, {found.status}, on {found.payment_intent}"
+    known = {"stripe_refund_id": refund.stripe_refund_id or found.id, "stripe_status": found.status}
+    review(refund, code, said, now=now, **known)
+
+
+def _take_again(refund: Refund) -> None:
+    """It holds its money again, unless another refund has it by now."""
+    try:
+        if refund.source == "external":
+            add_external(refund.payment, refund.amount)
+        else:
+            reserve(refund.payment, refund.amount)
+    except Refused:
+        refund.failure_reason = "spent_twice"
 
 
 def _bring(refund: Refund, found: StripeRefund, *, source: str, now: datetime) -> None:
     target, before = MEANS[found.status], refund.state
+    settled_at = refund.settled_at if before == target else now if target != "pending" else None
     also: dict[str, Any] = {
-        "stripe_refund_id": found.id, "stripe_status": found.status, "bank_reference": found.bank_reference,
-        "failure_reason": found.failure_reason, "lease_until": None,
-        "next_look_at": database_now() + LOOK_AGAIN if target == "pending" else None,
+        "stripe_refund_id": found.id, "stripe_status": found.status, "lease_until": None, "settled_at": settled_at,
+        "bank_reference": found.bank_reference or None, "next_look_at": _next_look(target, settled_at, now),
     }  # fmt: skip
-    if before == target or before == "needs_review":
-        for name, value in also.items():
-            setattr(refund, name, value)
-        return
-    if before == "failed":
-        review(refund, f"Stripe said failed and now says {found.status}", now=now, stripe_status=found.status)
-        _take_again(refund)
-        return
-    if target != "pending":
-        also["settled_at"] = now
-    move(refund, "state", VERBS[target], **also)
-    log(refund, before, source=source, detail=found.status, request_id=found.request_id)
-    FOLLOWS[target](refund, before, now)
+    if before == "needs_review":
+        refund.stripe_status = found.status
+    elif before == target:
+        _keep(refund, also)
+    else:
+        move(refund, "state", VERBS[target], failure_reason=found.failure_reason or None, **also)
+        note(refund, before, source=source, detail=found.status, request_id=found.request_id or None)
+        FOLLOWS[target](refund, before, now)
 
 
-def _take_again(refund: Refund) -> None:
-    try:
-        reserve(refund.payment, refund.amount)
-    except Refused:  # somebody else's by now: the person who reviews sees both
-        refund.failure_reason = f"{refund.failure_reason}; its money was taken by another refund"
+def _keep(refund: Refund, also: dict[str, Any]) -> None:
+    for name, value in also.items():
+        setattr(refund, name, value)
 
 
-def _pending(refund: Refund, before: str, now: datetime) -> None:
+def _next_look(state: str, settled_at: datetime | None, now: datetime) -> datetime | None:
+    if state == "pending":
+        return now + PENDING_LOOK
+    if state != "succeeded" or settled_at is None:
+        return None
+    return next((settled_at + days for days in WATCHED if settled_at + days > now), None)
+
+
+def _pending(refund: Refund, _before: str, now: datetime) -> None:
     record(refund.order_id, "refund.pending", by="stripe", now=now, amount=refund.money)
 
 
-def _succeeded(refund: Refund, before: str, now: datetime) -> None:
+def _succeeded(refund: Refund, _before: str, now: datetime) -> None:
     record(refund.order_id, "refund.succeeded", by="stripe", now=now, amount=refund.money)
-    _write("refund-sent", refund, now)
+    _write("refund-on-its-way", refund, now)
     announce("refund.settled", refund_id=refund.id)
 
 
 def _failed(refund: Refund, before: str, now: datetime) -> None:
-    _give_back_balance(refund)
-    record(refund.order_id, "refund.failed", by="stripe", now=now, amount=refund.money, why=refund.failure_reason or "")
+    give_back_balance(refund)
+    reason = str(why(refund.failure_reason))
+    record(refund.order_id, "refund.failed", by="stripe", now=now, amount=refund.money, why=reason)
     if before == "succeeded":
         _write("refund-corrected", refund, now)
     announce("refund.settled", refund_id=refund.id)
@@ -122,7 +160,8 @@ def _failed(refund: Refund, before: str, now: datetime) -> None:
 FOLLOWS = {"pending": _pending, "succeeded": _succeeded, "failed": _failed}
 
 
-def _give_back_balance(refund: Refund) -> None:
+def give_back_balance(refund: Refund) -> None:
+    """The payment gets back what this refund holds of it."""
     if refund.source == "external":
         add_external(refund.payment, -refund.amount)
     else:
@@ -130,37 +169,55 @@ def _give_back_balance(refund: Refund) -> None:
 
 
 def _write(kind: str, refund: Refund, now: datetime) -> None:
+    """Tell the customer; what others gave back, others tell."""
+    if refund.source == "external":
+        return
+    order = refund.order
     mail.queue(
         kind,
-        to=refund.order.customer.email,
-        locale=refund.order.locale,
+        to=order.customer.email,
+        locale=order.locale,
         now=now,
-        order_id=refund.order_id,
+        order_id=order.id,
         about=f"refund:{refund.id}",
         once=f"{kind}:{refund.id}",
-        number=refund.order.number,
+        number=order.number,
         amount=refund.money,
-        items=[(line.line.title, line.quantity, Money(line.amount, refund.currency)) for line in refund.lines],
+        rows=_rows(refund, order.locale),
         reference=refund.bank_reference,
     )
 
 
-def _adopt(found: StripeRefund, *, now: datetime) -> Refund | None:
+def _rows(refund: Refund, locale: str) -> list[tuple[str, str]]:
+    """What the money is for, line by line."""
+    given = [line for line in refund.lines if line.amount]
+    return [(_title(line), Money(line.amount, refund.currency).format(locale)) for line in given]
+
+
+def _title(line: RefundLine) -> str:
+    return f"{line.quantity} × {line.line.title}" if line.quantity > 1 else line.line.title
+
+
+def _adopt(found: StripeRefund, *, asked_at: datetime, now: datetime) -> Refund | None:
     """Made in Stripe's dashboard: recorded as external, and it reduces what is left of the payment."""
-    payment = session.scalar(select(Payment).where(Payment.payment_intent == found.payment_intent).with_for_update(of=Payment))
+    payment = session.scalar(
+        select(Payment).where(Payment.payment_intent == found.payment_intent).with_for_update(of=Payment)
+    )
     if payment is None or found.status not in MEANS:
         return None
+    if known := _find(found):  # somebody adopted it while we waited for the payment
+        return known
     state = MEANS[found.status]
     refund = Refund(
         order_id=payment.order_id, payment_id=payment.id, source="external", state=state, amount=found.amount,
-        currency=found.currency, reason="stripe", requested_at=now, uuid=str(uuid4()), idem_key=f"external:{found.id}",
-        stripe_refund_id=found.id, stripe_status=found.status, failure_reason=found.failure_reason,
-        bank_reference=found.bank_reference, settled_at=None if state == "pending" else now,
-        next_look_at=database_now() + LOOK_AGAIN if state == "pending" else None,
+        currency=found.currency, requested_at=found.created_at, uuid=str(uuid4()), idem_key=f"external:{found.id}",
+        stripe_refund_id=found.id, stripe_status=found.status, failure_reason=found.failure_reason or None,
+        bank_reference=found.bank_reference or None, settled_at=None if state == "pending" else now,
+        looked_at=asked_at, next_look_at=_next_look(state, now, now),
     )  # fmt: skip
     session.add(refund)
     session.flush()
-    log(refund, "", source="adopted", detail=found.status)
+    note(refund, "", source="adopted", detail=found.status)
     if state in HOLDING:
         add_external(payment, found.amount)
         record(payment.order_id, "refund.external", by="stripe", now=now, amount=refund.money)

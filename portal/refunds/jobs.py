@@ -1,66 +1,101 @@
 """The worker's door to Stripe: never a transaction open while Stripe talks, always a look before a second try."""
 
-import json
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 
 from portal.adapters import stripe
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
-from portal.adapters.stripe import StripeRefund
+from portal.adapters.stripe import StripeEvent, StripeRefund
 from portal.config import Settings
 from portal.db import session, transaction
 from portal.inbox import actions as inbox
 from portal.inbox.models import InboxMessage
 from portal.inbox.sources import Envelope, NotGenuine, NotReady, Unreadable, listen
-from portal.jobs import defer, task
+from portal.jobs import defer, follows, task
 from portal.lib import clock
-from portal.orders.models import Payment
+from portal.orders.models import Order, Payment
 from portal.orders.timeline import record, words
-from portal.refunds.facts import LOOK_AGAIN, apply
-from portal.refunds.models import Refund
-from portal.refunds.sending import Due, begin_sending, database_now, give_to_a_person, lose_sight, postpone, reject
+from portal.refunds.facts import PENDING_LOOK, apply
+from portal.refunds.models import TO_SEND, Refund
+from portal.refunds.sending import (
+    Due,
+    about_to_send,
+    begin_sending,
+    database_now,
+    give_to_a_person,
+    reject,
+    try_later,
+)
 
-TOO_OLD = "Its key is too old to be sent again, and Stripe knows no such refund."
+log = logging.getLogger(__name__)
+OURS = {"refund.created", "refund.updated", "refund.failed", "charge.refunded", "charge.dispute.created"}
+"""What is worth waiting for an order that has not come in yet."""
+MENDING = timedelta(minutes=10)
+"""How long to wait when Stripe does not let our key in: a person has to mend it."""
+
 words("payment.disputed", staff=_l("The customer's bank disputes this payment (%(what)s)"))
+
+
+class TooOld(Exception):
+    """Its key is too old to be sent again, and Stripe knows no such refund."""
 
 
 @task(queue="refunds", retry=None)
 def send_refund(refund_id: int) -> None:
-    """Send it once. Whichever way this ends, the row says how to go on, and `sweep` sees to it."""
+    """One try. However it ends, the row says how to go on, and `sweep` sees to it."""
     with transaction():
         due = begin_sending(refund_id)
     if due is None:
         return
     try:
         found = _look_or_send(due)
+    except stripe.Locked as error:
+        log.error("refunds wait: %s", error)
+        _again(due, str(error), executed=False, at_least=MENDING)
     except Temporary as error:
-        _again(refund_id, postpone, str(error))
-    except stripe.KeyReused as error:
+        _again(due, str(error), executed=False)
+    except (stripe.KeyReused, TooOld) as error:
         with transaction():
-            give_to_a_person(refund_id, str(error), now=clock.now())
+            give_to_a_person(due, CODES[type(error)], str(error), now=clock.now())
     except Unknown as error:
-        _again(refund_id, lose_sight, str(error))
+        _again(due, str(error), executed=True)
     except Permanent as error:
         with transaction():
-            reject(refund_id, str(error), now=clock.now())
+            reject(due, getattr(error, "code", ""), str(error), now=clock.now())
     else:
-        with transaction():
-            _write_down(refund_id, found)
+        _write_down(found, source="call", asked_at=due.claimed_at)
 
 
-def _look_or_send(due: Due) -> StripeRefund | None:
-    """The refund at Stripe: found by our id, else made. None when nothing is there and the key is too old to send."""
+CODES: dict[type[Exception], str] = {stripe.KeyReused: "key_reused", TooOld: "too_old"}
+
+
+def _look_or_send(due: Due) -> list[StripeRefund]:
+    """The refund at Stripe: found by our id when an earlier try may have made it, else made now."""
     account = stripe.account()
-    if found := account.find_refund(due.payment_intent, due.uuid):
-        return found
-    if not due.may_send:
-        return None
-    if due.first and account.payment(due.payment_intent).disputed:
-        raise Permanent("charge_disputed: the customer's bank disputes this payment")
+    if due.sent and (found := account.find_refund(due.payment_intent, due.uuid)):
+        return [found]
+    if not due.key_lives:
+        raise TooOld(TooOld.__doc__)
+    _check_payment(account.payment(due.payment_intent), due)
+    with transaction():
+        ours = about_to_send(due)
+    return [_send(account, due)] if ours else []
+
+
+def _check_payment(payment: stripe.StripePayment, due: Due) -> None:
+    """Raises Declined for what Stripe would refuse, and for what it would misunderstand."""
+    if payment.disputed:
+        raise stripe.Declined("the customer's bank disputes this payment", "charge_disputed")
+    if payment.currency != due.currency:
+        raise stripe.Declined(f"Stripe has this payment in {payment.currency}, we in {due.currency}", "other_currency")
+
+
+def _send(account: stripe.Account, due: Due) -> StripeRefund:
     try:
         return account.create_refund(due.params, key=due.key)
     except Permanent:
@@ -69,20 +104,44 @@ def _look_or_send(due: Due) -> StripeRefund | None:
         raise
 
 
-def _again(refund_id: int, verb: Callable[[int, str], datetime], why: str) -> None:
+def _again(due: Due, reason: str, *, executed: bool, at_least: timedelta = timedelta()) -> None:
     with transaction():
-        defer(send_refund, at=verb(refund_id, why), refund_id=refund_id)
+        at = try_later(due, reason, executed=executed, at_least=at_least)
+        if at is not None:
+            defer(send_refund, at=at, refund_id=due.refund_id)
 
 
-def _write_down(refund_id: int, found: StripeRefund | None) -> None:
-    if found is not None:
-        apply(found, source="call", now=clock.now())
-    else:
-        give_to_a_person(refund_id, TOO_OLD, now=clock.now())
+def _write_down(found: list[StripeRefund], *, source: str, asked_at: datetime) -> None:
+    for refund in found:
+        with transaction():
+            apply(refund, source=source, asked_at=asked_at, now=clock.now())
+
+
+@task(queue="refunds", retry=None)
+def look_at_refund(refund_id: int) -> None:
+    """Ask Stripe how it stands."""
+    with transaction():
+        stripe_id, asked_at = session.get_one(Refund, refund_id).stripe_refund_id, database_now()
+    if stripe_id is not None:
+        _write_down([stripe.account().get_refund(stripe_id)], source="look", asked_at=asked_at)
+
+
+@task(queue="sweeps", periodic="* * * * *")
+def sweep() -> None:
+    """Every minute: what should have been looked at by now. Its worker died, its job was lost, or its time came."""
+    with transaction():
+        now = database_now()
+        late = update(Refund).where(Refund.next_look_at <= now - GRACE).values(next_look_at=now + PENDING_LOOK)
+        for row in session.execute(late.returning(Refund.id, Refund.state)).all():
+            defer(send_refund if row.state in TO_SEND else look_at_refund, refund_id=row.id)
+
+
+GRACE = timedelta(seconds=30)
+"""A job of its own is usually owed for that moment; the sweep comes after it."""
 
 
 def open_stripe(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
-    """Verify a delivery of Stripe's; what it says is only a reason to look."""
+    """Signed by Stripe and readable, else it says what is wrong."""
     if not settings.stripe_webhook_secret:
         raise NotReady
     try:
@@ -94,65 +153,64 @@ def open_stripe(raw: bytes, headers: Mapping[str, str], settings: Settings) -> E
     return Envelope(external_id=event.id, topic=event.type)
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """A webhook to be worked off, as read before Stripe is asked."""
+
+    event: StripeEvent
+    asked_at: datetime
+
+
 @listen("stripe", open=open_stripe)
 @task(queue="refunds")
-def work_off(message_id: int) -> None:
-    """Look at Stripe for what the event is about, and write down what is true now."""
+def work_off_stripe(message_id: int) -> None:
+    """A webhook is a reason to look: what it is about is asked for, and what is true now is written down."""
     with transaction():
-        message = session.get_one(InboxMessage, message_id)
-        done, topic, body = message.state == "done", message.topic, message.body
-    if done:
+        news = _read(message_id)
+    if news is None:
         return
-    about = json.loads(body)["data"]["object"]
-    found = _refunds_behind(about) if "refund" in topic else []
+    try:
+        found = _refunds_behind(news.event)
+    except Permanent as error:
+        with transaction():
+            inbox.fail(session.get_one(InboxMessage, message_id), str(error))
+        return
+    _write_down(found, source=news.event.type, asked_at=news.asked_at)
     with transaction():
-        for refund in found:
-            apply(refund, source="webhook", now=clock.now())
-        if topic.startswith("charge.dispute"):
-            _note_dispute(about.get("payment_intent"), topic)
-        inbox.finish(session.get_one(InboxMessage, message_id), now=clock.now())
+        _end(session.get_one(InboxMessage, message_id), news.event)
 
 
-def _refunds_behind(about: Mapping[str, Any]) -> list[StripeRefund]:
+def _read(message_id: int) -> News | None:
+    message = session.get_one(InboxMessage, message_id)
+    return None if message.state == "done" else News(stripe.read_event(message.body), database_now())
+
+
+def _refunds_behind(event: StripeEvent) -> list[StripeRefund]:
     """The refund itself, or all refunds of the charge's payment."""
-    if about.get("object") == "refund":
-        return [stripe.account().get_refund(str(about["id"]))]
-    intent = about.get("payment_intent")
-    return stripe.account().refunds_of(intent) if isinstance(intent, str) else []
+    if event.object_kind == "refund":
+        return [stripe.account().get_refund(event.object_id)]
+    if event.type == "charge.refunded" and event.payment_intent:
+        return stripe.account().refunds_of(event.payment_intent)
+    return []
 
 
-def _note_dispute(payment_intent: str | None, topic: str) -> None:
-    payment = session.scalar(select(Payment).where(Payment.payment_intent == payment_intent))
-    if payment is not None:
-        record(payment.order_id, "payment.disputed", by="stripe", now=clock.now(), what=topic)
-
-
-@task(queue="sweeps", periodic="* * * * *")
-def sweep() -> None:
-    """Every minute: refunds whose claim ran out, that are unknown and due, or pending and not looked at for a while."""
-    with transaction():
-        for refund_id in session.scalars(_stuck()).all():
-            defer(send_refund, refund_id=refund_id)
-        waiting = select(Refund.id).where(Refund.state == "pending", Refund.next_look_at <= database_now())
-        for refund_id in session.scalars(waiting).all():
-            session.execute(update(Refund).where(Refund.id == refund_id).values(next_look_at=database_now() + LOOK_AGAIN))
-            defer(look_at_refund, refund_id=refund_id)
-
-
-def _stuck() -> Select[int]:
-    now = database_now()
-    ran_out = (Refund.state == "sending") & (Refund.lease_until <= now)
-    due = Refund.state.in_(("approved", "unknown")) & (Refund.next_look_at <= now)
-    return select(Refund.id).where(ran_out | due)
-
-
-@task(queue="refunds", retry=None)
-def look_at_refund(refund_id: int) -> None:
-    """Ask Stripe how a pending refund stands."""
-    with transaction():
-        stripe_id = session.get_one(Refund, refund_id).stripe_refund_id
-    if stripe_id is None:
+def _end(message: InboxMessage, event: StripeEvent) -> None:
+    """Done; what is about an order that has not come in yet waits for it."""
+    payment = session.scalar(select(Payment).where(Payment.payment_intent == event.payment_intent))
+    if payment is None and event.payment_intent and event.type in OURS:
+        inbox.park(message, event.payment_intent)
         return
-    found = stripe.account().get_refund(stripe_id)
+    if payment is not None and event.type.startswith("charge.dispute."):
+        record(payment.order_id, "payment.disputed", by="stripe", now=clock.now(), what=event.type)
+    inbox.finish(message, now=clock.now())
+
+
+@follows("order.accepted")
+@task(queue="refunds")
+def work_off_parked(order_id: int) -> None:
+    """What Stripe said of this payment before we had its order."""
     with transaction():
-        apply(found, source="sweep", now=clock.now())
+        payment = session.get_one(Order, order_id).payment
+        waiting = inbox.parked("stripe", payment.payment_intent) if payment and payment.payment_intent else []
+        for message_id in waiting:
+            defer(work_off_stripe, message_id=message_id)

@@ -18,7 +18,8 @@ STATES = (
 )  # fmt: skip
 HOLDING = ("requested", "approved", "sending", "unknown", "pending", "succeeded", "needs_review")
 """States in which the refund keeps its part of the payment's balance."""
-UNDER_WAY = ("approved", "sending", "unknown", "pending")
+TO_SEND = ("approved", "sending", "unknown")
+UNDER_WAY = (*TO_SEND, "pending")
 UNSETTLED = ("requested", *UNDER_WAY, "needs_review")
 """States from which the money may still move, or may have moved without our knowing."""
 WENT_WRONG = ("needs_review", "refused_by_stripe", "failed")
@@ -40,9 +41,12 @@ class Refund(Base):
         CheckConstraint("octet_length(idem_key) <= 255", name="idem_key"),
         CheckConstraint("params IS NULL OR (params ->> 'amount')::bigint = amount", name="frozen"),
         CheckConstraint("num_nulls(handled_by_id, handled_at) IN (0, 2)", name="handled"),
-        CheckConstraint("state NOT IN ('pending', 'succeeded', 'failed') OR stripe_refund_id IS NOT NULL", name="stripe_id"),
         CheckConstraint(
-            "source = 'external' OR state IN ('requested', 'rejected_by_us') OR approved_by_id IS NOT NULL", name="approved"
+            "state NOT IN ('pending', 'succeeded', 'failed') OR stripe_refund_id IS NOT NULL", name="stripe_id"
+        ),
+        CheckConstraint(
+            "source = 'external' OR state IN ('requested', 'rejected_by_us') OR approved_by_id IS NOT NULL",
+            name="approved",
         ),
         UniqueConstraint("return_id", "decision_no"),
         Index("ix_refunds_waiting", "state", "id", postgresql_where="state NOT IN ('succeeded', 'rejected_by_us')"),
@@ -108,15 +112,24 @@ class Refund(Base):
     def money(self) -> Money:
         return Money(self.amount, self.currency)
 
+    @property
+    def asked_for(self) -> Money:
+        """What it was before it was reduced."""
+        return Money(sum(line.asked for line in self.lines) or self.amount, self.currency)
+
 
 class RefundLine(Base):
-    """What part of the refund is for which line of the order."""
+    """What part of the refund is for which line of the order; `asked` is what it was before somebody reduced it."""
 
     __tablename__ = "refund_lines"
-    __table_args__ = (UniqueConstraint("refund_id", "order_line_id"), CheckConstraint("amount >= 0", name="amount"))
+    __table_args__ = (
+        UniqueConstraint("refund_id", "order_line_id"),
+        CheckConstraint("amount BETWEEN 0 AND asked", name="amount"),
+    )
     refund_id: Mapped[int] = mapped_column(ForeignKey("refunds.id"), index=True)
     order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), index=True)
     quantity: Mapped[int]
+    asked: Mapped[int]
     amount: Mapped[int]
     note: Mapped[str] = mapped_column(default="")
     refund: Mapped[Refund] = relationship(back_populates="lines")

@@ -1,8 +1,8 @@
-"""What is allowed with money, and how a refund's state is said to the customer."""
+"""What is allowed with money."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -14,21 +14,33 @@ from portal.orders.models import Order, Payment
 from portal.refunds.models import HOLDING, Refund, RefundLine
 from portal.staff.models import Staff
 
-KEYS_LAST = timedelta(hours=23)
-"""How long a refund may be sent again under its key: Stripe may forget keys after 24 hours (facts: idempotent requests)."""
-
-TOLD = {
-    "requested": _l("being processed"),
-    "approved": _l("being processed"),
-    "sending": _l("being processed"),
-    "unknown": _l("being processed"),
-    "needs_review": _l("being processed"),
-    "pending": _l("waiting for your bank"),
-    "succeeded": _l("sent; it takes five to ten days to arrive"),
-    "failed": _l("we could not send it; we will write to you"),
-    "refused_by_stripe": _l("we could not send it; we will write to you"),
+WHY: dict[str, Any] = {
+    "alive_again": _l("Stripe said that it failed, and now it is alive again"),
+    "charge_already_refunded": _l("nothing is left of this payment at Stripe"),
+    "charge_disputed": _l("the customer's bank disputes this payment"),
+    "charge_for_pending_refund_disputed": _l("the customer's bank took the money back at the same time"),
+    "declined": _l("the customer's bank declined it"),
+    "differs": _l("Stripe has another amount or another payment for it"),
+    "expired_or_canceled_card": _l("the card has expired or was cancelled"),
+    "insufficient_funds": _l("there was not enough money in the Stripe account"),
+    "key_reused": _l("its key was used for something else"),
+    "lost_or_stolen_card": _l("the card was lost or stolen"),
+    "merchant_request": _l("it was cancelled in Stripe's dashboard"),
+    "not_moved": _l("a person looked: the money did not move"),
+    "other_currency": _l("Stripe has this payment in another currency"),
+    "refund_disputed_payment": _l("the customer's bank disputes this payment"),
+    "resource_missing": _l("Stripe does not know this payment"),
+    "spent_twice": _l("Stripe says that it is alive again, and its money has been given back otherwise"),
+    "second_refund": _l("Stripe has two refunds for it"),
+    "too_old": _l("it was sent more than 23 hours ago, and Stripe does not know it"),
+    "unknown": _l("Stripe does not say why"),
+    "unknown_status": _l("Stripe says something that we do not know"),
 }
-"""What the customer reads. A refund that we rejected ourselves is not shown."""
+
+
+def why(code: str | None) -> Any:
+    """A code of Stripe's, or of ours, in words; what nobody has words for stays as it is."""
+    return WHY.get(code or "unknown", code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,7 @@ def refundable_payment(order: Order) -> Payment:
 
 
 def check_parts(parts: Sequence[RefundPart]) -> int:
-    """The parts' sum. Raises Refused for nothing, for less than nothing, and for a line named twice."""
+    """The parts' sum. Raises Refused for less than nothing, and for a line named twice."""
     if any(type(part.amount) is not int or part.amount < 0 or part.quantity < 0 for part in parts):
         raise Refused(_("An amount can't be less than nothing."))
     if len({part.order_line_id for part in parts}) != len(parts):
@@ -83,9 +95,13 @@ def taken_per_line(lines: Iterable[int], besides: int | None = None) -> dict[int
     return {line_id: int(amount) for line_id, amount in session.execute(taken)}
 
 
+def check_note(note: str) -> None:
+    """Raises Refused for a decision without a reason."""
+    if not note.strip():
+        raise Refused(_("Say why, so that everybody can understand it later."))
+
+
 def check_four_eyes(refund: Refund, by: Staff) -> None:
     """Raises Refused when the person asked for this money; the database refuses it too."""
     if refund.requested_by_id == by.id:
         raise Refused(_("You asked for this money yourself. A second person has to approve it."))
-
-

@@ -1,21 +1,25 @@
-"""Carry an approved refund to Stripe: claim it, and write down how the call ended when Stripe gave no refund to look at."""
+"""Carry an approved refund to Stripe: claim it, and write down how a try ended that brought no refund to look at."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import DateTime, func, insert, select
+from sqlalchemy import func, insert, select
 
 from portal.db import move, session
 from portal.orders.payments import release
 from portal.orders.timeline import record, words
 from portal.refunds.models import Refund, RefundAttempt
-from portal.refunds.rules import KEYS_LAST
+from portal.refunds.rules import why
 
+log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=150)
-"""How long a claim holds: two retries at 3 + 20 seconds each take about 71 at worst (facts: what the SDK does)."""
-LONGEST_WAIT = timedelta(hours=1)
+"""How long a claim holds: a try makes up to four calls of 23 seconds at worst."""
+KEYS_LAST = timedelta(hours=23)
+"""How long a refund may be sent again under its key: Stripe may forget keys after 24 hours."""
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=4), timedelta(hours=1)
 
 words("refund.refused_by_stripe", staff=_l("Stripe refused to give back %(amount)s: %(why)s"))
 words("refund.needs_review", staff=_l("The refund of %(amount)s needs a person: %(why)s"))
@@ -23,95 +27,114 @@ words("refund.needs_review", staff=_l("The refund of %(amount)s needs a person: 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A claimed refund as the worker carries it out of the transaction."""
+    """A claimed refund as the worker carries it out of the transaction. `sent`: an earlier try may have paid."""
 
     refund_id: int
+    attempt: int
+    claimed_at: datetime
     payment_intent: str
+    currency: str
     uuid: str
     key: str
     params: dict[str, Any]
-    first: bool
-    may_send: bool
+    sent: bool
+    key_lives: bool
 
 
 def begin_sending(refund_id: int) -> Due | None:
-    """Claim the refund under a lease; None when it is settled, claimed by a living worker or not due.
+    """Claim the refund under a lease; None when it is settled, or another worker's for now.
 
-    Leases and the 23 hours of a key are counted on the database's clock, so that hosts need not agree on the time.
+    Leases and the age of a key are counted on the database's clock: hosts need not agree on the time.
     """
     refund = session.get_one(Refund, refund_id, with_for_update=True)
     now = database_now()
     if refund.state not in ("approved", "unknown", "sending") or (refund.lease_until or now) > now:
         return None
-    before, first_sent_at = refund.state, refund.first_sent_at or now
-    move(
-        refund, "state", "claim",
-        lease_until=now + LEASE, attempts=refund.attempts + 1, first_sent_at=first_sent_at,
-    )  # fmt: skip
-    log(refund, before, source="claim")
+    before, until = refund.state, now + LEASE
+    move(refund, "state", "claim", lease_until=until, next_look_at=until, attempts=refund.attempts + 1)
+    note(refund, before, source="claim")
     return Due(
         refund_id=refund.id,
+        attempt=refund.attempts,
+        claimed_at=now,
         payment_intent=str(refund.payment.payment_intent),
+        currency=refund.currency,
         uuid=refund.uuid,
         key=refund.idem_key,
         params=dict(refund.params or {}),
-        first=refund.attempts == 1,
-        may_send=now - first_sent_at < KEYS_LAST,
+        sent=refund.first_sent_at is not None,
+        key_lives=now - (refund.first_sent_at or now) < KEYS_LAST,
     )
 
 
 def database_now() -> datetime:
-    return session.execute(select(func.clock_timestamp(type_=DateTime(timezone=True)))).scalar_one()
+    return session.scalars(select(func.clock_timestamp())).one()
 
 
-def postpone(refund_id: int, why: str) -> datetime:
-    """Stripe did not execute it (too fast, key refused): back to approved. When to try again."""
-    return _wait(refund_id, "postpone", why, at_least=timedelta(seconds=5))
+def about_to_send(due: Due) -> bool:
+    """The last word before the call: from now on the money may have moved. False when the claim was lost."""
+    refund = _still_ours(due)
+    if refund is None:
+        return False
+    refund.first_sent_at = refund.first_sent_at or database_now()
+    return True
 
 
-def lose_sight(refund_id: int, why: str) -> datetime:
-    """It may have happened: unknown, and it keeps its money until a look-up answers. When to look."""
-    return _wait(refund_id, "lose", why, at_least=timedelta(seconds=2))
+def _still_ours(due: Due) -> Refund | None:
+    """The refund, locked, while nobody else has claimed it or knows better."""
+    refund = session.get_one(Refund, due.refund_id, with_for_update=True, populate_existing=True)
+    return refund if refund.state == "sending" and refund.attempts == due.attempt else None
 
 
-def _wait(refund_id: int, verb: str, why: str, at_least: timedelta) -> datetime:
-    refund = session.get_one(Refund, refund_id, with_for_update=True)
-    again = database_now() + min(LONGEST_WAIT, at_least * 2 ** min(refund.attempts - 1, 12))
-    if refund.state != "sending":  # a webhook was quicker and knows better
-        return again
-    move(refund, "state", verb, lease_until=None, next_look_at=again)
-    log(refund, "sending", source="call", detail=why)
+def try_later(due: Due, reason: str, *, executed: bool, at_least: timedelta) -> datetime | None:
+    """The try brought no answer; when to try again, None when the refund is no longer ours.
+
+    What surely was never executed is approved as before. Else it is unknown and keeps its money until Stripe answers.
+    """
+    refund = _still_ours(due)
+    if refund is None:
+        return None
+    never = not due.sent and (not executed or refund.first_sent_at is None)
+    again = database_now() + max(at_least, min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(due.attempt - 1, 12)))
+    also = {"first_sent_at": None} if never else {}
+    move(refund, "state", "postpone" if never else "lose", lease_until=None, next_look_at=again, **also)
+    note(refund, "sending", source="call", detail=reason)
     return again
 
 
-def reject(refund_id: int, why: str, *, now: datetime) -> None:
-    """Stripe refused and a look-up found nothing: definite. The money is free again, a person decides anew."""
-    refund = session.get_one(Refund, refund_id, with_for_update=True)
-    if refund.state not in ("sending", "unknown"):
+def reject(due: Due, code: str, reason: str, *, now: datetime) -> None:
+    """Stripe refused, and a look-up found nothing: definite. The money is free again, a person decides anew."""
+    refund = _still_ours(due)
+    if refund is None:
         return
-    before = refund.state
-    move(refund, "state", "reject", lease_until=None, next_look_at=None, failure_reason=why[:500], settled_at=now)
+    settled = {"lease_until": None, "next_look_at": None, "failure_reason": (code or reason)[:500], "settled_at": now}
+    move(refund, "state", "reject", **settled)
     release(refund.payment, refund.amount)
-    log(refund, before, source="call", detail=why)
-    record(refund.order_id, "refund.refused_by_stripe", by="stripe", now=now, amount=refund.money, why=why[:500])
+    note(refund, "sending", source="call", detail=reason)
+    _tell("refund.refused_by_stripe", refund, "stripe", now)
 
 
-def give_to_a_person(refund_id: int, why: str, *, now: datetime) -> None:
-    """The claimed refund can neither be sent nor found."""
-    refund = session.get_one(Refund, refund_id, with_for_update=True)
-    if refund.state == "sending":
-        review(refund, why, now=now)
+def give_to_a_person(due: Due, code: str, reason: str, *, now: datetime) -> None:
+    """Neither a yes nor a no can be had from Stripe."""
+    refund = _still_ours(due)
+    if refund is not None:
+        review(refund, code, reason, now=now)
 
 
-def review(refund: Refund, why: str, *, now: datetime, **also: Any) -> None:
+def review(refund: Refund, code: str, reason: str, *, now: datetime, **also: Any) -> None:
     """Something does not fit: the money stays taken, nothing is sent, a person must look."""
     before = refund.state
-    move(refund, "state", "review", lease_until=None, next_look_at=None, failure_reason=why[:500], **also)
-    log(refund, before, source="review", detail=why)
-    record(refund.order_id, "refund.needs_review", by="system", now=now, amount=refund.money, why=why[:500])
+    log.error("refund %s needs a person: %s", refund.id, reason)
+    move(refund, "state", "review", lease_until=None, next_look_at=None, failure_reason=code, **also)
+    note(refund, before, source="review", detail=reason)
+    _tell("refund.needs_review", refund, "system", now)
 
 
-def log(refund: Refund, before: str, *, source: str, detail: str = "", request_id: str | None = None) -> None:
+def _tell(kind: str, refund: Refund, by: str, now: datetime) -> None:
+    record(refund.order_id, kind, by=by, now=now, amount=refund.money, why=str(why(refund.failure_reason)))
+
+
+def note(refund: Refund, before: str, *, source: str, detail: str = "", request_id: str | None = None) -> None:
     """One line of what was asked of Stripe and what came back."""
     values = {
         "refund_id": refund.id, "at": database_now(), "source": source, "from_state": before, "to_state": refund.state,
