@@ -21,7 +21,7 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) ## Open the demo shop on http://127.0.0.1:8000 (another port: make run PORT=9000)
-	@PORT=$(PORT) $(BIN)/python -m portal.demo.run
+	@$(BIN)/python -m portal.demo.run --port $(PORT)
 
 fresh: $(RUNTIME) ## Forget the demo shop's data; the next `make run` starts over
 	@$(BIN)/python -m portal.demo.run --forget
@@ -64,8 +64,8 @@ $(RUNTIME): requirements.lock $(VENV)/made
 	@$(INSTALL) $(EDITABLE)
 	@touch $@
 
-$(DEV): requirements-dev.lock $(VENV)/made
+$(DEV): requirements-dev.lock requirements.lock $(VENV)/made
 	@echo "Installing the portal's tools into $(VENV) (once; about a minute) ..."
 	@$(INSTALL) --require-hashes --no-deps -r requirements-dev.lock
 	@$(INSTALL) $(EDITABLE)
-	@touch $@
+	@touch $(RUNTIME) $@

@@ -288,7 +288,7 @@ class Life:
         yield self.diary.after(minutes=50)
         returns.inspect_return(self.ret(), [self.finding()], by=self.shop.member("rita"), now=clock.now())
         yield self.diary.after(minutes=4)
-        amount = settlement.work_out(self.ret(), now=clock.now()).total
+        amount = settlement.work_out(self.ret()).total
         returns.propose_refund(self.ret(), amount, by=self.shop.member("rita"), now=clock.now())
         if self.plan.until == "refund_requested":
             return
