@@ -215,7 +215,8 @@ def listed_cases(view: str, me: int) -> Select[Case]:
         "waiting": Case.state == "waiting_for_customer",
         "solved": Case.state.in_(("solved", "closed")),
     }[view]
-    order = (Case.solved_at.desc().nulls_last(), Case.id.desc()) if view == "solved" else (Case.due_at, Case.id)
+    urgent = (Case.state != "open", Case.due_at, Case.id)
+    order = (Case.solved_at.desc().nulls_last(), Case.id.desc()) if view == "solved" else urgent
     about = (joinedload(Case.order), joinedload(Case.owner), joinedload(Case.answer))
     return select(Case).where(chosen).order_by(*order).options(*about)
 
