@@ -10,6 +10,7 @@ from portal.adapters.couriers import normal_number
 from portal.db import session
 from portal.fulfilment.models import Parcel
 from portal.orders.models import Customer, Order
+from portal.returns.lists import normal_rma
 from portal.returns.models import Return
 
 MOST_FOUND = 50
@@ -44,7 +45,7 @@ def _hits(text: str) -> list[Select[Any]]:
         _orders("email", Customer.email.startswith(text.lower(), autoescape=True)),
         _orders("name", Customer.name.icontains(text, autoescape=True)),
         _through(Parcel.order_id, "tracking", Parcel.tracking_number == normal_number(text)),
-        _through(Return.order_id, "rma", func.upper(Return.rma) == text.upper()),
+        _through(Return.order_id, "rma", Return.rma == normal_rma(text)),
     ]
 
 
