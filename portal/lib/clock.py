@@ -12,6 +12,11 @@ def now() -> datetime:
     return datetime.now(UTC) + _offset
 
 
+def ahead() -> timedelta:
+    """How far the clock of this process is moved; nothing, but in tests and in the demo's seed."""
+    return _offset
+
+
 @contextmanager
 def moved(by: timedelta) -> Iterator[None]:
     """Within this block the clock of this process is ahead by `by` (behind, when negative)."""

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, insert, select
 
 from portal.db import move, session
+from portal.lib import clock
 from portal.orders.payments import release
 from portal.orders.timeline import record, words
 from portal.refunds.models import Refund, RefundAttempt
@@ -68,7 +69,7 @@ def begin_sending(refund_id: int) -> Due | None:
 
 
 def database_now() -> datetime:
-    return session.scalars(select(func.clock_timestamp())).one()
+    return session.scalars(select(func.clock_timestamp())).one() + clock.ahead()
 
 
 def about_to_send(due: Due) -> bool:
