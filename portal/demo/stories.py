@@ -26,6 +26,7 @@ from portal.refunds.actions import approve_refund
 from portal.refunds.models import Refund
 from portal.returns import actions as returns
 from portal.returns import settlement
+from portal.returns.goods import read
 from portal.returns.models import Return
 from portal.returns.rules import Finding, Wish
 from portal.staff.models import Staff
@@ -288,8 +289,9 @@ class Life:
         yield self.diary.after(minutes=50)
         returns.inspect_return(self.ret(), [self.finding()], by=self.shop.member("rita"), now=clock.now())
         yield self.diary.after(minutes=4)
-        amount = settlement.work_out(self.ret()).total
-        returns.propose_refund(self.ret(), amount, by=self.shop.member("rita"), now=clock.now())
+        ret, rita = self.ret(), self.shop.member("rita")
+        facts = read(ret.order, now=clock.now(), besides=ret.id)
+        returns.propose_refund(ret, settlement.work_out(ret, facts).total, by=rita, now=clock.now())
         if self.plan.until == "refund_requested":
             return
         yield self.diary.after(hours=18)
