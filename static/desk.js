@@ -3,6 +3,7 @@
   "use strict";
   const rows = () => [...document.querySelectorAll("main tbody tr")].filter((row) => row.querySelector("a[href]"));
   const place = `row:${location.pathname}${location.search}`;
+  const search = document.querySelector("input[name=q]");
   let at = -1;
 
   const select = (index) => {
@@ -18,15 +19,17 @@
   const keys = {
     j: () => select(at + 1),
     k: () => select(at - 1),
-    g: () => document.querySelector(".rail > .shop").click(),
     Enter: () => rows()[at]?.querySelector("a[href]").click(),
-    "/": () => document.querySelector("input[name=q]")?.select(),
+    "/": () => {
+      search?.focus();
+      search?.select();
+    },
     "?": () => document.getElementById("keys").showModal(),
   };
 
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, dialog");
-    if (event.key === "Escape" && typing?.matches("input[name=q]")) typing.blur();
+    if (event.key === "Escape" && search && typing === search) search.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
     if (event.key === "Enter" && (at < 0 || event.target !== document.body)) return;
     event.preventDefault();
