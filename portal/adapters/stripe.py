@@ -16,7 +16,7 @@ from flask import current_app
 
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.adapters.reading import document, part, text
-from portal.lib import clock, stripe_key
+from portal.lib import stripe_key
 
 API_VERSION = "2026-10-28.endive"
 TIMEOUT = (3.05, 20.0)
@@ -53,7 +53,7 @@ class BadSignature(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StripeRefund:
-    """A refund as Stripe had it when asked, at `asked_at`. `our_id` is our row's uuid, empty when others made it."""
+    """A refund as Stripe had it when asked. `our_id` is our row's uuid, empty when others made it."""
 
     id: str
     status: str
@@ -64,7 +64,6 @@ class StripeRefund:
     failure_reason: str
     bank_reference: str
     created_at: datetime
-    asked_at: datetime
     request_id: str = ""
 
 
@@ -132,27 +131,24 @@ class Account:
         body = {**params}
         options: Any = {"idempotency_key": key, "stripe_version": body.pop("api_version", API_VERSION)}
         _check(body, key)
-        asked_at = clock.now()
         with _translated():
             answer: Any = self._api.refunds.create(cast(Any, body), options)  # a key inside `body` would be no key
             replayed = answer.last_response.headers.get("Idempotent-Replayed") == "true"
-            fact = _refund(answer, asked_at)
+            fact = _refund(answer)
         # a replay returns the birth certificate, not the present
         return self.get_refund(fact.id) if replayed else fact
 
     def get_refund(self, refund_id: str) -> StripeRefund:
-        asked_at = clock.now()
         with _translated():
-            return _refund(self._api.refunds.retrieve(refund_id), asked_at)
+            return _refund(self._api.refunds.retrieve(refund_id))
 
     def refunds_of(self, payment_intent: str) -> list[StripeRefund]:
         """All refunds of a payment, whoever made them, newest first, through all pages."""
         if not payment_intent:
             raise Declined("no payment to look for")
-        asked_at = clock.now()
         with _translated():
             first = self._api.refunds.list({"payment_intent": payment_intent, "limit": 100})
-            return [_refund(refund, asked_at) for refund in first.auto_paging_iter()]
+            return [_refund(refund) for refund in first.auto_paging_iter()]
 
     def find_refund(self, payment_intent: str, our_id: str) -> StripeRefund | None:
         """The refund that carries our id, whatever became of it."""
@@ -223,7 +219,7 @@ def _said(error: sdk.StripeError) -> str:
     return f"{error.http_status or 'no answer'}: {error.user_message or error}{request}"[:500]
 
 
-def _refund(answer: Any, asked_at: datetime) -> StripeRefund:
+def _refund(answer: Any) -> StripeRefund:
     """Raises ValueError and friends for anything else than a refund: then it is not known what happened."""
     fields: dict[str, Any] = answer.to_dict()  # the library's objects raise AttributeError for what is absent
     if fields["object"] != "refund" or type(fields["amount"]) is not int:
@@ -239,7 +235,6 @@ def _refund(answer: Any, asked_at: datetime) -> StripeRefund:
         failure_reason=text(fields.get("failure_reason") or fields.get("pending_reason")),
         bank_reference=text(part(part(fields.get("destination_details")).get("card")).get("reference")),
         created_at=datetime.fromtimestamp(fields["created"], UTC),
-        asked_at=asked_at,
         request_id=text(getattr(response, "request_id", "")),
     )
 

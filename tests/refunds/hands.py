@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import select, text
 
+from portal.adapters.stripe import Account
 from portal.db import session
 from portal.demo.stripe import Remote
 from portal.lib import clock
@@ -25,6 +26,13 @@ def paid_at_stripe(stripe: Remote, order: Order, card: str = "pm_card_visa") -> 
 def paid(order: Order) -> Payment:
     session.expire_all()
     return session.scalars(select(Payment).where(Payment.order_id == order.id)).one()
+
+
+def in_the_dashboard(stripe: Remote, amount: int, payment: str = "pi_alice") -> str:
+    """Somebody gives money back in Stripe's own dashboard."""
+    session.commit()
+    account = Account("sk_test_dashboard", stripe.address)
+    return account.create_refund({"payment_intent": payment, "amount": amount}, key=f"dashboard-{payment}-{amount}").id
 
 
 def parts(order: Order, *amounts: int) -> list[RefundPart]:
