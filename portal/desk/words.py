@@ -52,8 +52,8 @@ REFUND = {
 CASE = {
     "open": (_l("Open"), "warn"),
     "waiting_for_customer": (_l("Waiting for the customer"), "info"),
-    "solved": (_l("Solved, to be confirmed"), "info"),
-    "closed": (_l("Closed"), "good"),
+    "solved": (_l("Solved"), "good"),
+    "closed": (_l("Closed"), "neutral"),
 }
 LETTER = {
     "queued": (_l("Waiting"), "neutral"),

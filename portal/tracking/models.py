@@ -10,7 +10,7 @@ from sqlalchemy import Integer, cast, null, select, union_all
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
-from portal.feedback.models import Answer, Case, SurveyInvitation
+from portal.feedback.models import UNSOLVED, Answer, Case, SurveyInvitation
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib.money import Money
 from portal.orders.models import Order, OrderLine
@@ -248,5 +248,5 @@ def _still_true(money: list[MoneyBack]) -> list[MoneyBack]:
 
 def _cases(order_id: int) -> list[TrackedCase]:
     columns = (Case.id, Case.state, Case.due_at)
-    found = select(*columns).where(Case.order_id == order_id, Case.state != "closed").order_by(Case.id.desc())
+    found = select(*columns).where(Case.order_id == order_id, Case.state.in_(UNSOLVED)).order_by(Case.id.desc())
     return [TrackedCase(*row) for row in session.execute(found)]

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.adapters.couriers import Tracking
+from portal.feedback.rules import SCORES
 from portal.lib import days
 from portal.tracking.models import (
     GOING_BACK,
@@ -34,7 +35,7 @@ NEXT = {
     "on_its_way": _l("Next: it goes on the delivery van. We write to you when something changes."),
     "out_for_delivery": _l("Next: the courier brings it to you."),
 }
-FACES = (_l("Very bad"), _l("Bad"), _l("So-so"), _l("Good"), _l("Very good"))
+FACES = tuple(SCORES.values())
 STATUS = {
     Tracking.unknown: (_l("Handed to the courier"), "info"),
     Tracking.label_created: (_l("Handed to the courier"), "info"),
@@ -322,8 +323,7 @@ def money_words(back: MoneyBack) -> str:
 
 
 def case_words(case: TrackedCase) -> tuple[str, str]:
-    """What the customer reads of an open case: a title and a button."""
-    return {
-        "waiting_for_customer": (_("We wrote to you. Is it solved?"), _("Read and answer")),
-        "solved": (_("Is it solved?"), _("Tell us")),
-    }.get(case.state, (_("We are making this right"), _("See the conversation")))
+    """What the customer reads of a case that is not solved: a title and a button."""
+    if case.state == "waiting_for_customer":
+        return _("We have an answer for you"), _("Read and answer")
+    return _("We are making this right"), _("See the conversation")

@@ -236,8 +236,7 @@ def test_a_return_is_told_in_plain_words(decision: str, goods: str, words: str) 
     ("state", "words"),
     [
         ("open", "We are making this right"),
-        ("waiting_for_customer", "We wrote to you. Is it solved?"),
-        ("solved", "Is it solved?"),
+        ("waiting_for_customer", "We have an answer for you"),
     ],
 )
 def test_a_case_is_told_in_plain_words(state: str, words: str) -> None:
