@@ -1,6 +1,6 @@
 """Ask once, keep the answer, and leave off when asked to."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -8,15 +8,17 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import and_
 from sqlalchemy.dialects.postgresql import insert
 
-from portal import mail
-from portal.db import move, session
+from portal.db import limits, move, session
 from portal.feedback import models
 from portal.feedback.cases import follow_answer
 from portal.feedback.models import Answer, SurveyInvitation, SurveyObjection
 from portal.feedback.rules import ASKED_ONCE_IN, LETTER_USEFUL_FOR, QUESTION, SCORES, SURVEY_LASTS, WHY_NOT
 from portal.lib.errors import Refused
+from portal.orders.letters import write
 from portal.orders.models import Customer, Order
 from portal.orders.timeline import record, words
+
+CHANGES_PER_HOUR = 20
 
 words("survey.sent", staff=_l("Asked how it was"))
 words("survey.answered", staff=_l("Answered: %(score)s of 5"), customer=_l("You told us how it was"))
@@ -75,17 +77,13 @@ def _why_not(order: Order, now: datetime) -> str | None:
 
 
 def _write_how_was_it(invitation: SurveyInvitation, order: Order, now: datetime) -> None:
-    mail.queue(
+    write(
         "how-was-it",
-        to=order.customer.email,
-        locale=order.locale,
-        now=now,
-        order_id=order.id,
+        order,
         about=f"survey:{invitation.id}",
-        once=f"how-was-it:{invitation.id}",
+        now=now,
         not_after=now + LETTER_USEFUL_FOR,
         unsubscribe=order.customer_id,
-        number=order.number,
         scores=SCORES,
         customer_id=order.customer_id,
     )
@@ -109,6 +107,8 @@ def give_answer(order_id: int, score: int, said: str, *, now: datetime) -> Answe
     before = (answer.score, answer.words)
     if before == (score, said):
         return answer
+    if not limits.take("answers", str(order_id), CHANGES_PER_HOUR, timedelta(hours=1), now):
+        raise Refused(_("That is a lot at once. Please wait a little. Your last answer counts."))
     answer.score, answer.words, answer.answered_at = score, said, now
     session.add(answer)
     move(invitation, "state", "answer", closes_at=invitation.closes_at or now + SURVEY_LASTS)

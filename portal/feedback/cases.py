@@ -6,12 +6,12 @@ from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from portal import mail
 from portal.db import limits, move, session
 from portal.feedback import models
 from portal.feedback.models import UNSOLVED, Answer, Case, CaseMessage
 from portal.feedback.rules import BAD, deadline
 from portal.lib.errors import Refused
+from portal.orders.letters import write
 from portal.orders.timeline import record, words
 from portal.staff.models import Staff, responsible_for
 
@@ -31,13 +31,15 @@ def follow_answer(answer: Answer, order_id: int, before: tuple[int | None, str |
     """A bad answer opens its case; what the customer changes later is told to whoever works on it."""
     session.flush()
     case = models.case_of_answer(answer.id)
-    if case is None and answer.score <= BAD:
-        open_case(order_id, answer, now=now)
-    elif case is not None:
-        if before[0] is not None and answer.score > before[0]:
-            record(order_id, "case.better_score", by="customer", now=now, score=answer.score)
-        if answer.words and answer.words != before[1]:
-            _hear(case, answer.words, now)
+    if case is None:
+        if answer.score <= BAD:
+            open_case(order_id, answer, now=now)
+        return
+    _lock(case)
+    if before[0] is not None and answer.score > before[0]:
+        record(order_id, "case.better_score", by="customer", now=now, score=answer.score)
+    if answer.words and answer.words != before[1] and case.state != "closed":
+        _hear(case, answer.words, now)
 
 
 def open_case(order_id: int, answer: Answer, *, now: datetime) -> Case:
@@ -97,15 +99,12 @@ def reply(case: Case, said: str, *, asks: bool, seen: int, by: Staff, now: datet
     message = _say(case, said, by, now, asks)
     record(case.order_id, "case.asked" if asks else "case.replied", by=by, now=now)
     order = case.order
-    mail.queue(
+    write(
         "case-reply",
-        to=order.customer.email,
-        locale=order.locale,
-        now=now,
-        order_id=order.id,
+        order,
         about=f"case:{case.id}",
+        now=now,
         once=f"case-reply:{message.id}",
-        number=order.number,
         case_id=case.id,
         said=said,
         by=by.name,

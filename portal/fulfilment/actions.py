@@ -7,7 +7,6 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from sqlalchemy import select, update
 
-from portal import mail
 from portal.adapters.couriers import Tracking, normal_number, own
 from portal.db import move, session
 from portal.fulfilment import rules, tracking
@@ -15,6 +14,7 @@ from portal.fulfilment.models import Parcel, ParcelLine
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
+from portal.orders.letters import write
 from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.staff.models import Staff
@@ -186,16 +186,12 @@ def _record_hand_over(parcel: Parcel, by: Staff, now: datetime) -> None:
 
 
 def _write_on_its_way(parcel: Parcel, order: Order, now: datetime) -> None:
-    mail.queue(
+    write(
         "on-its-way",
-        to=order.customer.email,
-        locale=order.locale,
-        now=now,
-        order_id=order.id,
+        order,
         about=f"parcel:{parcel.id}",
-        once=f"on-its-way:parcel:{parcel.id}",
+        now=now,
         not_after=now + LETTER_USEFUL_FOR,
-        number=order.number,
         courier=None if parcel.courier == own.CODE else rules.courier_name(parcel.courier),
         tracking_number=parcel.tracking_number,
         promised_on=order.promised_on,

@@ -7,12 +7,12 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from portal import mail
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, own
 from portal.db import move, session
 from portal.fulfilment.models import CourierEvent, Parcel
 from portal.fulfilment.rules import conclude
 from portal.jobs import announce
+from portal.orders.letters import write
 from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.staff.models import Actor
@@ -128,16 +128,12 @@ def _tell(parcel: Parcel, status: Tracking, *, by: Actor, now: datetime) -> None
 
 def _write_delivered(parcel: Parcel, now: datetime) -> None:
     order = parcel.order
-    mail.queue(
+    write(
         "delivered",
-        to=order.customer.email,
-        locale=order.locale,
-        now=now,
-        order_id=order.id,
+        order,
         about=f"parcel:{parcel.id}",
-        once=f"delivered:parcel:{parcel.id}",
+        now=now,
         not_after=now + NEWS,
-        number=order.number,
         delivered_at=parcel.delivered_at,
         rows=[packed.told for packed in parcel.lines],
     )

@@ -7,18 +7,18 @@ from uuid import uuid4
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import or_, select
 
-from portal import mail
 from portal.adapters.stripe import StripeRefund
 from portal.db import move, session
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
+from portal.orders.letters import write
 from portal.orders.models import Payment
 from portal.orders.payments import add_external, release, reserve
 from portal.orders.timeline import record, words
 from portal.refunds.models import HOLDING, Refund, RefundLine
-from portal.refunds.rules import why
 from portal.refunds.sending import note, review
+from portal.refunds.words import why
 
 MEANS = {
     "pending": "pending",
@@ -173,15 +173,11 @@ def _write(kind: str, refund: Refund, now: datetime) -> None:
     if refund.source == "external":
         return
     order = refund.order
-    mail.queue(
+    write(
         kind,
-        to=order.customer.email,
-        locale=order.locale,
-        now=now,
-        order_id=order.id,
+        order,
         about=f"refund:{refund.id}",
-        once=f"{kind}:{refund.id}",
-        number=order.number,
+        now=now,
         amount=refund.money,
         rows=_rows(refund, order.locale),
         reference=refund.bank_reference,

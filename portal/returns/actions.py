@@ -9,12 +9,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
-from portal import mail
 from portal.db import move, session
 from portal.lib import days
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
+from portal.orders.letters import write
 from portal.orders.models import Order, OrderLine
 from portal.orders.timeline import record, words
 from portal.refunds.actions import open_refund
@@ -29,7 +29,7 @@ RMA_LENGTH = 8
 
 words(
     "return.requested",
-    staff=_l("Return %(rma)s asked for, %(pieces)s pieces"),
+    staff=_l("Return %(rma)s asked for (pieces: %(pieces)s)"),
     customer=_l("You asked to send something back: return %(rma)s"),
 )
 words("return.approved", staff=_l("Return %(rma)s approved"), customer=_l("Return %(rma)s accepted"))
@@ -231,15 +231,11 @@ def close_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
 
 def _write(kind: str, ret: Return, now: datetime, **more: Any) -> None:
     order, today = ret.order, now.astimezone(_zone()).date()
-    mail.queue(
+    write(
         kind,
-        to=order.customer.email,
-        locale=order.locale,
-        now=now,
-        order_id=order.id,
+        order,
         about=f"return:{ret.id}",
-        once=f"{kind}:{ret.id}",
-        number=order.number,
+        now=now,
         rma=ret.rma,
         rows=[(row.told, f"× {row.quantity}") for row in ret.lines if row.quantity],
         send_by=days.spelled(ret.send_back_by, today, order.locale) if ret.send_back_by else "",
