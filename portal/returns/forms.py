@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import Form as PlainForm
 from wtforms import FormField, HiddenField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from portal.lib.money import Money, NotMoney, to_minor
 from portal.lib.tokens import mint
@@ -94,8 +94,8 @@ class NoteForm(FlaskForm):
     """Words that the customer reads."""
 
     note = TextAreaField(
-        _l("Why? The customer reads it."),
-        [InputRequired(_l("Say why; the customer reads it.")), Length(max=MOST_WORDS)],
+        _l("Your words to the customer"),
+        [DataRequired(_l("Say why; the customer reads it.")), Length(max=MOST_WORDS)],
     )
 
 
@@ -123,7 +123,7 @@ class FindingForm(PlainForm):
     grade = SelectField(_l("State"), choices=_choices(GRADE))
     disposition = SelectField(_l("What becomes of it"), choices=_choices(DISPOSITION))
     deduction = StringField(_l("Deduct"), [Length(max=20)])
-    note = TextAreaField(_l("Note"), [Length(max=MOST_WORDS)])
+    note = StringField(_l("Note"), [Length(max=300)])
 
 
 class InspectionForm(FlaskForm):

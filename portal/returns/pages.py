@@ -115,9 +115,9 @@ def cancel(ref: str, rma: str) -> ResponseReturnValue:
 @bp.get("/orders/<ref>/returns/<rma>/slip.pdf")
 @opens("return")
 def slip(ref: str, rma: str) -> ResponseReturnValue:
-    """The paper for the parcel; until the return is accepted its page says what comes next."""
+    """The paper for the parcel; when it is not needed the return's page says what comes next."""
     ret = _find(rma)
-    if ret.decision != "approved":
+    if ret.decision != "approved" or ret.goods == "received":
         return redirect(url_for(".show", ref=ref, rma=rma), 303)
     name = f'inline; filename="return-{ret.rma}.pdf"'
     return Response(return_slip(ret, _settings()), mimetype="application/pdf", headers={"Content-Disposition": name})

@@ -166,4 +166,4 @@ def _state(index: int, reached: int, last: int) -> str:
 
 
 def _short(at: datetime, zone: Any) -> str:
-    return days.short(at.astimezone(zone).date(), str(get_locale() or "en"))
+    return days.short(at.astimezone(zone).date(), str(get_locale() or "en")).replace(" ", "\N{NO-BREAK SPACE}")

@@ -35,9 +35,7 @@ def wish(order: Order, sku: str = "MUG-01", quantity: int = 1, reason: str = "ch
 
 
 def requested(order: Order, *wishes: Wish) -> Return:
-    ret = actions.request_return(
-        order.id, wishes or (wish(order),), key=tokens.mint(), by="customer", now=clock.now()
-    )
+    ret = actions.request_return(order.id, wishes or (wish(order),), key=tokens.mint(), by="customer", now=clock.now())
     session.commit()
     return ret
 

@@ -1,0 +1,463 @@
+"""Staff decide, receive, inspect and propose; what is odd is never a dead end."""
+
+from html import unescape
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from portal.db import session
+from portal.lib import clock
+from portal.orders.models import Order
+from portal.refunds.actions import refuse_refund
+from portal.refunds.models import Refund
+from portal.returns import actions
+from portal.returns.models import FOUND, Return
+from portal.staff.models import Staff
+from tests.conftest import nothing_appears, owed, statements
+from tests.returns.hands import approved, delivered, inspected, line_of, proposed, received, requested, wish
+from tests.world import World, open_link, sign_in
+
+
+@pytest.fixture
+def desk(client: FlaskClient, world: World) -> FlaskClient:
+    """Rita sits at the returns desk; Alice's parcel arrived."""
+    delivered(world, world.alice)
+    return sign_in(client, world.rita)
+
+
+def post(desk: FlaskClient, ret: Return, door: str, **fields: Any) -> TestResponse:
+    answer = desk.post(f"/desk/returns/{ret.id}/{door}", data=fields)
+    session.expire_all()
+    return answer
+
+
+def page_of(desk: FlaskClient, ret: Return) -> str:
+    answer = desk.get(f"/desk/returns/{ret.id}")
+    assert answer.status_code == 200
+    return unescape(answer.text)
+
+
+def at_the_bench(ret: Return, **differs: Any) -> dict[str, Any]:
+    """The bench's form, filled in: all as announced and as new, but for what differs."""
+    fine = {"grade": "as_new", "disposition": "restock", "deduction": "", "note": "", **differs}
+    return {
+        f"row_{row.id}-{name}": value for row in ret.lines for name, value in {"counted": row.quantity, **fine}.items()
+    }
+
+
+def letters(work: Any, mails: Any) -> list[str]:
+    mails.clear()
+    work()
+    return [mail["Subject"] for mail in mails]
+
+
+def test_approving_awaits_the_goods_and_tells_the_customer_where_and_until_when(desk, world, work, mails):
+    ret = requested(world.alice)
+    work()
+    mails.clear()
+    assert post(desk, ret, "approval").status_code == 303
+    assert (ret.decision, ret.goods, ret.decided_by_id) == ("approved", "awaited", world.rita.id)
+    work()
+    (letter,) = mails
+    assert letter["Subject"].startswith("Please send it back by ")
+    text = letter.get_body(("plain",)).get_content()
+    assert ret.rma in text
+    assert "Stoneware mug, Moss" in text
+
+
+def test_two_people_approve_and_the_customer_gets_one_letter(desk, world):
+    ret = requested(world.alice)
+    post(desk, ret, "approval")
+    sign_in(desk, world.sam)
+    with nothing_appears():
+        answer = post(desk, ret, "approval")
+    assert answer.status_code == 409
+    assert "somebody else was quicker" in answer.text
+    assert ret.decided_by_id == world.rita.id
+
+
+def test_nobody_declines_what_was_approved(desk, world):
+    ret = approved(world, world.alice)
+    with nothing_appears():
+        assert post(desk, ret, "refusal", note="no").status_code == 409
+    assert ret.decision == "approved"
+
+
+def test_declining_needs_a_reason(desk, world):
+    ret = requested(world.alice)
+    for note in ("", "   "):
+        with nothing_appears():
+            answer = post(desk, ret, "refusal", note=note)
+        assert answer.status_code == 422
+        assert "Say why; the customer reads it." in answer.text
+    assert ret.decision == "requested"
+
+
+def test_the_customer_reads_why_it_was_declined(desk, world, work, mails):
+    ret = requested(world.alice)
+    work()
+    mails.clear()
+    post(desk, ret, "refusal", note="It was made for you <3")
+    work()
+    (letter,) = mails
+    assert "It was made for you <3" in letter.get_body(("plain",)).get_content()
+    assert "made for you &lt;3" in letter.get_body(("html",)).get_content()
+    open_link(desk, world.alice)
+    assert "made for you &lt;3" in desk.get(f"/orders/{world.alice.ref}/returns/{ret.rma}").text
+
+
+def test_we_stop_waiting_and_say_so(desk, world, work, mails):
+    ret = approved(world, world.alice)
+    work()
+    mails.clear()
+    assert post(desk, ret, "cancellation", note="It never came.").status_code == 303
+    assert (ret.decision, ret.goods) == ("cancelled", "not_expected")
+    work()
+    assert "It never came." in mails[0].get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize("person", ["cleo", "pat", "fran"])
+@pytest.mark.parametrize(
+    "door", ["approval", "refusal", "acceptance", "receipt", "inspection", "lines", "cancellation"]
+)
+def test_people_without_the_right_change_nothing(desk, world, person, door):
+    ret = requested(world.alice)
+    sign_in(desk, getattr(world, person))
+    with nothing_appears():
+        assert post(desk, ret, door, note="x").status_code == 403
+
+
+def test_a_scanned_number_opens_the_return(desk, world):
+    ret = approved(world, world.alice)
+    for scanned in (
+        ret.rma,
+        ret.rma.lower(),
+        f" {ret.rma[:4]}-{ret.rma[4:]} ",
+        ret.rma.replace("O", "0").replace("I", "1"),
+    ):
+        answer = desk.get("/desk/returns/bench", query_string={"code": scanned})
+        assert answer.location == f"/desk/returns/{ret.id}"
+
+
+@pytest.mark.parametrize("scanned", ["", "AS123456789", "x" * 5000, "💥", "%"])
+def test_an_unknown_number_says_so_and_waits_for_the_next(desk, scanned):
+    answer = desk.get("/desk/returns/bench", query_string={"code": scanned})
+    assert answer.status_code == 404
+    assert "Look for the order instead" in answer.text
+    assert 'name="code"' in answer.text
+
+
+def test_receiving_tells_the_customer_once(desk, world, work, mails):
+    ret = approved(world, world.alice)
+    work()
+    mails.clear()
+    post(desk, ret, "receipt")
+    with nothing_appears():
+        assert post(desk, ret, "receipt").status_code == 409
+    assert (ret.goods, ret.received_by_id) == ("received", world.rita.id)
+    work()
+    assert [mail["Subject"] for mail in mails] == [f"Your parcel is here: return {ret.rma}"]
+
+
+def test_what_was_found_stands_beside_what_was_announced(desk, world):
+    ret = received(world, world.alice, wish(world.alice, quantity=2))
+    answer = post(
+        desk, ret, "inspection", **at_the_bench(ret, counted="1", deduction="2,50", note="A chip", grade="worn")
+    )
+    assert answer.status_code == 303
+    found = ret.lines[0].inspection
+    assert found is not None
+    assert (found.counted, found.grade, found.disposition, found.deduction, found.note) == (
+        1,
+        "worn",
+        "restock",
+        250,
+        "A chip",
+    )
+    page = page_of(desk, ret)
+    assert "1 counted, 2 announced" in page
+    assert "€2.50 deducted: A chip" in page
+    assert "Propose €17.50 back" in page
+
+
+@pytest.mark.parametrize(
+    ("differs", "message"),
+    [
+        ({"counted": ""}, "Count the pieces; none is 0."),
+        ({"counted": "-1"}, "Count the pieces; none is 0."),
+        ({"counted": "1e3"}, "Not a valid integer value."),
+        ({"counted": "99999999999"}, "Count the pieces; none is 0."),
+        ({"grade": ""}, "Say in what state it is."),
+        ({"grade": "lovely"}, "Not a valid choice."),
+        ({"disposition": ""}, "Say what becomes of it."),
+        ({"deduction": "5"}, "Say why; the customer reads it."),
+        ({"deduction": "20.01", "note": "x"}, "No more than what it is worth: €20.00."),
+        ({"deduction": "-1", "note": "x"}, "No more than what it is worth: €20.00."),
+        ({"deduction": "much", "note": "x"}, "Write an amount like 4.50."),
+        ({"deduction": "0.001", "note": "x"}, "Write an amount like 4.50."),
+        ({"deduction": "NaN", "note": "x"}, "Write an amount like 4.50."),
+        ({"deduction": "1e400", "note": "x"}, "Write an amount like 4.50."),
+        ({"note": "x" * 301}, "Field cannot be longer than 300 characters."),
+    ],
+)
+def test_nonsense_at_the_bench_gets_the_form_again(desk, world, differs, message):
+    ret = received(world, world.alice)
+    with nothing_appears():
+        answer = post(desk, ret, "inspection", **at_the_bench(ret, **differs))
+    assert answer.status_code == 422
+    assert message in unescape(answer.text)
+    assert ret.inspected_at is None
+
+
+def test_nothing_is_inspected_that_is_not_here(desk, world):
+    ret = approved(world, world.alice)
+    with nothing_appears():
+        answer = post(desk, ret, "inspection", **at_the_bench(ret))
+    assert answer.status_code == 409
+    assert "Receive the parcel first." in answer.text
+
+
+def test_counting_again_replaces_what_was_found(desk, world):
+    ret = inspected(world, world.alice, wish(world.alice, quantity=2), counted=1)
+    post(desk, ret, "inspection", **at_the_bench(ret, counted="2"))
+    assert "Propose €40.00 back" in page_of(desk, ret)
+
+
+def test_after_the_proposal_nothing_is_counted_again(desk, world):
+    refund = proposed(world, world.alice, 2000)
+    ret = session.get_one(Return, refund.return_id)
+    with nothing_appears():
+        answer = post(desk, ret, "inspection", **at_the_bench(ret, counted="0"))
+    assert answer.status_code == 409
+    assert "This return is settled." in answer.text
+
+
+def test_the_amount_that_was_shown_is_proposed_and_held(desk, world):
+    ret = inspected(world, world.alice)
+    assert post(desk, ret, "refund", amount=2000).status_code == 303
+    refund = session.scalars(select(Refund)).one()
+    assert (refund.state, refund.amount, refund.return_id, refund.requested_by_id) == (
+        "requested", 2000, ret.id, world.rita.id,
+    )  # fmt: skip
+    assert [(line.order_line_id, line.quantity, line.amount) for line in refund.lines] == [
+        (line_of(world.alice, "MUG-01").id, 1, 2000)
+    ]
+    assert world.alice.payment.left.amount == 6400
+    assert "€20.00: money to approve" in page_of(desk, ret)
+
+
+@pytest.mark.parametrize("amount", ["1999", "2001", "", "all", "-2000", "9" * 40])
+def test_an_amount_that_is_not_the_one_worked_out_is_refused(desk, world, amount):
+    ret = inspected(world, world.alice)
+    with nothing_appears():
+        answer = post(desk, ret, "refund", amount=amount)
+    assert answer.status_code == 409
+    assert "The amount has changed while you looked at it." in answer.text
+
+
+def test_it_refuses_a_second_proposal(desk, world):
+    refund = proposed(world, world.alice, 2000)
+    ret = session.get_one(Return, refund.return_id)
+    with nothing_appears():
+        assert post(desk, ret, "refund", amount=2000).status_code == 409
+
+
+def test_no_money_is_proposed_before_somebody_has_looked(desk, world):
+    for ret in (requested(world.alice), approved(world, world.alice)):
+        with nothing_appears():
+            assert post(desk, ret, "refund", amount=2000).status_code == 409
+
+
+def test_what_finance_refused_can_be_proposed_anew(desk, world):
+    refund = proposed(world, world.alice, 2000)
+    ret = session.get_one(Return, refund.return_id)
+    refuse_refund(refund, note="Look at the handle again", by=world.fran, now=clock.now())
+    session.commit()
+    page = page_of(desk, ret)
+    assert "Look at the handle again" in page
+    post(desk, ret, "inspection", **at_the_bench(ret, deduction="5", note="The handle"))
+    assert post(desk, ret, "refund", amount=1500).status_code == 303
+    assert world.alice.payment.left.amount == 6900
+
+
+def test_a_piece_that_nobody_announced_is_counted_and_paid(desk, world):
+    ret = received(world, world.alice)
+    shirt = line_of(world.alice, "SHIRT-M")
+    assert post(desk, ret, "lines", line=shirt.id).status_code == 303
+    assert [(row.quantity, row.reason) for row in ret.lines] == [(1, "changed_mind"), (0, FOUND)]
+    post(desk, ret, "inspection", **{**at_the_bench(ret), f"row_{ret.lines[1].id}-counted": "1"})
+    assert "Propose €59.00 back" in page_of(desk, ret)
+
+
+def test_a_line_of_somebody_else_s_order_is_not_found_in_this_parcel(desk, world):
+    ret = received(world, world.alice)
+    for line_id in (line_of(world.bob, "MUG-01").id, 0, "x", "9" * 30):
+        with nothing_appears():
+            assert post(desk, ret, "lines", line=line_id).status_code == 422
+
+
+def test_the_same_line_is_found_once(desk, world):
+    ret = received(world, world.alice)
+    with nothing_appears():
+        assert post(desk, ret, "lines", line=ret.lines[0].order_line_id).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("differs", "words"),
+    [
+        ({"counted": "0"}, "Not in the parcel"),
+        ({"grade": "wrong_item"}, "Something else was in the parcel"),
+        ({"disposition": "back_to_customer"}, "Goes back to the customer"),
+        ({"deduction": "20", "note": "in pieces"}, "€20.00 deducted: in pieces"),
+    ],
+)
+def test_where_no_money_is_due_the_return_is_closed_and_the_customer_told_why(desk, world, work, mails, differs, words):
+    ret = received(world, world.alice)
+    post(desk, ret, "inspection", **at_the_bench(ret, **differs))
+    page = page_of(desk, ret)
+    assert words in page
+    assert "No money is due" in page
+    with nothing_appears():
+        assert post(desk, ret, "refund", amount=0).status_code == 409
+    work()
+    mails.clear()
+    assert post(desk, ret, "closing", note="The box was empty.").status_code == 303
+    assert ret.closed_as == "nothing_due"
+    work()
+    assert "The box was empty." in mails[0].get_body(("plain",)).get_content()
+    open_link(desk, world.alice)
+    told = unescape(desk.get(f"/orders/{world.alice.ref}/returns/{ret.rma}").text)
+    assert "This return is closed" in told
+
+
+def test_nobody_closes_a_return_for_which_money_is_due(desk, world):
+    ret = inspected(world, world.alice)
+    with nothing_appears():
+        answer = post(desk, ret, "closing", note="no")
+    assert answer.status_code == 409
+    assert "Money is due for this return." in answer.text
+
+
+def test_more_than_announced_is_paid_as_far_as_it_was_bought(desk, world):
+    ret = received(world, world.alice)
+    post(desk, ret, "inspection", **at_the_bench(ret, counted="5"))
+    page = page_of(desk, ret)
+    assert "More than was bought: paid as far as it was bought" in page
+    assert "Propose €40.00 back" in page
+
+
+def test_money_with_the_sales_channel_is_given_back_there(desk, world, work):
+    world.alice.payment.route = "channel"
+    ret = inspected(world, world.alice)
+    page = page_of(desk, ret)
+    assert "we can't reach that money. Give €20.00 back there" in page
+    assert "Propose" not in page
+    with nothing_appears():
+        assert post(desk, ret, "refund", amount=2000).status_code == 409
+    assert post(desk, ret, "closing", note="Done there today.").status_code == 303
+    assert ret.closed_as == "in_channel"
+    open_link(desk, world.alice)
+    assert "You get your money back where you paid" in desk.get(f"/orders/{world.alice.ref}/returns/{ret.rma}").text
+
+
+@pytest.mark.parametrize("end", ["declined", "cancelled"])
+def test_what_nobody_wanted_arrives_anyway_and_can_be_accepted(desk, world, end):
+    ret = requested(world.alice)
+    if end == "declined":
+        actions.decline_return(ret, note="no", by=world.rita, now=clock.now())
+    else:
+        actions.cancel_return(ret, now=clock.now())
+    session.commit()
+    with nothing_appears():
+        assert post(desk, ret, "acceptance").status_code == 409
+    assert post(desk, ret, "receipt").status_code == 303
+    assert post(desk, ret, "inspection", **at_the_bench(ret)).status_code == 303
+    with nothing_appears():
+        assert post(desk, ret, "refund", amount=2000).status_code == 409
+    assert post(desk, ret, "acceptance").status_code == 303
+    assert post(desk, ret, "refund", amount=2000).status_code == 303
+
+
+def test_what_is_here_before_anybody_decided_can_be_approved_without_a_letter_about_sending(desk, world, work, mails):
+    ret = requested(world.alice)
+    post(desk, ret, "receipt")
+    assert "The parcel is here already" in page_of(desk, ret)
+    work()
+    mails.clear()
+    assert post(desk, ret, "approval").status_code == 303
+    assert (ret.decision, ret.goods) == ("approved", "received")
+    assert owed("mail.send_letter") == []
+
+
+def test_the_desk_sees_what_the_rules_say(desk, world):
+    assert "All rules say yes." in page_of(desk, requested(world.alice))
+    faulty = requested(world.alice, wish(world.alice, "SHIRT-M", reason="defective"))
+    assert "Something is wrong with Linen shirt." in page_of(desk, faulty)
+
+
+LISTS = ("requested", "awaited", "to_inspect", "to_settle", "done")
+
+
+def test_each_return_stands_in_the_list_of_what_is_next(desk, world):
+    ret = requested(world.alice)
+    people: dict[str, Staff] = {"by": world.rita}
+    steps = {
+        "requested": lambda: None,
+        "awaited": lambda: actions.approve_return(ret, **people, now=clock.now()),
+        "to_inspect": lambda: actions.receive_return(ret, **people, now=clock.now()),
+        "to_settle": lambda: post(desk, ret, "inspection", **at_the_bench(ret)),
+        "done": lambda: post(desk, ret, "refund", amount=2000),
+    }
+    for name, step in steps.items():
+        step()
+        session.commit()
+        shown = [each for each in LISTS if ret.rma in desk.get(f"/desk/returns?state={each}").text]
+        assert shown == [name]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_takes_as_many_statements_whatever_its_length(desk, world, name):
+    taken = []
+    for more in (0, 4):
+        for _ in range(more):
+            actions.cancel_return(requested(world.alice, wish(world.alice, "SHIRT-M")), now=clock.now())
+            actions.cancel_return(approved(world, world.alice, wish(world.alice, "SHIRT-M")), now=clock.now())
+        if more:
+            received(world, world.alice, wish(world.alice, "SHIRT-M"))
+            requested(world.alice), approved(world, world.alice)
+        session.commit()
+        session.expire_all()
+        with statements() as seen:
+            assert desk.get(f"/desk/returns?state={name}").status_code == 200
+        taken.append(len(seen))
+    assert taken[0] == taken[1] <= 6
+
+
+@pytest.mark.parametrize("query", ["state=nonsense", "page=99999999999", "state=done&page=20000"])
+def test_a_list_that_does_not_exist_is_not_found(desk, query):
+    assert desk.get(f"/desk/returns?{query}").status_code == 404
+
+
+def test_an_empty_page_of_a_list_is_shown(desk):
+    assert desk.get("/desk/returns?page=7").status_code == 200
+    assert desk.get("/desk/returns?page=-3").status_code == 200
+
+
+def test_a_return_that_does_not_exist_is_not_found(desk):
+    assert desk.get("/desk/returns/999").status_code == 404
+    with nothing_appears():
+        assert desk.post("/desk/returns/999/approval").status_code == 404
+
+
+def test_a_return_s_page_takes_as_many_statements_whatever_it_holds(desk, world):
+    small = inspected(world, world.alice)
+    with statements() as few:
+        page_of(desk, small)
+    large = inspected(world, world.alice, wish(world.alice), wish(world.alice, "SHIRT-M"))
+    session.expire_all()
+    with statements() as many:
+        page_of(desk, large)
+    assert len(few) == len(many) <= 16
