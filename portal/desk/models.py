@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload, selectinload
@@ -45,14 +46,16 @@ class WholeOrder:
     letters: Sequence[Any]
     timeline: list[Entry]
     survey: tuple[SurveyInvitation, Answer | None] | None
+    zone: ZoneInfo
 
     @property
     def delivered_on(self) -> date | None:
-        """The day on which the last parcel arrived; None while one is still to come."""
+        """The shop's day on which the last parcel arrived; None while one is still to come."""
         travelling = [parcel for parcel in self.parcels if parcel.state != "cancelled"]
         if not travelling or any(parcel.delivered_at is None for parcel in travelling):
             return None
-        return max(parcel.delivered_at for parcel in travelling if parcel.delivered_at).date()
+        last = max(parcel.delivered_at for parcel in travelling if parcel.delivered_at)
+        return last.astimezone(self.zone).date()
 
     @property
     def expected_on(self) -> date:
@@ -89,7 +92,7 @@ class WholeOrder:
         )
 
 
-def find_order(order_id: int, locale: str) -> WholeOrder | None:
+def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
     """The order and all that hangs on it."""
     loads = (selectinload(Order.lines), joinedload(Order.payment))
     people = (joinedload(Refund.requested_by), joinedload(Refund.approved_by))
@@ -105,6 +108,7 @@ def find_order(order_id: int, locale: str) -> WholeOrder | None:
         letters=session.execute(listed().where(Letter.order_id == order_id)).all(),
         timeline=for_staff(order_id, locale),
         survey=_survey(order_id),
+        zone=zone,
     )
 
 

@@ -12,7 +12,7 @@ from portal.db import Base, session
 from portal.feedback.models import Case
 from portal.fulfilment import lists
 from portal.mail.models import Letter
-from portal.refunds.models import WENT_WRONG, Refund
+from portal.refunds.models import Refund, wrong_and_waiting
 from portal.returns.models import Return
 from portal.staff.models import Staff
 
@@ -94,7 +94,7 @@ def _counts(now: datetime) -> Mapping[str, int]:
         "to_decide": _number(Return, Return.decision == "requested"),
         "to_inspect": _number(Return, Return.goods == "received", Return.inspected_at.is_(None)),
         "to_approve": _number(Refund, Refund.state == "requested"),
-        "wrong": _number(Refund, Refund.state.in_(WENT_WRONG)),
+        "wrong": _number(Refund, wrong_and_waiting()),
         "cases": _number(Case, Case.state == "open"),
         "letters": _number(Letter, Letter.state.in_(LETTERS_THAT_FAILED)),
     }

@@ -1,6 +1,7 @@
 """The desk's front page: what waits, one order with all that hangs on it, search, letters."""
 
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -43,7 +44,7 @@ def home() -> ResponseReturnValue:
 @bp.get("/orders/<int:id>")
 @requires("orders.see")
 def order(id: int) -> ResponseReturnValue:
-    whole = models.find_order(id, current_staff().locale)
+    whole = models.find_order(id, current_staff().locale, _zone())
     if whole is None:
         abort(404)
     return render_template(
@@ -114,4 +115,9 @@ def _readable(letter: Letter, text: str) -> str:
 
 
 def _today() -> date:
-    return clock.now().astimezone(current_app.config["SETTINGS"].zone).date()
+    return clock.now().astimezone(_zone()).date()
+
+
+def _zone() -> ZoneInfo:
+    zone: ZoneInfo = current_app.config["SETTINGS"].zone
+    return zone

@@ -1,6 +1,6 @@
 """One order page that shows all, and the search that leads to it."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -85,6 +85,15 @@ def test_the_promise_is_held_against_what_happened(
     order.promised_on = clock.now().date() + timedelta(days=promised_in)
     session.commit()
     assert words in sign_in(client, world.sam).get(f"/desk/orders/{order.id}").text
+
+
+def test_the_day_of_a_delivery_is_the_shops(client: FlaskClient, world: World) -> None:
+    order = an_order("2001")
+    parcel = a_parcel(order, scans=DELIVERED)
+    order.promised_on = date(2026, 11, 20)
+    parcel.delivered_at = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+    session.commit()
+    assert "Promise missed" in sign_in(client, world.sam).get(f"/desk/orders/{order.id}").text, "half past midnight"
 
 
 def test_an_estimate_after_the_promise_is_a_risk(client: FlaskClient, world: World) -> None:
