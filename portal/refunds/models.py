@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, and_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -113,9 +113,19 @@ class Refund(Base):
         return Money(self.amount, self.currency)
 
     @property
+    def waits_for_a_person(self) -> bool:
+        """Whether it went wrong and nobody has taken care of it."""
+        return self.state in WENT_WRONG and self.handled_at is None
+
+    @property
     def asked_for(self) -> Money:
         """What it was before it was reduced."""
         return Money(sum(line.asked for line in self.lines) or self.amount, self.currency)
+
+
+def wrong_and_waiting() -> ColumnElement[bool]:
+    """Refunds that went wrong and that nobody has taken care of."""
+    return and_(Refund.state.in_(WENT_WRONG), Refund.handled_at.is_(None))
 
 
 class RefundLine(Base):

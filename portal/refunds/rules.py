@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
 from portal.db import session
@@ -13,34 +11,6 @@ from portal.lib.errors import Refused
 from portal.orders.models import Order, Payment
 from portal.refunds.models import HOLDING, Refund, RefundLine
 from portal.staff.models import Staff
-
-WHY: dict[str, Any] = {
-    "alive_again": _l("Stripe said that it failed, and now it is alive again"),
-    "charge_already_refunded": _l("nothing is left of this payment at Stripe"),
-    "charge_disputed": _l("the customer's bank disputes this payment"),
-    "charge_for_pending_refund_disputed": _l("the customer's bank took the money back at the same time"),
-    "declined": _l("the customer's bank declined it"),
-    "differs": _l("Stripe has another amount or another payment for it"),
-    "expired_or_canceled_card": _l("the card has expired or was cancelled"),
-    "insufficient_funds": _l("there was not enough money in the Stripe account"),
-    "key_reused": _l("its key was used for something else"),
-    "lost_or_stolen_card": _l("the card was lost or stolen"),
-    "merchant_request": _l("it was cancelled in Stripe's dashboard"),
-    "not_moved": _l("a person looked: the money did not move"),
-    "other_currency": _l("Stripe has this payment in another currency"),
-    "refund_disputed_payment": _l("the customer's bank disputes this payment"),
-    "resource_missing": _l("Stripe does not know this payment"),
-    "spent_twice": _l("Stripe says that it is alive again, and its money has been given back otherwise"),
-    "second_refund": _l("Stripe has two refunds for it"),
-    "too_old": _l("it was sent more than 23 hours ago, and Stripe does not know it"),
-    "unknown": _l("Stripe does not say why"),
-    "unknown_status": _l("Stripe says something that we do not know"),
-}
-
-
-def why(code: str | None) -> Any:
-    """A code of Stripe's, or of ours, in words; what nobody has words for stays as it is."""
-    return WHY.get(code or "unknown", code)
 
 
 @dataclass(frozen=True, slots=True)

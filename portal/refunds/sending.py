@@ -13,7 +13,7 @@ from portal.lib import clock
 from portal.orders.payments import release
 from portal.orders.timeline import record, words
 from portal.refunds.models import Refund, RefundAttempt
-from portal.refunds.rules import why
+from portal.refunds.words import why
 
 log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=150)

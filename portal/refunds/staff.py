@@ -1,5 +1,138 @@
-"""The desk's door to money."""
+"""The desk's door to money: what is to be approved, what failed, and one refund's page."""
 
-from flask import Blueprint
+from collections.abc import Callable
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+
+from portal.db import session
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.lib.guards import requires
+from portal.lib.money import Money
+from portal.refunds import actions, lists, words
+from portal.refunds.forms import ApprovalForm, CareForm, DropForm, ReductionForm, RefusalForm, reduction_form
+from portal.refunds.models import Refund
+from portal.staff.guards import current_staff
 
 bp = Blueprint("desk_refunds", __name__, url_prefix="/desk/refunds")
+
+
+@bp.get("")
+@requires("refunds.see")
+def index() -> ResponseReturnValue:
+    name, number = request.args.get("state", "requested"), max(1, request.args.get("page", 1, type=int))
+    if name not in lists.LISTS or number > 10_000:
+        abort(404)
+    rows, more = lists.page_of(name, number)
+    return render_template(
+        "desk/refunds/list.html", name=name, rows=rows, number=number, more=more, counts=lists.counts(), words=words
+    )
+
+
+@bp.get("/<int:id>")
+@requires("refunds.see")
+def show(id: int) -> ResponseReturnValue:
+    return _page(_find(id))
+
+
+@bp.post("/<int:id>/approval")
+@requires("refunds.approve")
+def approve(id: int) -> ResponseReturnValue:
+    form = ApprovalForm()
+    return _do(id, form, lambda refund: _approve(refund, form))
+
+
+def _approve(refund: Refund, form: ApprovalForm) -> None:
+    actions.approve_refund(refund, by=current_staff(), now=clock.now(), shown=form.shown.data)
+    flash(_("%(amount)s approved. Stripe is asked now.", amount=_told(refund.money)), "good")
+
+
+@bp.post("/<int:id>/reduction")
+@requires("refunds.approve")
+def reduce(id: int) -> ResponseReturnValue:
+    form = reduction_form(_find(id))
+    return _do(id, form, lambda refund: _reduce(refund, form))
+
+
+def _reduce(refund: Refund, form: ReductionForm) -> None:
+    what = {"note": form.note.data, "shown": form.shown.data}
+    actions.reduce_refund(refund, form.amounts(), **what, by=current_staff(), now=clock.now())
+    flash(_("Reduced to %(amount)s. It still has to be approved.", amount=_told(refund.money)), "good")
+
+
+@bp.post("/<int:id>/refusal")
+@requires("refunds.approve")
+def refuse(id: int) -> ResponseReturnValue:
+    form = RefusalForm()
+    return _do(
+        id, form, lambda refund: actions.refuse_refund(refund, note=form.note.data, by=current_staff(), now=clock.now())
+    )
+
+
+@bp.post("/<int:id>/repetition")
+@requires("refunds.request")
+def repeat(id: int) -> ResponseReturnValue:
+    """Propose it again; the new one is shown."""
+    try:
+        again = actions.repeat_refund(_find(id), by=current_staff(), now=clock.now())
+    except Refused as refused:
+        session.rollback()
+        return _page(_find(id), refusal=refused.message), 409
+    flash(_("%(amount)s proposed again. A second person approves it.", amount=_told(again.money)), "good")
+    return redirect(url_for(".show", id=again.id), 303)
+
+
+@bp.post("/<int:id>/settlement")
+@requires("refunds.approve")
+def settle(id: int) -> ResponseReturnValue:
+    """Somebody has taken care of it another way."""
+    form = CareForm()
+    return _do(
+        id, form, lambda refund: actions.close_failure(refund, note=form.note.data, by=current_staff(), now=clock.now())
+    )
+
+
+@bp.post("/<int:id>/release")
+@requires("refunds.approve")
+def drop(id: int) -> ResponseReturnValue:
+    """Somebody has looked at Stripe: the money did not move."""
+    form = DropForm()
+    return _do(
+        id, form, lambda refund: actions.drop_refund(refund, note=form.note.data, by=current_staff(), now=clock.now())
+    )
+
+
+def _find(id: int) -> Refund:
+    return lists.find(id) or abort(404)
+
+
+def _do(id: int, form: FlaskForm, act: Callable[[Refund], None]) -> ResponseReturnValue:
+    """Act and show the refund again: 303 done, 422 with the form, 409 with the reason and the refund as it is."""
+    refund = _find(id)
+    if not form.validate():
+        return _page(refund, form), 422
+    try:
+        act(refund)
+    except Refused as refused:
+        session.rollback()
+        return _page(_find(id), refusal=refused.message), 409
+    return redirect(url_for(".show", id=id), 303)
+
+
+def _page(refund: Refund, form: FlaskForm | None = None, refusal: str = "") -> str:
+    return render_template(
+        "desk/refunds/show.html", refund=refund, order=refund.order, purse=lists.purse(refund), words=words,
+        letters=lists.letters(refund), amount=Money, refusal=refusal, wrong=form,
+        reduction=form if isinstance(form, ReductionForm) else reduction_form(refund, formdata=None),
+        refusing=form if isinstance(form, RefusalForm) else RefusalForm(formdata=None),
+        care=form if isinstance(form, CareForm) else CareForm(formdata=None),
+        dropping=form if isinstance(form, DropForm) else DropForm(formdata=None),
+    )  # fmt: skip
+
+
+def _told(money: Money) -> str:
+    return money.format(str(get_locale() or "en"))

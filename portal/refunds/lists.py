@@ -1,0 +1,92 @@
+"""The desk's lists of money, and all that one refund's page tells: a fixed number of statements each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, not_, or_, select
+from sqlalchemy.orm import contains_eager, joinedload, selectinload
+
+from portal.db import session
+from portal.lib.money import Money
+from portal.mail.models import Letter
+from portal.orders.models import Order
+from portal.refunds.models import UNDER_WAY, Refund, wrong_and_waiting
+
+LISTS = ("requested", "wrong", "under_way", "done")
+PAGE = 50
+
+
+def _belongs_to(name: str) -> ColumnElement[bool]:
+    lists = {
+        "requested": Refund.state == "requested",
+        "wrong": wrong_and_waiting(),
+        "under_way": Refund.state.in_(UNDER_WAY),
+    }
+    return lists[name] if name in lists else not_(or_(*lists.values()))
+
+
+def _first(name: str) -> Sequence[Any]:
+    """What is due or waits longest stands first; what is done, last first."""
+    if name == "done":
+        return (Refund.id.desc(),)
+    return Refund.due_on.asc().nulls_last(), Refund.requested_at, Refund.id
+
+
+def page_of(name: str, number: int) -> tuple[Sequence[Refund], bool]:
+    """One page of a list, and whether there is another."""
+    found = select(Refund).join(Refund.order).where(_belongs_to(name)).order_by(*_first(name))
+    whole = found.options(contains_eager(Refund.order), joinedload(Refund.requested_by), joinedload(Refund.approved_by))
+    rows = session.scalars(whole.limit(PAGE + 1).offset((number - 1) * PAGE)).all()
+    return rows[:PAGE], len(rows) > PAGE
+
+
+def counts() -> dict[str, int]:
+    """How many refunds each list holds, in one statement."""
+    columns = [func.count().filter(_belongs_to(name)).label(name) for name in LISTS if name != "done"]
+    return dict(session.execute(select(*columns).select_from(Refund)).mappings().one())
+
+
+def find(refund_id: int) -> Refund | None:
+    """A refund with all that its page shows of it."""
+    people = (joinedload(Refund.requested_by), joinedload(Refund.approved_by), joinedload(Refund.handled_by))
+    about = (joinedload(Refund.order).joinedload(Order.customer), joinedload(Refund.payment))
+    rest = (selectinload(Refund.lines), selectinload(Refund.log))
+    return session.scalar(select(Refund).where(Refund.id == refund_id).options(*people, *about, *rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What became of a payment: its refunds besides this one, and what they add up to."""
+
+    others: Sequence[Refund]
+    captured: Money
+    given_back: Money
+    on_its_way: Money
+    left: Money
+
+
+def purse(refund: Refund) -> Purse:
+    payment = refund.payment
+    people = (joinedload(Refund.requested_by), joinedload(Refund.approved_by))
+    same = select(Refund).where(Refund.payment_id == payment.id, Refund.id != refund.id).options(*people)
+    others = session.scalars(same.order_by(Refund.id.desc())).all()
+
+    def together(*states: str) -> Money:
+        return Money(sum(other.amount for other in others if other.state in states), payment.currency)
+
+    return Purse(
+        others=others,
+        captured=Money(payment.captured, payment.currency),
+        given_back=together("succeeded"),
+        on_its_way=together("requested", "needs_review", *UNDER_WAY),
+        left=payment.left,
+    )
+
+
+def letters(refund: Refund) -> Sequence[Any]:
+    """What the customer was told about this money and the return behind it, newest first."""
+    about = [f"refund:{refund.id}", *([f"return:{refund.return_id}"] if refund.return_id else [])]
+    columns = (Letter.id, Letter.subject, Letter.created_at, Letter.state)
+    found = select(*columns).where(Letter.order_id == refund.order_id, Letter.about.in_(about))
+    return session.execute(found.order_by(Letter.id.desc())).all()

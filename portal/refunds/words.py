@@ -1,0 +1,54 @@
+"""How a refund is told at the desk."""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+STATE: dict[str, tuple[Any, str]] = {
+    "requested": (_l("to approve"), "warn"),
+    "approved": (_l("approved"), "info"),
+    "sending": (_l("being sent"), "info"),
+    "unknown": (_l("being looked up"), "info"),
+    "pending": (_l("waits for the bank"), "info"),
+    "succeeded": (_l("given back"), "good"),
+    "rejected_by_us": (_l("refused by us"), "neutral"),
+    "needs_review": (_l("needs a look"), "bad"),
+    "refused_by_stripe": (_l("refused by Stripe"), "bad"),
+    "failed": (_l("failed"), "bad"),
+}
+WHY: dict[str, Any] = {
+    "alive_again": _l("Stripe said that it failed, and now it is alive again"),
+    "charge_already_refunded": _l("nothing is left of this payment at Stripe"),
+    "charge_disputed": _l("the customer's bank disputes this payment"),
+    "charge_for_pending_refund_disputed": _l("the customer's bank took the money back at the same time"),
+    "declined": _l("the customer's bank declined it"),
+    "differs": _l("Stripe has another amount or another payment for it"),
+    "expired_or_canceled_card": _l("the card has expired or was cancelled"),
+    "insufficient_funds": _l("there was not enough money in the Stripe account"),
+    "key_reused": _l("its key was used for something else"),
+    "lost_or_stolen_card": _l("the card was lost or stolen"),
+    "merchant_request": _l("it was cancelled in Stripe's dashboard"),
+    "not_moved": _l("a person looked: the money did not move"),
+    "other_currency": _l("Stripe has this payment in another currency"),
+    "refund_disputed_payment": _l("the customer's bank disputes this payment"),
+    "resource_missing": _l("Stripe does not know this payment"),
+    "second_refund": _l("Stripe has two refunds for it"),
+    "spent_twice": _l("Stripe says that it is alive again, and its money has been given back otherwise"),
+    "too_old": _l("it was sent more than 23 hours ago, and Stripe does not know it"),
+    "unknown": _l("Stripe does not say why"),
+    "unknown_status": _l("Stripe says something that we do not know"),
+}
+ADVICE: dict[str, Any] = {
+    "failed": _l("The money is back in your Stripe account. Propose it again, or give it back another way."),
+    "refused_by_stripe": _l(
+        "No money has moved. Propose it again when the reason is gone, or give it back another way."
+    ),
+    "needs_review": _l(
+        "Nobody knows yet whether the money has moved. Look for it in Stripe's dashboard before anything."
+    ),
+}
+
+
+def why(code: str | None) -> Any:
+    """A code of Stripe's, or of ours, in words; what nobody has words for stays as it is."""
+    return WHY.get(code or "unknown", code)
