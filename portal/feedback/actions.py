@@ -25,7 +25,7 @@ words("survey.answered", staff=_l("Answered: %(score)s of 5"), customer=_l("You 
 words("survey.changed", staff=_l("Changed the answer from %(before)s to %(score)s of 5"))
 words("survey.objected", staff=_l("Does not want to be asked how it was"))
 for reason, told in WHY_NOT.items():
-    words(f"survey.{reason}", staff=told)
+    words(f"survey.not_asked.{reason}", staff=told)
 
 
 def schedule_survey(order_id: int, *, now: datetime) -> SurveyInvitation | None:
@@ -53,7 +53,7 @@ def send_survey(invitation_id: int, *, due: str, now: datetime) -> SurveyInvitat
     session.get_one(Customer, order.customer_id, with_for_update={"key_share": True})
     if reason := _why_not(order, now):
         move(invitation, "state", "suppress", suppressed_because=reason)
-        record(order.id, f"survey.{reason}", by="system", now=now)
+        record(order.id, f"survey.not_asked.{reason}", by="system", now=now)
         return None
     move(invitation, "state", "send", sent_at=now, closes_at=now + SURVEY_LASTS)
     record(order.id, "survey.sent", by="system", now=now)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from portal.db import session
-from portal.feedback.actions import give_answer
+from portal.feedback.actions import CHANGES_PER_HOUR, give_answer
 from portal.feedback.models import Answer, Case, survey_for
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -105,6 +105,15 @@ def test_the_last_answer_wins(client, world, page):
     assert chosen(client.get(f"{page}?v=2").text) == "2"
 
 
+def test_it_refuses_a_flood_of_answers(client, world, page):
+    open_link(client, world.alice, "survey")
+    for n in range(CHANGES_PER_HOUR):
+        assert client.post(page, data={"score": "1", "words": f"{n}"}).status_code == 303
+    with nothing_appears():
+        assert client.post(page, data={"score": "1", "words": "and more"}).status_code == 409
+    assert answers() == [(1, f"{CHANGES_PER_HOUR - 1}")]
+
+
 def test_it_refuses_an_answer_after_closing(client, world, page):
     later = invitation_of(world.alice).closes_at - clock.now()
     with clock.moved(later):
@@ -194,6 +203,17 @@ def test_new_words_in_a_changed_answer_join_the_conversation(world, page):
     session.commit()
     session.expire_all()
     assert [message.words for message in case.messages] == ["Broken.", "Both mugs are broken."]
+
+
+def test_new_words_about_a_closed_case_change_the_answer_only(world, page):
+    case = case_of(world.alice, 1, "Broken.")
+    session.execute(Case.__table__.update().values(state="closed"))
+    session.commit()
+    give_answer(world.alice.id, 3, "Never mind.", now=clock.now())
+    session.commit()
+    session.expire_all()
+    assert answers() == [(3, "Never mind.")]
+    assert (case.state, len(case.messages)) == ("closed", 1)
 
 
 def test_going_up_and_down_again_opens_no_second_case(world, page):

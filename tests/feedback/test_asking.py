@@ -111,7 +111,7 @@ def not_asked(order: Order, work: Callable[..., int], by: object) -> str | None:
     invitation = asked(order, by, work)  # type: ignore[arg-type]
     assert letters(order) == []
     assert invitation.state == "suppressed"
-    assert kinds(order)[-1] == f"survey.{invitation.suppressed_because}"
+    assert kinds(order)[-1] == f"survey.not_asked.{invitation.suppressed_because}"
     assert [args for name, args in owed("feedback.expire") if args["invitation_id"] == invitation.id] == []
     return invitation.suppressed_because
 

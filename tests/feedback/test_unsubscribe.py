@@ -6,7 +6,7 @@ from sqlalchemy import select
 from portal.db import session
 from portal.feedback.models import SurveyObjection
 from portal.lib import clock
-from portal.orders import links
+from portal.orders import links, timeline
 from tests.conftest import nothing_appears
 from tests.feedback.scenes import asked, html_of, kinds, text_of, written
 from tests.world import open_link
@@ -37,6 +37,7 @@ def test_the_mail_programs_one_click_works_without_a_cookie_and_without_a_redire
     assert (answer.status_code, "Set-Cookie" in answer.headers) == (200, False)
     assert session.scalars(select(SurveyObjection)).one()
     assert kinds(world.alice)[-1] == "survey.objected"
+    assert "Does not want to be asked how it was" in [entry.text for entry in timeline.for_staff(world.alice.id)]
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
