@@ -13,7 +13,8 @@ COPY static static
 COPY docs/openapi.json docs/openapi.json
 COPY templates templates
 COPY portal portal
-RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
+RUN pybabel -q compile -d portal/translations \
+    && pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
     && useradd --system --no-create-home aftersale
 USER aftersale
 

@@ -11,25 +11,28 @@ DEV := $(VENV)/installed-dev
 EDITABLE = --no-deps --no-build-isolation --editable .
 LOCK = echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header $(UPGRADE)
 SOURCES := portal tests migrations wsgi.py
+PO := $(wildcard portal/translations/*/LC_MESSAGES/messages.po)
+MO := $(PO:.po=.mo)
+EXTRACT = $(BIN)/pybabel -q extract -F portal/translations/babel.cfg -k _l --no-location --sort-output -o $(VENV)/messages.pot .
 
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test check lint types browser pictures lock clean
+.PHONY: help run fresh test check lint types browser pictures words lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(RUNTIME) ## Open the demo shop on http://127.0.0.1:8000 (another port: make run PORT=9000)
+run: $(RUNTIME) $(MO) ## Open the demo shop on http://127.0.0.1:8000 (another port: make run PORT=9000)
 	@$(BIN)/python -m portal.demo.run --port $(PORT)
 
 fresh: $(RUNTIME) ## Forget the demo shop's data; the next `make run` starts over
 	@$(BIN)/python -m portal.demo.run --forget
 
-test: $(DEV) browser ## Run the whole suite
+test: $(DEV) $(MO) browser ## Run the whole suite
 	@$(BIN)/python -m pytest
 
-check: lint types $(DEV) ## Style, types and the laws of the house
+check: lint types $(DEV) $(MO) ## Style, types and the laws of the house
 	@$(BIN)/python -m pytest tests/house
 
 lint: $(DEV) ## Style: ruff
@@ -41,8 +44,12 @@ types: $(DEV) ## Types: mypy, strict
 browser: $(DEV) ## Install Chromium for the browser tests, where the system's package manager can
 	@$(BIN)/python tests/chromium.py
 
-pictures: $(DEV) browser ## Take the README's pictures from a running demo shop
+pictures: $(DEV) $(MO) browser ## Take the README's pictures from a running demo shop
 	@$(BIN)/python -m portal.demo.pictures docs/pictures
+
+words: $(DEV) ## Bring the catalogues up to the texts in code and templates; then translate what is empty
+	@$(EXTRACT)
+	@$(BIN)/pybabel -q update -i $(VENV)/messages.pot -d portal/translations --no-fuzzy-matching --ignore-obsolete --width 120
 
 lock: $(VENV)/made ## Write both locks anew from pyproject.toml (newer versions too: make lock UPGRADE=--upgrade)
 	@$(INSTALL) uv
@@ -52,6 +59,9 @@ lock: $(VENV)/made ## Write both locks anew from pyproject.toml (newer versions 
 clean: ## Remove what was made: .venv, caches; the demo's data stay (make fresh removes them)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+%.mo: %.po | $(RUNTIME)
+	@$(BIN)/pybabel -q compile -i $< -o $@
 
 $(VENV)/made:
 	@test -n "$(PYTHON)" || { echo "Aftersale needs Python 3.11 or newer with pip. Name yours: make run PYTHON=/path/to/python3"; exit 1; }
