@@ -1,6 +1,7 @@
 """Settings, read from the environment once at start; `.env.example` explains each, a wrong one stops the start."""
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import time, timedelta
 from pathlib import Path
@@ -87,7 +88,7 @@ class Settings(BaseModel):
     @field_validator("survey_countries_off")
     @classmethod
     def _countries(cls, value: list[str]) -> list[str]:
-        if not all(len(country) == 2 and country.isascii() and country.isupper() for country in value):
+        if not all(re.fullmatch("[A-Z]{2}", country) for country in value):
             raise ValueError("is not a list of countries; write it like DE,AT")
         return value
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from portal import config
 from portal.adapters.couriers import Tracking
 from portal.db import session
 from portal.feedback.actions import object_to_surveys, schedule_survey, send_survey
@@ -225,3 +226,14 @@ def test_what_is_late_to_be_known_is_asked_at_once_and_never_in_the_past(world):
     invitation = schedule_survey(world.alice.id, now=much_later)
     assert invitation is not None
     assert invitation.due_at == much_later
+
+
+@pytest.mark.parametrize("countries", ["Germany", "de", "D", "DE;AT", "D1"])
+def test_a_list_of_countries_that_is_none_stops_the_start(countries):
+    with pytest.raises(config.BadSettings, match="SURVEY_COUNTRIES_OFF: is not a list of countries"):
+        config.read({"SECRET_KEY": "s" * 40, "SURVEY_COUNTRIES_OFF": countries})
+
+
+def test_a_list_of_countries_is_divided_by_commas():
+    settings = config.read({"SECRET_KEY": "s" * 40, "SURVEY_COUNTRIES_OFF": "DE, AT,"})
+    assert settings.survey_countries_off == ["DE", "AT"]
