@@ -40,7 +40,10 @@ def forms(message: str | Iterable[str]) -> list[str]:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_text_is_there(language: str) -> None:
-    assert texts() - {m.id if isinstance(m.id, str) else m.id[0] for m in catalogue(language) if all(forms(m.string))} == set()
+    assert (
+        texts() - {m.id if isinstance(m.id, str) else m.id[0] for m in catalogue(language) if all(forms(m.string))}
+        == set()
+    )
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -1,0 +1,87 @@
+"""The whole road walked once, so that every table has rows, every page something to show, every letter a reason."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from portal.adapters.stripe import StripeRefund
+from portal.db import session
+from portal.feedback import cases
+from portal.feedback.models import CaseMessage
+from portal.lib import clock
+from portal.refunds.actions import approve_refund, refuse_refund
+from portal.refunds.facts import apply
+from portal.refunds.models import Refund
+from portal.returns import actions as returns
+from portal.returns.rules import Finding
+from portal.tracking.actions import send_new_link
+from tests.feedback.scenes import case_of
+from tests.returns import hands
+from tests.world import World
+
+Work = Callable[..., int]
+
+
+def walk(world: World, work: Work) -> None:
+    """Alice complains, sends back and gets her money; Bob sends back this and that."""
+    for order in (world.alice, world.bob):
+        hands.delivered(world, order)
+    work(task="feedback.schedule")
+    with clock.moved(timedelta(days=6)):
+        work(task="feedback.send")
+    complain(world)
+    give_money_back(world)
+    send_back(world)
+    send_new_link("1001", "alice@example.org", now=clock.now())
+    session.commit()
+
+
+def complain(world: World) -> None:
+    case = case_of(world.alice)
+    last = session.scalars(select(CaseMessage.id).where(CaseMessage.case_id == case.id).order_by(CaseMessage.id)).all()[
+        -1
+    ]
+    cases.reply(case, "A new one is on its way.", asks=False, seen=last, by=world.sam, now=clock.now())
+    session.commit()
+
+
+def give_money_back(world: World) -> None:
+    """Asked, approved, confirmed by Stripe, and taken back by Stripe."""
+    refund = hands.proposed(world, world.alice, 2000)
+    approve_refund(refund, by=world.fran, now=clock.now())
+    session.commit()
+    for status in ("pending", "succeeded", "failed"):
+        apply(as_stripe_has_it(refund, status), source="webhook", asked_at=clock.now(), now=clock.now())
+        session.commit()
+
+
+def as_stripe_has_it(refund: Refund, status: str) -> StripeRefund:
+    """What a webhook says of it."""
+    return StripeRefund(
+        id=f"re_{refund.id}",
+        status=status,
+        amount=refund.amount,
+        currency=refund.currency,
+        payment_intent="pi_alice",
+        our_id=str(refund.uuid),
+        failure_reason="lost_or_stolen_card" if status == "failed" else "",
+        bank_reference="",
+        created_at=refund.requested_at,
+    )
+
+
+def send_back(world: World) -> None:
+    """Called off by the customer and by us, turned down, received and closed without money, asked and refused."""
+    now = clock.now()
+    returns.cancel_return(hands.requested(world.bob), now=now)
+    returns.call_off_return(hands.requested(world.bob), note="Keep it, it is yours.", by=world.rita, now=now)
+    session.commit()
+    returns.decline_return(hands.requested(world.bob), note="It was used.", by=world.rita, now=now)
+    session.commit()
+    kept = hands.received(world, world.bob)
+    returns.inspect_return(kept, [Finding(row.id, counted=0) for row in kept.lines], by=world.rita, now=now)
+    returns.close_return(kept, note="The box was empty.", by=world.rita, now=now)
+    session.commit()
+    refuse_refund(hands.proposed(world, world.alice, 2000), note="Sent back too late.", by=world.fran, now=now)
+    session.commit()

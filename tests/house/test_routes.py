@@ -1,0 +1,185 @@
+"""Laws 10 and 11 of the doors: nouns in URLs, a GET that changes nothing, a guard before every view."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, text
+from werkzeug.routing import Rule
+
+from portal.db import Base, session
+from portal.feedback.models import Case
+from portal.fulfilment.models import Parcel
+from portal.lib.guards import anyone
+from portal.mail.models import Letter
+from portal.orders.guards import has_api_key, has_link
+from portal.orders.links import LIVES, OPENS
+from portal.refunds.models import Refund
+from portal.returns.models import Return
+from portal.staff.guards import signed_in
+from portal.staff.rules import PERMISSIONS, Role
+from tests.conftest import COMES_AND_GOES
+from tests.house.road import walk
+from tests.world import World, open_link, sign_in
+
+VERBS = re.compile(
+    r"accept|answer|approve|ask|assign|cancel|change|close|confirm|create|decline|delete|do|drop|edit|find-out|get|make|open"
+    r"|pack|pay|pick|process|put|receive|refuse|reject|remove|reopen|repeat|resend|retry|save|send|set|show|solve|split|start"
+    r"|stop|submit|update|upload|write"
+)
+GUARDS = {anyone, has_api_key, has_link, signed_in}
+METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
+
+
+def rules(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
+
+
+def verbs_in(path: str) -> list[str]:
+    """Segments that say what to do instead of what there is."""
+    return [part for part in path.split("/") if VERBS.fullmatch(part)]
+
+
+def test_urls_are_made_of_nouns(app: Flask) -> None:
+    assert {rule.rule: found for rule in rules(app) if (found := verbs_in(rule.rule))} == {}
+
+
+def test_a_verb_in_a_url_is_found() -> None:
+    assert verbs_in("/desk/returns/<int:id>/approve") == ["approve"]
+    assert verbs_in("/desk/returns/<int:id>/approval") == []
+
+
+def test_pages_are_read_by_get_and_changed_by_post(app: Flask) -> None:
+    assert {rule.rule for rule in rules(app) if not (rule.methods or set()) <= METHODS} == set()
+    assert {rule.rule for rule in rules(app) if {"GET", "POST"} <= (rule.methods or set())} == set()
+
+
+def unguarded(app: Flask) -> Iterator[str]:
+    """Routes without a guard, and views that do not say what they need."""
+    known = app.extensions["guards"]
+    permissions = frozenset().union(*PERMISSIONS.values())
+    for rule in rules(app):
+        view, guard = app.view_functions[rule.endpoint], known.get(rule.endpoint.rpartition(".")[0])
+        if guard not in GUARDS or guard not in app.before_request_funcs.get(rule.endpoint.rpartition(".")[0], []):
+            yield f"{rule.rule} has no guard"
+        elif guard is signed_in and getattr(view, "permission", None) not in permissions:
+            yield f"{rule.rule} needs a permission that somebody has"
+        elif guard is has_link and (getattr(view, "purpose", None) not in OPENS or "ref" not in rule.arguments):
+            yield f"{rule.rule} needs a purpose and a <ref>"
+        elif guard not in (signed_in, has_link) and (hasattr(view, "permission") or hasattr(view, "purpose")):
+            yield f"{rule.rule} is marked, but its guard does not look"
+
+
+def test_every_route_is_guarded(app: Flask) -> None:
+    assert list(unguarded(app)) == []
+
+
+@pytest.mark.parametrize(
+    ("blueprint", "view"),
+    [("", "plain"), ("desk", "plain"), ("desk", "strange"), ("tracking", "plain"), ("finding", "marked")],
+)
+def test_a_route_without_a_guard_is_found(app: Flask, blueprint: str, view: str) -> None:
+    def plain() -> str:
+        return ""
+
+    strange, marked = (lambda: ""), (lambda: "")
+    strange.permission, marked.permission = "everything", "desk.see"  # type: ignore[attr-defined]
+    endpoint = f"{blueprint}.planted".lstrip(".")
+    app.view_functions[endpoint] = {"plain": plain, "strange": strange, "marked": marked}[view]
+    rule = Rule("/planted", endpoint=endpoint)
+    app.url_map.add(rule)
+    try:
+        assert [found for found in unguarded(app) if found.startswith("/planted")]
+    finally:
+        del app.view_functions[endpoint]
+        app.url_map._rules.remove(rule)
+        app.url_map._rules_by_endpoint.pop(endpoint)
+
+
+def test_every_purpose_of_a_link_ends_and_opens_something() -> None:
+    assert set(OPENS) == set(LIVES) - {"unsubscribe"}
+
+
+def test_every_permission_belongs_to_a_view_and_every_role_gets_in(app: Flask) -> None:
+    used = {getattr(view, "permission", None) for view in app.view_functions.values()}
+    assert frozenset().union(*PERMISSIONS.values()) - used <= {"staff.manage"}
+    assert all("desk.see" in PERMISSIONS[role] for role in Role)
+
+
+# --- a GET changes nothing ---
+
+
+def fingerprint() -> dict[str, str]:
+    """A hash of every row of every business table, jobs included."""
+    session.expire_all()
+    names = [*(Base.metadata.tables.keys() - COMES_AND_GOES), "procrastinate_jobs"]
+    one = "SELECT '{0}' AS name, md5(coalesce(string_agg(t::text, '|' ORDER BY t.id), '')) AS hash FROM {0} t"
+    return {row.name: row.hash for row in session.execute(text(" UNION ALL ".join(map(one.format, names))))}
+
+
+def values_for(rule: Rule, world: World) -> dict[str, object]:
+    """What fills the gaps of an address, so that it leads to a row that is there."""
+    ids = {
+        "desk.order": world.alice.id,
+        "desk": session.scalar(select(Letter.id)),
+        "desk_parcels": session.scalar(select(Parcel.id)),
+        "desk_returns": session.scalar(select(Return.id)),
+        "desk_refunds": session.scalar(select(Refund.id)),
+        "desk_cases": session.scalar(select(Case.id)),
+        "feedback": session.scalar(select(Case.id)),
+    }
+    known = {
+        "id": ids.get(rule.endpoint, ids.get(rule.endpoint.partition(".")[0])),
+        "ref": world.alice.ref,
+        "rma": session.scalar(select(Return.rma).where(Return.order_id == world.alice.id)),
+        "token": "a" * 28,
+        "source": "shopify",
+        "line_id": 1,
+    }
+    return {name: known[name] for name in rule.arguments}
+
+
+@pytest.fixture
+def walked(client: FlaskClient, world: World, work: Callable[..., int], mails: object) -> World:
+    walk(world, work)
+    open_link(sign_in(client, world.max), world.alice)
+    return world
+
+
+def test_a_get_changes_nothing(client: FlaskClient, walked: World) -> None:
+    answers: dict[str, int] = {}
+    before = fingerprint()
+    for rule in rules(client.application):
+        if "GET" in (rule.methods or set()):
+            path = client.application.url_map.bind("localhost").build(rule.endpoint, values_for(rule, walked))
+            answers[rule.rule] = client.get(path).status_code
+            assert fingerprint() == before, rule.rule
+            client.head(path)
+            assert fingerprint() == before, f"HEAD {rule.rule}"
+    assert {path for path, code in answers.items() if code not in (200, 303)} == LOCKED
+
+
+LOCKED = {"/l/<token>", "/unsubscribe/<token>", "/desk/invitations/<token>", "/desk/returns/bench"}
+"""Pages that a made-up secret, or no number at all, does not open."""
+
+
+def test_a_change_is_noticed(walked: World) -> None:
+    before = fingerprint()
+    walked.alice.attention = "changed"
+    session.commit()
+    assert {name for name, rows in fingerprint().items() if rows != before[name]} == {"orders"}
+
+
+STRANGE = ("0", "-1", "99999999999999999999", "%00", "1%00", "..", "'", "%F0%9F%92%A9", "x" * 500)
+
+
+def test_strange_addresses_are_no_mistakes_of_ours(client: FlaskClient, walked: World) -> None:
+    """Whatever stands in an address or behind it, the answer is a clear one."""
+    for rule in rules(client.application):
+        for strange in STRANGE:
+            path = re.sub(r"<[^>]+>", strange, rule.rule)
+            for way in (rule.methods or set()) & {"GET", "POST"}:
+                answer = client.open(f"{path}?state={strange}&q={strange}&page={strange}&v={strange}", method=way)
+                assert answer.status_code < 500, f"{way} {path}"
