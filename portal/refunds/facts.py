@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 
 from portal.adapters.stripe import StripeRefund
 from portal.db import move, session
@@ -16,7 +16,7 @@ from portal.orders.letters import write
 from portal.orders.models import Payment
 from portal.orders.payments import add_external, release, reserve
 from portal.orders.timeline import record, words
-from portal.refunds.models import HOLDING, Refund, RefundLine
+from portal.refunds.models import HOLDING, TO_SEND, Refund, RefundLine
 from portal.refunds.sending import note, review
 from portal.refunds.words import why
 
@@ -30,6 +30,8 @@ MEANS = {
 """What each of Stripe's statuses is here; another one is for a person."""
 VERBS = {"pending": "pend", "succeeded": "succeed", "failed": "fail"}
 PENDING_LOOK = timedelta(minutes=15)
+GRACE = timedelta(seconds=30)
+"""A job of its own is usually owed for the moment of the next look; the sweep comes after it."""
 WATCHED = tuple(timedelta(days=days) for days in (1, 3, 7, 14, 30, 35))
 """When a refund that succeeded is looked at again: banks return money for weeks, and a webhook can be lost."""
 
@@ -218,3 +220,10 @@ def _adopt(found: StripeRefund, *, asked_at: datetime, now: datetime) -> Refund 
         add_external(payment, found.amount)
         record(payment.order_id, "refund.external", by="stripe", now=now, amount=refund.money)
     return refund
+
+
+def take_overdue(now: datetime) -> list[tuple[int, bool]]:
+    """What should have been looked at by now, and whether it is still to be sent. It comes up again a while later."""
+    late = update(Refund).where(Refund.next_look_at <= now - GRACE).values(next_look_at=now + PENDING_LOOK)
+    rows = session.execute(late.returning(Refund.id, Refund.state)).all()
+    return [(row.id, row.state in TO_SEND) for row in rows]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from portal.adapters import stripe
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
@@ -20,8 +20,8 @@ from portal.jobs import defer, follows, task
 from portal.lib import clock
 from portal.orders.models import Order, Payment
 from portal.orders.timeline import record, words
-from portal.refunds.facts import PENDING_LOOK, apply
-from portal.refunds.models import TO_SEND, Refund
+from portal.refunds.facts import apply, take_overdue
+from portal.refunds.models import Refund
 from portal.refunds.sending import (
     Due,
     about_to_send,
@@ -130,14 +130,8 @@ def look_at_refund(refund_id: int) -> None:
 def sweep() -> None:
     """Every minute: what should have been looked at by now. Its worker died, its job was lost, or its time came."""
     with transaction():
-        now = database_now()
-        late = update(Refund).where(Refund.next_look_at <= now - GRACE).values(next_look_at=now + PENDING_LOOK)
-        for row in session.execute(late.returning(Refund.id, Refund.state)).all():
-            defer(send_refund if row.state in TO_SEND else look_at_refund, refund_id=row.id)
-
-
-GRACE = timedelta(seconds=30)
-"""A job of its own is usually owed for that moment; the sweep comes after it."""
+        for refund_id, to_send in take_overdue(database_now()):
+            defer(send_refund if to_send else look_at_refund, refund_id=refund_id)
 
 
 def open_stripe(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
