@@ -68,8 +68,7 @@ class Purse:
 
 def purse(refund: Refund) -> Purse:
     payment = refund.payment
-    people = (joinedload(Refund.requested_by), joinedload(Refund.approved_by))
-    same = select(Refund).where(Refund.payment_id == payment.id, Refund.id != refund.id).options(*people)
+    same = select(Refund).where(Refund.payment_id == payment.id, Refund.id != refund.id)
     others = session.scalars(same.order_by(Refund.id.desc())).all()
 
     def together(*states: str) -> Money:

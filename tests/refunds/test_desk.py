@@ -109,14 +109,14 @@ def test_the_page_tells_how_the_amount_came_about_who_asked_and_what_went_before
     page = text_of(fran.get(f"/desk/refunds/{refund.id}").text)
     for words in (
         "€25.00 back to Alice Ångström",
-        "1 of 2 × Stoneware mug",
+        "Stoneware mug, Moss 1 of 2; €40.00 were paid for all",
         "€5.00 deducted: one is chipped",
         "Together €25.00",
         "Asked by Rita",
         "For Return TEST",
         "Paid €84.00",
         "Also on its way back €5.00",
-        "Left besides all that €54.00",
+        "Left after all that €54.00",
         "Approve €25.00",
         "Stripe is asked at once to give it back the way it was paid. That can't be undone here.",
         "The amount becomes lower and still has to be approved.",
