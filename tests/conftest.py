@@ -26,6 +26,7 @@ from portal.db import Base, bundled, db, session
 from portal.lib import clock
 from tests.browser import chromium, desktop, old_phone, phone, served  # noqa: F401
 from tests.guards import logs_hold_no_secrets, nothing_open_while_the_world_talks  # noqa: F401
+from tests.running import demo, opened_once  # noqa: F401
 from tests.world import World, build
 
 ROOT = Path(__file__).parent.parent

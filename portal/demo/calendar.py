@@ -7,6 +7,7 @@ from portal.lib import clock
 from portal.orders.promise import on_or_after
 
 SHORTLY = timedelta(minutes=7)
+OPENING, CLOSING = time(8), time(17)
 
 
 @dataclass
@@ -28,6 +29,14 @@ class Diary:
     def after(self, **much: float) -> datetime:
         """So long after what was last."""
         return self._note(self.last + timedelta(**much))
+
+    def at_work(self, **much: float) -> datetime:
+        """So long after what was last, but not before people are at work again."""
+        when = (self.last + timedelta(**much)).astimezone(self.now.tzinfo)
+        day = when.date() if when.time() < CLOSING else when.date() + timedelta(days=1)
+        working = on_or_after(day, self.country)
+        opening = datetime.combine(working, OPENING, self.now.tzinfo) + timedelta(minutes=when.minute)
+        return self._note(max(when, opening))
 
     def _note(self, when: datetime) -> datetime:
         self.last = max(self.last + timedelta(seconds=30), min(when, self.now - SHORTLY))

@@ -35,10 +35,14 @@ SLOWEST_START = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the demo keeps its files and which ports it takes: the given one and the three after it."""
+    """Where the demo keeps its files and which ports it takes: the given one and the three after it.
+
+    A newcomer should not wait for days until a customer is asked how it was.
+    """
 
     var: Path
     port: int
+    survey_after: str = "PT1M"
 
     @property
     def ports(self) -> dict[str, int]:
@@ -54,7 +58,7 @@ class Stopped(BaseException):
 
 def main() -> None:
     options = parse()
-    place = Place(options.var.resolve(), options.port)
+    place = Place(options.var.resolve(), options.port, options.survey_after)
     for number in SIGNALS:
         signal.signal(number, stop)
     try:
@@ -71,6 +75,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument("--port", type=port, default=8000, help="of the shop; the three after it are taken too")
     parser.add_argument("--var", type=Path, default=ROOT / "var" / "demo", help="where everything is kept")
+    parser.add_argument(
+        "--survey-after", default="PT1M", help="how long after a delivery customers are asked how it was"
+    )
     parser.add_argument("--forget", action="store_true", help="remove what is kept, and end")
     return parser.parse_args()
 
@@ -191,6 +198,7 @@ def environment(place: Place, database: str) -> dict[str, str]:
         "MAIL_SERVER": "127.0.0.1",
         "MAIL_PORT": str(place.ports["smtp"]),
         "STRIPE_API_BASE": place.address("stripe"),
+        "SURVEY_AFTER": place.survey_after,
         **seed.SETTINGS,
     }
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in settings.items()]

@@ -243,7 +243,7 @@ class Life:
         give_answer(self.order_id, self.plan.score or 0, self.plan.words, now=clock.now())
         if self.plan.until in ("answered", "case_open"):
             return
-        yield self.diary.after(hours=3)
+        yield self.diary.at_work(hours=3)
         case = self.case()
         sam, seen = self.shop.member("sam"), case.last_message_id
         cases.reply(case, ANSWERS[self.plan.person.language], asks=True, seen=seen, by=sam, now=clock.now())
@@ -262,7 +262,7 @@ class Life:
         self.ask()
         if self.plan.until == "return_requested":
             return
-        yield self.diary.after(hours=self.shop.chance.randint(12, 20))
+        yield self.diary.at_work(hours=self.shop.chance.randint(8, 14))
         if self.plan.until == "return_declined":
             note = DECLINED[self.plan.person.language]
             return returns.decline_return(self.ret(), note=note, by=self.shop.member("sam"), now=clock.now())
@@ -270,7 +270,7 @@ class Life:
             returns.approve_return(self.ret(), by=self.shop.member("sam"), now=clock.now())
         if self.plan.until == "return_approved":
             return
-        yield self.diary.after(days=3)
+        yield self.diary.at_work(days=3)
         returns.receive_return(self.ret(), by=self.shop.member("rita"), now=clock.now())
         if self.plan.until != "return_received":
             yield from self.give_back()
@@ -286,7 +286,7 @@ class Life:
         return session.scalars(select(Return).where(Return.order_id == self.order_id)).one()
 
     def give_back(self) -> Iterator[datetime]:
-        yield self.diary.after(minutes=50)
+        yield self.diary.at_work(minutes=50)
         returns.inspect_return(self.ret(), [self.finding()], by=self.shop.member("rita"), now=clock.now())
         yield self.diary.after(minutes=4)
         ret, rita = self.ret(), self.shop.member("rita")
@@ -294,7 +294,7 @@ class Life:
         returns.propose_refund(ret, settlement.work_out(ret, facts).total, by=rita, now=clock.now())
         if self.plan.until == "refund_requested":
             return
-        yield self.diary.after(hours=18)
+        yield self.diary.at_work(hours=18)
         refund = session.scalars(select(Refund).where(Refund.order_id == self.order_id)).one()
         approve_refund(refund, by=self.shop.member("fran"), now=clock.now())
 

@@ -5,130 +5,72 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
 
 import psutil
+import psycopg
 import pytest
 
 from portal.demo.run import MARK
+from tests.running import Demo, Opened, heard_until, stop
 
-ROOT = Path(__file__).parents[2]
 QUICK = 6.0  # seconds until the second start is open, on a machine with nothing else to do
 pytestmark = pytest.mark.processes
 
 
-class Demo:
-    """The demo shop in a folder and on ports of its own."""
-
-    def __init__(self, var: Path) -> None:
-        self.var, self.port = var, four_free_ports()
-
-    def begin(self, *more: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "portal.demo.run", "--port", str(self.port), "--var", str(self.var), *more]
-        return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def open(self) -> tuple[subprocess.Popen[str], str]:
-        """Start it and wait for the word; what it said until then."""
-        process = self.begin()
-        said = heard_until(process, "Ctrl-C ends all of it")
-        return process, said
-
-    def refused(self, *more: str) -> str:
-        """Start it though it can't be; what it says instead."""
-        process = self.begin(*more)
-        said, _ = process.communicate(timeout=60)
-        assert process.returncode in (1, 2)
-        assert "Traceback" not in said
-        return said
-
-    def processes(self) -> list[psutil.Process]:
-        """All that belongs to it: Python programs and PostgreSQL."""
-        found = []
-        for process in psutil.process_iter(["cmdline", "status"]):
-            ours = any(str(self.var) in part for part in process.info["cmdline"] or ())
-            if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        return found
-
-    def wait_until_gone(self, seconds: float = 30) -> None:
-        until(lambda: not self.processes(), seconds)
-
-    def address(self, path: str, after: int = 0) -> str:
-        return f"http://127.0.0.1:{self.port + after}{path}"
-
-
-def four_free_ports() -> int:
-    """The first of four free ports in a row, below those that the system gives to connections."""
-    for first in range(20000 + os.getpid() % 5000, 32000, 4):
-        if all(is_free(first + n) for n in range(4)):
-            return first
-    pytest.fail("there are no four free ports in a row")
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def heard_until(process: subprocess.Popen[str], words: str) -> str:
-    said = ""
-    assert process.stdout is not None
-    for line in process.stdout:
-        said += line
-        if words in line:
-            return said
-    pytest.fail(f"it ended before it said {words!r}:\n{said}")
-
-
-def until(true: Callable[[], object], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.1)
-
-
-def stop(process: subprocess.Popen[str], number: int = signal.SIGINT) -> str:
-    process.send_signal(number)
-    said, _ = process.communicate(timeout=40)
-    assert process.returncode == 0
-    return said
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, str]]:
-    """A shop that was opened once, and what it said."""
-    demo = Demo(tmp_path_factory.mktemp("shop") / "demo")
-    process, said = demo.open()
-    stop(process)
-    yield demo, said
-    for process_left in demo.processes():
-        process_left.kill()
-
-
-@pytest.fixture
-def demo(filled: tuple[Demo, str]) -> Iterator[Demo]:
-    """The same shop, closed; a test that fails leaves nothing running."""
-    yield filled[0]
-    for process in filled[0].processes():
-        process.kill()
-    filled[0].wait_until_gone()
-
-
-def test_the_first_run_says_what_it_does_and_leaves_no_process_behind(filled: tuple[Demo, str]) -> None:
-    demo, said = filled
-    assert said.splitlines()[:3] == [
+def test_the_first_run_says_what_it_does_and_leaves_no_process_behind(opened_once: Opened) -> None:
+    assert opened_once.said.splitlines()[:3] == [
         "Opening the demo shop for the first time; this takes a little ...",
         "Making the tables ...",
         "Filling the shop with some sixty orders ...",
     ]
-    assert demo.processes() == []
+    assert opened_once.left == []
+
+
+def test_the_shop_is_full_of_life(demo: Demo) -> None:
+    process, _ = demo.open()
+    settings = dict(re.findall(r"^export (\w+)='?(.*?)'?$", (demo.var / "settings.sh").read_text(), re.MULTILINE))
+    with psycopg.connect(settings["DATABASE_URL"]) as connection:
+        found = {name: {row[0] for row in connection.execute(query)} for name, query in LIFE.items()}
+        [(orders, failures)] = connection.execute(
+            "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM job_failures)"
+        )
+    stop(process)
+    assert orders >= 60
+    assert failures == 0
+    assert found == {
+        "languages": {"en", "de", "fr"},
+        "currencies": {"EUR", "GBP"},
+        "parcels": {"to_pick", "picking", "picked", "packed", "handed_over"},
+        "on their way": {
+            "unknown", "label_created", "in_transit", "delayed", "out_for_delivery", "attempt_failed",
+            "ready_for_pickup", "delivered", "returning", "exception",
+        },
+        "surveys": {"scheduled", "sent", "answered", "suppressed"},
+        "cases": {"open", "waiting_for_customer", "solved"},
+        "returns": {"requested", "approved", "declined"},
+        "goods": {"not_expected", "awaited", "received"},
+        "refunds": {"requested", "succeeded", "failed"},
+        "letters": {"sent"},
+    }  # fmt: skip
+
+
+LIFE = {
+    "languages": "SELECT locale FROM orders",
+    "currencies": "SELECT currency FROM orders",
+    "parcels": "SELECT state FROM parcels",
+    "on their way": "SELECT tracking_status FROM parcels",
+    "surveys": "SELECT state FROM survey_invitations",
+    "cases": "SELECT state FROM cases",
+    "returns": "SELECT decision FROM returns",
+    "goods": "SELECT goods FROM returns",
+    "refunds": "SELECT state FROM refunds",
+    "letters": "SELECT state FROM letters",
+}
 
 
 def test_every_address_that_it_tells_answers(demo: Demo) -> None:
