@@ -1,0 +1,73 @@
+"""The front door in a real browser: invited, signed in and out, by keyboard, on a phone, with and without scripts."""
+
+import os
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from portal.db import session
+from portal.lib import clock
+from portal.staff import actions
+from portal.staff.rules import Role
+from tests.browser import nameless, overflow, pale_texts
+
+pytestmark = pytest.mark.browser
+PASSWORD = "four words make one"
+PICTURES = os.environ.get("PICTURES")
+
+
+@pytest.fixture
+def invitation(real: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The way to Nora's invitation."""
+    monkeypatch.setattr(actions, "hasher", PasswordHasher(time_cost=1, memory_cost=64))
+    token = actions.invite_staff("nora@shop.example", "Nora Szabó-Németh", Role.support, now=clock.now())
+    session.commit()
+    return f"/desk/invitations/{token}"
+
+
+def check(page: Page, name: str) -> None:
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"door-{name}-{page.viewport_size['width']}.png")  # type: ignore[index]
+    assert (overflow(page), nameless(page), pale_texts(page)) == (0, [], [])
+
+
+def test_a_person_comes_in_by_keyboard_alone(desktop: Page, invitation: str) -> None:
+    desktop.goto(invitation)
+    check(desktop, "invitation")
+    desktop.keyboard.type("short")
+    desktop.keyboard.press("Enter")
+    expect(desktop.get_by_role("alert")).to_contain_text("A password has at least 12 characters.")
+    check(desktop, "invitation-error")
+    desktop.get_by_label("New password").fill(PASSWORD)
+    desktop.keyboard.press("Tab")
+    desktop.keyboard.type(PASSWORD)
+    desktop.keyboard.press("Enter")
+    expect(desktop.get_by_text("Your password is kept.")).to_be_visible()
+    check(desktop, "kept")
+    desktop.keyboard.type("nora@shop.example")
+    desktop.keyboard.press("Tab")
+    desktop.keyboard.type(PASSWORD)
+    desktop.keyboard.press("Enter")
+    expect(desktop.get_by_text("Nora Szabó-Németh")).to_be_visible()
+    desktop.get_by_role("button", name="Sign out").click()
+    expect(desktop.get_by_role("heading", name="Sign in to the desk")).to_be_visible()
+    desktop.go_back()
+    desktop.reload()
+    expect(desktop.get_by_role("heading", name="Sign in to the desk")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_and_can_be_read(old_phone: Page, invitation: str, scheme: str) -> None:
+    old_phone.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    old_phone.goto(invitation)
+    check(old_phone, f"invitation-{scheme}")
+    old_phone.goto("/desk/orders/1")
+    old_phone.get_by_label("E-mail").fill("nora@shop.example")
+    old_phone.get_by_label("Password").fill("wrong")
+    old_phone.get_by_role("button", name="Sign in").click()
+    expect(old_phone.get_by_role("alert")).to_contain_text("E-mail and password do not match.")
+    assert old_phone.get_by_label("E-mail").input_value() == "nora@shop.example"
+    check(old_phone, f"sign-in-{scheme}")
