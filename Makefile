@@ -30,7 +30,7 @@ fresh: $(RUNTIME) ## Forget the demo shop's data; the next `make run` starts ove
 	@$(BIN)/python -m portal.demo.run --forget
 
 test: $(DEV) $(MO) browser ## Run the whole suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: lint types $(DEV) $(MO) ## Style, types and the laws of the house
 	@$(BIN)/python -m pytest tests/house
@@ -45,7 +45,7 @@ browser: $(DEV) ## Install Chromium for the browser tests, where the system's pa
 	@$(BIN)/python tests/chromium.py
 
 pictures: $(DEV) $(MO) browser ## Take the README's pictures from a running demo shop
-	@$(BIN)/python -m portal.demo.pictures docs/pictures
+	@$(BIN)/python -m tests.pictures docs/pictures
 
 words: $(DEV) ## Bring the catalogues up to the texts in code and templates; then translate what is empty
 	@$(EXTRACT)
