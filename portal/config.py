@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from portal.lib import stripe_key
+
 LANGUAGES = ("en", "de", "fr", "nl", "es", "hu")
 
 
@@ -104,6 +106,15 @@ class Settings(BaseModel):
     def _not_the_example(self) -> Self:
         if "change-me" in self.secret_key:
             raise ValueError("SECRET_KEY is still the example; make your own: openssl rand -hex 32")
+        return self
+
+    @model_validator(mode="after")
+    def _a_key_that_stripe_may_be_told(self) -> Self:
+        if self.stripe_api_key:
+            try:
+                stripe_key.mode(self.stripe_api_key, self.stripe_api_base)
+            except ValueError as error:
+                raise ValueError(f"STRIPE_API_KEY {error}") from None
         return self
 
     @property

@@ -10,6 +10,7 @@ import pytest
 import stripe as sdk
 from flask import Flask
 
+from portal import config
 from portal.adapters import stripe as adapter
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.adapters.stripe import Account, BadSignature, Declined, KeyReused, Locked, read_event, verify_webhook
@@ -231,6 +232,22 @@ def test_a_wrong_key_or_a_strangers_address_is_refused_before_any_call(key: str,
 )
 def test_a_key_tells_its_mode(key: str, base: str, mode: str) -> None:
     assert Account(key, base).mode == mode
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"STRIPE_API_KEY": "pk_test_abc"}, "STRIPE_API_KEY is no secret key of Stripe"),
+        ({"STRIPE_API_KEY": "sk_live_abc", "STRIPE_API_BASE": LOOPBACK}, "STRIPE_API_KEY is a live key"),
+        ({"STRIPE_API_KEY": "sk_test_abc", "STRIPE_API_BASE": "http://10.0.0.1"}, "STRIPE_API_KEY would be sent to"),
+    ],
+)
+def test_a_wrong_key_stops_the_start_with_a_sentence_that_does_not_tell_it(
+    setting: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(config.BadSettings, match=sentence) as bad:
+        config.read({"SECRET_KEY": "tests-" * 8, **setting})
+    assert setting["STRIPE_API_KEY"] not in str(bad.value)
 
 
 EVENT = {
