@@ -1,4 +1,4 @@
-"""What may be done with a return, one verb per function. Each begins with the order's row locked."""
+"""What may be done with a return, one verb per function. What depends on other rows too locks the order first."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -67,8 +67,12 @@ def request_return(order_id: int, wishes: Sequence[Wish], *, key: str, by: Actor
 
 
 def _lock(order_id: int) -> Order:
-    """One at a time decides about an order's goods: what was read before is read anew."""
-    return session.get_one(Order, order_id, with_for_update={"of": Order}, populate_existing=True)
+    """One at a time decides about an order's goods; what was read before is read anew.
+
+    A lock that lets others refer to the order: a timeline entry of somebody who holds the payment must not wait for us.
+    """
+    lock = {"of": Order, "key_share": True}
+    return session.get_one(Order, order_id, with_for_update=lock, populate_existing=True)
 
 
 def made_by(order_id: int, key: str) -> Return | None:

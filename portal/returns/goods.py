@@ -18,7 +18,6 @@ from portal.refunds.models import HOLDING, Refund, RefundLine
 from portal.returns.models import Inspection, Return, ReturnLine
 
 SURELY_THERE_AFTER = timedelta(days=14)
-"""A parcel sent so long ago is with the customer, as far as we know, though no courier ever said so."""
 NOT_WITH_THE_CUSTOMER = (Tracking.returning, Tracking.returned, Tracking.cancelled)
 
 
@@ -85,7 +84,7 @@ def last_day(delivered_at: datetime | None, settings: Settings) -> date | None:
 
 def _sent(order_id: int) -> list[Row[Any]]:
     """What is in which parcel."""
-    columns = (Parcel.state, Parcel.tracking_status, Parcel.handed_over_at, Parcel.delivered_at)
+    columns = (Parcel.tracking_status, Parcel.handed_over_at, Parcel.delivered_at)
     found = select(ParcelLine.order_line_id, ParcelLine.quantity, *columns).join(ParcelLine.parcel)
     return list(session.execute(found.where(Parcel.order_id == order_id, Parcel.state != "cancelled")))
 
@@ -94,13 +93,15 @@ def _arrived(line: OrderLine, sent: list[Row[Any]], now: datetime) -> tuple[int,
     """Pieces that arrived, and pieces of which we only believe it."""
     mine = [row for row in sent if row.order_line_id == line.id]
     sure = sum(row.quantity for row in mine if row.delivered_at)
-    return sure, sum(row.quantity for row in mine if not row.delivered_at and _must_be_there(row, now))
+    unsure = (row for row in mine if not row.delivered_at)
+    return sure, sum(row.quantity for row in unsure if believed_there(row.tracking_status, row.handed_over_at, now))
 
 
-def _must_be_there(row: Row[Any], now: datetime) -> bool:
-    if row.state != "handed_over" or row.tracking_status in NOT_WITH_THE_CUSTOMER:
+def believed_there(status: str, handed_over_at: datetime | None, now: datetime) -> bool:
+    """Whether a parcel is with the customer, as far as we know, though no courier said so."""
+    if handed_over_at is None or status in NOT_WITH_THE_CUSTOMER:
         return False
-    return bool(row.tracking_status == Tracking.expired or row.handed_over_at < now - SURELY_THERE_AFTER)
+    return status == Tracking.expired or handed_over_at < now - SURELY_THERE_AFTER
 
 
 def _all_delivered(goods: tuple[Goods, ...], sent: list[Row[Any]]) -> datetime | None:

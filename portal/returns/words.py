@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.lib import days
-from portal.refunds.models import Refund
+from portal.refunds.models import WENT_WRONG, Refund
 from portal.returns.models import FOUND, Return
 from portal.returns.rules import REASONS, spoken
 
@@ -103,6 +103,8 @@ def _money(refund: Refund) -> Headline:
     if refund.state == "succeeded":
         lead = _("It takes five to ten days until your bank shows it.")
         return Headline(_("We have sent you %(amount)s", amount=amount), lead)
+    if refund.state in WENT_WRONG and refund.handled_at:
+        return Headline(_("We have taken care of your money"), _("Is it not there yet? Write to us."))
     if refund.state in ("failed", "refused_by_stripe"):
         return Headline(_("We could not send your money yet"), _("We are on it, and write to you."))
     if refund.state == "pending":

@@ -10,7 +10,6 @@ from werkzeug.test import TestResponse
 
 from portal.db import session
 from portal.lib import clock
-from portal.orders.models import Order
 from portal.refunds.actions import refuse_refund
 from portal.refunds.models import Refund
 from portal.returns import actions

@@ -31,9 +31,10 @@ def thirds(world: World) -> Order:
         ALICES_ORDER.lines[2],
     )
     order, _ = accept_order(
-        replace(ALICES_ORDER, external_id="T", number="3", lines=lines, total=1500, captured=1500, payment_intent="pi_t"),
-        by="channel", now=clock.now(),
-    )  # fmt: skip
+        replace(ALICES_ORDER, external_id="T", lines=lines, total=1500, captured=1500, payment_intent="pi_t"),
+        by="channel",
+        now=clock.now(),
+    )
     delivered(world, order)
     return order
 
@@ -143,8 +144,9 @@ def test_two_returns_that_counted_too_much_are_paid_once(world, thirds):
 @pytest.mark.parametrize("currency", ["JPY", "KWD", "HUF"])
 def test_other_currencies_have_other_minor_units(world, currency):
     order, _ = accept_order(
-        replace(ALICES_ORDER, external_id=currency, number=currency, currency=currency, payment_intent=f"pi_{currency}"),
-        by="channel", now=clock.now(),
-    )  # fmt: skip
+        replace(ALICES_ORDER, external_id=currency, currency=currency, payment_intent=f"pi_{currency}"),
+        by="channel",
+        now=clock.now(),
+    )
     delivered(world, order)
     assert settled(inspected(world, order, wish(order, quantity=2))).total == Money(4000, currency)

@@ -12,6 +12,7 @@ from portal.lib import clock
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.orders.models import Payment
+from portal.refunds.actions import refuse_refund
 from portal.refunds.models import Refund
 from portal.returns import actions
 from portal.returns.models import Return, ReturnLine
@@ -99,6 +100,22 @@ def test_two_proposals_hold_the_money_once(real, world):
     assert answers.count("done") == 1
     assert count(Refund) == 1
     assert session.scalars(select(Payment.reserved).where(Payment.order_id == world.alice.id)).one() == 2000
+
+
+@pytest.mark.parametrize("round", range(4))
+def test_a_proposal_and_a_refusal_on_one_payment_do_not_wait_for_each_other(real, world, round):
+    first, second = inspected(world, world.alice), inspected(world, world.alice)
+    refund_id = actions.propose_refund(first, Money(2000, "EUR"), by=world.rita, now=clock.now()).id
+    session.commit()
+
+    def refuse() -> None:
+        fran = session.scalars(select(Staff).where(Staff.role == "finance")).one()
+        refuse_refund(session.get_one(Refund, refund_id), note="no", by=fran, now=clock.now())
+
+    def propose(ret: Return, by: Staff) -> None:
+        actions.propose_refund(ret, Money(2000, "EUR"), by=by, now=clock.now())
+
+    assert at_once(real, refuse, with_return(second, world.rita, propose)) == ["done", "done"]
 
 
 def test_two_returns_of_one_line_settled_at_once_add_up_to_what_was_paid(real, world):
