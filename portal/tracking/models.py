@@ -3,18 +3,20 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Integer, cast, null, select, union_all
 
 from portal.adapters.couriers import Tracking
+from portal.config import Settings
 from portal.db import session
 from portal.feedback.models import UNSOLVED, Answer, Case, SurveyInvitation
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib.money import Money
 from portal.orders.models import Order, OrderLine
 from portal.refunds.models import Refund
+from portal.returns.goods import believed_there, last_day
 from portal.returns.models import Return
 
 GOING_BACK = (Tracking.returning, Tracking.returned)
@@ -62,6 +64,9 @@ class TrackedParcel:
             "out_for_delivery": self.at("out_for_delivery") is not None or self.delivered_at is not None,
             "delivered": self.delivered_at is not None,
         }[step]
+
+    def believed_there(self, now: datetime) -> bool:
+        return believed_there(self.status, self.handed_over_at, now)
 
     def at(self, step: str) -> datetime | None:
         """When it reached the step, as far as somebody said so."""
@@ -134,10 +139,6 @@ class Tracked:
             return None
         return max(parcel.delivered_at for parcel in self.parcels if parcel.delivered_at)
 
-    @property
-    def first_delivered_at(self) -> datetime | None:
-        return min((parcel.delivered_at for parcel in self.parcels if parcel.delivered_at), default=None)
-
     def expected_on(self, parcel: TrackedParcel) -> date:
         """The courier's estimate, else our promise."""
         return parcel.estimate_on or self.promised_on
@@ -153,16 +154,11 @@ class Tracked:
         open_still = self.survey_closes_at is None or now < self.survey_closes_at
         return self.delivered_at is not None and self.survey in ("scheduled", "sent") and open_still
 
-    def may_return(self, window_days: int, now: datetime) -> bool:
+    def may_return(self, settings: Settings, now: datetime) -> bool:
         """Whether there is something to send back and the window is open; the form decides line by line."""
-        if self.state == "cancelled" or self.first_delivered_at is None:
-            return False
-        closes_at = self.returns_close_at(window_days)
-        return closes_at is None or now < closes_at
-
-    def returns_close_at(self, window_days: int) -> datetime | None:
-        """The end of the window, counted from the last parcel; None while it has not begun."""
-        return self.delivered_at + timedelta(days=window_days) if self.delivered_at else None
+        there = any(parcel.delivered_at or parcel.believed_there(now) for parcel in self.parcels)
+        until = last_day(self.delivered_at, settings)
+        return self.state != "cancelled" and there and (until is None or now.astimezone(settings.zone).date() <= until)
 
 
 def read(order_id: int) -> Tracked:

@@ -10,6 +10,7 @@ from portal.jobs import defer
 from portal.lib import clock
 from portal.lib.guards import opens
 from portal.orders.guards import opened
+from portal.returns.goods import last_day
 from portal.tracking import models, words
 from portal.tracking.forms import FindForm
 from portal.tracking.jobs import find_order
@@ -30,8 +31,8 @@ def show(ref: str) -> ResponseReturnValue:
         tracked=tracked,
         told=told,
         words=words,
-        may_return=tracked.may_return(settings.return_window_days, now),
-        returns_close_at=tracked.returns_close_at(settings.return_window_days),
+        may_return=tracked.may_return(settings, now),
+        returns_until=last_day(tracked.delivered_at, settings),
         may_answer=tracked.may_answer(now),
     )
 

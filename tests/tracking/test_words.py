@@ -243,16 +243,23 @@ def test_a_case_is_told_in_plain_words(state: str, words: str) -> None:
     assert case_words(TrackedCase(1, state, NOW))[0] == words
 
 
-def test_the_window_for_returns_counts_from_the_last_parcel() -> None:
+def test_the_window_for_returns_counts_from_the_last_parcel(shared_app: Flask) -> None:
+    settings = shared_app.config["SETTINGS"]
     tracked = an_order(a_parcel("delivered", delivered_at=NOW - timedelta(days=20)), a_parcel("delivered"))
-    assert tracked.returns_close_at(30) == NOW - timedelta(hours=1) + timedelta(days=30)
-    assert tracked.may_return(30, NOW + timedelta(days=29))
-    assert not tracked.may_return(30, NOW + timedelta(days=30))
+    assert tracked.may_return(settings, NOW + timedelta(days=30))
+    assert not tracked.may_return(settings, NOW + timedelta(days=31))
 
 
-def test_what_came_may_go_back_while_the_rest_is_on_its_way() -> None:
-    assert an_order(a_parcel("delivered"), a_parcel()).may_return(30, NOW + timedelta(days=300))
-    assert not an_order(a_parcel()).may_return(30, NOW)
+def test_what_came_may_go_back_while_the_rest_is_on_its_way(shared_app: Flask) -> None:
+    settings = shared_app.config["SETTINGS"]
+    assert an_order(a_parcel("delivered"), a_parcel()).may_return(settings, NOW + timedelta(days=300))
+    assert not an_order(a_parcel()).may_return(settings, NOW)
+
+
+def test_what_was_sent_long_ago_may_come_back_though_no_courier_said_that_it_arrived(shared_app: Flask) -> None:
+    settings = shared_app.config["SETTINGS"]
+    assert an_order(a_parcel()).may_return(settings, NOW + timedelta(days=14))
+    assert not an_order(a_parcel("returned")).may_return(settings, NOW + timedelta(days=14))
 
 
 def test_the_question_is_asked_after_delivery_until_it_closes() -> None:
