@@ -11,11 +11,24 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 
 from portal import jobs
+from portal.lib.logs import Masked
 
 log = logging.getLogger(__name__)
 MOST_ATTEMPTS = 12
 STALLED_AFTER = 30.0
 """Seconds without a heartbeat after which a worker counts as dead and its jobs are taken up by others."""
+
+
+class Discreet(Masked):
+    """Names a job without its arguments: they may hold a customer's address."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if job := getattr(record, "job", None):
+            record.msg = str(record.msg).replace(job["call_string"], f"{job['task_name']}[{job['id']}]")
+        return super().filter(record)
+
+
+logging.getLogger("procrastinate.worker").addFilter(Discreet())
 
 
 def run(flask: Flask, concurrency: int = 4, wait: bool = True, stalled_after: float = STALLED_AFTER) -> None:
