@@ -16,7 +16,7 @@ from portal.orders.letters import write
 from portal.orders.models import Payment
 from portal.orders.payments import add_external, release, reserve
 from portal.orders.timeline import record, words
-from portal.refunds.models import HOLDING, TO_SEND, Refund, RefundLine
+from portal.refunds.models import GIVEN_UP, HOLDING, TO_SEND, Refund, RefundLine
 from portal.refunds.sending import note, review
 from portal.refunds.words import why
 
@@ -66,7 +66,7 @@ def apply(found: StripeRefund, *, source: str, asked_at: datetime, now: datetime
     refund.looked_at = asked_at
     if code := _misfit(refund, found):
         _doubt(refund, found, code, now=now)
-    elif refund.state == "failed" and MEANS[found.status] != "failed":
+    elif refund.state in GIVEN_UP and MEANS[found.status] != "failed":
         _doubt(refund, found, "alive_again", now=now)
         _take_again(refund)
     else:
@@ -117,8 +117,8 @@ def _bring(refund: Refund, found: StripeRefund, *, source: str, now: datetime) -
         "stripe_refund_id": found.id, "stripe_status": found.status, "lease_until": None, "settled_at": settled_at,
         "bank_reference": found.bank_reference or None, "next_look_at": _next_look(target, settled_at, now),
     }  # fmt: skip
-    if before == "needs_review":
-        refund.stripe_status = found.status
+    if before in ("needs_review", "refused_by_stripe"):
+        _keep(refund, {"stripe_refund_id": found.id, "stripe_status": found.status})
     elif before == target:
         _keep(refund, also)
     else:

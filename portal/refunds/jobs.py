@@ -29,6 +29,7 @@ from portal.refunds.sending import (
     database_now,
     give_to_a_person,
     reject,
+    review,
     try_later,
 )
 
@@ -38,7 +39,13 @@ OURS = {"refund.created", "refund.updated", "refund.failed", "charge.refunded", 
 MENDING = timedelta(minutes=10)
 """How long to wait when Stripe does not let our key in: a person has to mend it."""
 
-words("payment.disputed", staff=_l("The customer's bank disputes this payment (%(what)s)"))
+DISPUTES = {
+    "charge.dispute.created": _l("it was opened"),
+    "charge.dispute.closed": _l("it was closed"),
+    "charge.dispute.funds_withdrawn": _l("the money was taken back"),
+    "charge.dispute.funds_reinstated": _l("the money was given back"),
+}
+words("payment.disputed", staff=_l("The customer's bank disputes this payment: %(what)s"))
 
 
 class TooOld(Exception):
@@ -80,7 +87,7 @@ def _look_or_send(due: Due) -> list[StripeRefund]:
     if due.sent and (found := account.find_refund(due.payment_intent, due.uuid)):
         return [found]
     if not due.key_lives:
-        raise TooOld(TooOld.__doc__)
+        raise TooOld("its key is too old to be sent again, and Stripe knows no such refund")
     _check_payment(account.payment(due.payment_intent), due)
     with transaction():
         ours = about_to_send(due)
@@ -122,8 +129,15 @@ def look_at_refund(refund_id: int) -> None:
     """Ask Stripe how it stands."""
     with transaction():
         stripe_id, asked_at = session.get_one(Refund, refund_id).stripe_refund_id, database_now()
-    if stripe_id is not None:
-        _write_down([stripe.account().get_refund(stripe_id)], source="look", asked_at=asked_at)
+    if stripe_id is None:
+        return
+    try:
+        found = stripe.account().get_refund(stripe_id)
+    except Permanent as error:
+        with transaction():
+            review(session.get_one(Refund, refund_id, with_for_update=True), "vanished", str(error), now=clock.now())
+    else:
+        _write_down([found], source="look", asked_at=asked_at)
 
 
 @task(queue="sweeps", periodic="* * * * *")
@@ -195,7 +209,8 @@ def _end(message: InboxMessage, event: StripeEvent) -> None:
         inbox.park(message, event.payment_intent)
         return
     if payment is not None and event.type.startswith("charge.dispute."):
-        record(payment.order_id, "payment.disputed", by="stripe", now=clock.now(), what=event.type)
+        what = str(DISPUTES.get(event.type, event.type))
+        record(payment.order_id, "payment.disputed", by="stripe", now=clock.now(), what=what)
     inbox.finish(message, now=clock.now())
 
 

@@ -22,7 +22,9 @@ TO_SEND = ("approved", "sending", "unknown")
 UNDER_WAY = (*TO_SEND, "pending")
 UNSETTLED = ("requested", *UNDER_WAY, "needs_review")
 """States from which the money may still move, or may have moved without our knowing."""
-WENT_WRONG = ("needs_review", "refused_by_stripe", "failed")
+GIVEN_UP = ("refused_by_stripe", "failed")
+"""States in which the money surely did not reach the customer, as far as we know."""
+WENT_WRONG = ("needs_review", *GIVEN_UP)
 
 
 class Refund(Base):
@@ -56,14 +58,14 @@ class Refund(Base):
         "state": {
             "approve": (("requested",), "approved"),
             "refuse": (("requested",), "rejected_by_us"),
-            "claim": (("approved", "unknown", "sending"), "sending"),
+            "claim": (TO_SEND, "sending"),
             "postpone": (("sending",), "approved"),
             "lose": (("sending",), "unknown"),
-            "pend": (("approved", "sending", "unknown", "succeeded"), "pending"),
-            "succeed": (("approved", "sending", "unknown", "pending"), "succeeded"),
+            "pend": ((*TO_SEND, "succeeded"), "pending"),
+            "succeed": (UNDER_WAY, "succeeded"),
             "reject": (("sending", "unknown"), "refused_by_stripe"),
-            "fail": (("approved", "sending", "unknown", "pending", "succeeded"), "failed"),
-            "review": (("approved", "sending", "unknown", "pending", "succeeded", "failed"), "needs_review"),
+            "fail": ((*UNDER_WAY, "succeeded"), "failed"),
+            "review": ((*UNDER_WAY, "succeeded", *GIVEN_UP), "needs_review"),
             "drop": (("needs_review",), "refused_by_stripe"),
         }
     }

@@ -126,7 +126,8 @@ def review(refund: Refund, code: str, reason: str, *, now: datetime, **also: Any
     """Something does not fit: the money stays taken, nothing is sent, a person must look."""
     before = refund.state
     log.error("refund %s needs a person: %s", refund.id, reason)
-    move(refund, "state", "review", lease_until=None, next_look_at=None, failure_reason=code, **also)
+    anew = {"lease_until": None, "next_look_at": None, "handled_by_id": None, "handled_at": None, "handled_note": ""}
+    move(refund, "state", "review", failure_reason=code, **anew, **also)
     note(refund, before, source="review", detail=reason)
     _tell("refund.needs_review", refund, "system", now)
 

@@ -36,6 +36,7 @@ WHY: dict[str, Any] = {
     "spent_twice": _l("Stripe says that it is alive again, and its money has been given back otherwise"),
     "too_old": _l("it was sent more than 23 hours ago, and Stripe does not know it"),
     "unknown": _l("Stripe does not say why"),
+    "vanished": _l("Stripe does not know it any more"),
     "unknown_status": _l("Stripe says something that we do not know"),
 }
 ADVICE: dict[str, Any] = {

@@ -154,6 +154,40 @@ def test_a_failed_refund_that_lives_again_is_for_a_person_and_holds_its_money(wo
     assert balance(world.alice) == (8400, 4000, 0)
 
 
+def test_what_was_refused_and_is_there_after_all_is_for_a_person_and_holds_its_money(
+    world: World, stripe: Remote
+) -> None:
+    paid_at_stripe(stripe, world.alice)
+    in_the_dashboard(stripe, 5000)
+    refund = approved(world)
+    session.commit()
+    jobs.send_refund(refund.id)
+    assert again(refund).state == "refused_by_stripe"
+    hear(said(refund, "failed", failure_reason="declined"))
+    assert again(refund).state == "refused_by_stripe", "that nothing moved is no news"
+    hear(said(refund, "succeeded"))
+    assert (again(refund).state, again(refund).failure_reason) == ("needs_review", "alive_again")
+    assert balance(world.alice) == (8400, 4000, 0)
+
+
+def test_what_was_taken_care_of_comes_back_when_it_lives_again(world: World, stripe: Remote) -> None:
+    refund = sent(world, stripe)
+    hear(said(refund, "failed", failure_reason="declined"))
+    actions.close_failure(again(refund), note="by bank transfer", by=world.fran, now=clock.now())
+    session.commit()
+    hear(said(refund, "succeeded"))
+    assert again(refund).waits_for_a_person
+
+
+def test_a_refund_that_stripe_does_not_know_any_more_is_for_a_person(world: World, stripe: Remote) -> None:
+    refund = sent(world, stripe)
+    refund.stripe_refund_id = "re_gone"
+    session.commit()
+    refund = look(refund)
+    assert (refund.state, refund.failure_reason) == ("needs_review", "vanished")
+    assert balance(world.alice) == (8400, 4000, 0)
+
+
 def test_a_failed_refund_that_lives_again_after_its_money_was_given_otherwise_takes_nothing_from_others(
     world: World, stripe: Remote
 ) -> None:

@@ -141,7 +141,7 @@ def test_a_dispute_is_told_to_staff_and_not_to_the_customer(
     for event in waiting(stripe, "charge.dispute.created"):
         told(client, event)
     work(task="refunds.work_off_stripe")
-    assert "disputes this payment" in for_staff(world.alice.id)[0].text
+    assert for_staff(world.alice.id)[0].text == "The customer's bank disputes this payment: it was opened"
     assert letters(world.alice) == []
 
 
