@@ -4,6 +4,7 @@ The exponents are Stripe's (docs.stripe.com/currencies): how many digits the min
 How an amount is shown is another question: ISK and UGX move with two decimals, always zero, and are shown with none.
 """
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ TWO = frozenset(
     """.split()  # noqa: SIM905
 )
 TOO_MUCH = 10**15
+CODE_AT_NUMBER = re.compile(r"(?<=[A-Z]{3})(?=\d)")
 EXPONENTS: dict[str, int] = {**dict.fromkeys(ZERO, 0), **dict.fromkeys(TWO, 2), **dict.fromkeys(THREE, 3)}
 
 
@@ -90,8 +92,8 @@ class Money:
         return Decimal(self.amount).scaleb(-exponent(self.currency))
 
     def format(self, locale: str = "en") -> str:
-        """The amount as people of that language write it."""
-        return format_currency(self.decimal, self.currency, locale=locale)
+        """The amount as people of that language write it; a code is set apart from the number: CHF 12.00."""
+        return CODE_AT_NUMBER.sub("\u00a0", format_currency(self.decimal, self.currency, locale=locale))
 
 
 def share(total: int, part: int, whole: int, taken: int = 0) -> int:
