@@ -129,8 +129,8 @@ def _goods(ret: Return, today: date) -> Headline:
 
 def _here(ret: Return) -> Headline:
     if ret.inspected_at:
-        return Headline(_("We have looked at everything"), _("Next we send your money. We write to you when we do."))
-    return Headline(_("Your parcel is here"), _("We look at everything, then we send your money."))
+        return Headline(_("We have looked at everything"), _("Next we write to you about your money."))
+    return Headline(_("Your parcel is here"), _("We look at everything, then we write to you."))
 
 
 @dataclass(frozen=True, slots=True)

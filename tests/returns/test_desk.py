@@ -460,3 +460,31 @@ def test_a_return_s_page_takes_as_many_statements_whatever_it_holds(desk, world)
     with statements() as many:
         page_of(desk, large)
     assert len(few) == len(many) <= 16
+
+
+@pytest.mark.parametrize(
+    ("state", "headline"),
+    [
+        ("requested", "You get €20.00 back"),
+        ("approved", "You get €20.00 back"),
+        ("pending", "€20.00 are on their way to you"),
+        ("succeeded", "We have sent you €20.00"),
+        ("failed", "We could not send your money yet"),
+        ("needs_review", "You get €20.00 back"),
+    ],
+)
+def test_the_customer_reads_where_the_money_is_from_its_refund(desk, world, state, headline):
+    refund = proposed(world, world.alice, 2000)
+    rma = session.scalars(select(Return.rma).where(Return.id == refund.return_id)).one()
+    refund.state, refund.approved_by_id, refund.stripe_refund_id = state, world.fran.id, "re_1"
+    session.commit()
+    open_link(desk, world.alice)
+    assert headline in desk.get(f"/orders/{world.alice.ref}/returns/{rma}").text
+
+
+def test_before_there_is_a_refund_no_page_says_that_money_was_sent(desk, world):
+    ret = inspected(world, world.alice)
+    open_link(desk, world.alice)
+    page = desk.get(f"/orders/{world.alice.ref}/returns/{ret.rma}").text
+    assert "We have looked at everything" in page
+    assert "We have sent you" not in page
