@@ -8,7 +8,7 @@ from flask import Flask
 
 from portal.adapters import stripe as adapter
 from portal.db import session
-from portal.demo.stripe import Remote
+from portal.demo.stripe import Remote, StandIn
 from portal.lib import clock
 from portal.orders.models import Payment
 from portal.orders.timeline import for_customer, for_staff
@@ -27,6 +27,7 @@ from tests.refunds.hands import (
     sent_ago,
     steps,
 )
+from tests.standin import SECRET
 from tests.world import World
 
 Work = Callable[..., int]
@@ -134,6 +135,23 @@ def test_stripe_away_before_anything_was_sent_leaves_it_approved(world: World, s
         refund = send(refund)
         assert (refund.state, refund.first_sent_at) == ("approved", None)
     assert send(refund).state == "succeeded"
+
+
+def test_a_stripe_that_ended_in_the_middle_and_came_back_pays_once(
+    world: World, stripe: Remote, stand_in: StandIn, shop: Flask
+) -> None:
+    stripe.fault("cut", "after")
+    refund = send(approved(world))
+    assert stand_in.server is not None
+    port = stand_in.server.server_port
+    stand_in.stop()
+    assert send(refund).state == "unknown"
+    back = StandIn(stand_in.book.path, secret=SECRET)
+    back.start(port)
+    refund = send(refund)
+    assert refund.state == "succeeded"
+    assert back.api.requests()[-1]["method"] == "GET", "it was found, not asked for again"
+    back.stop()
 
 
 def test_without_a_key_refunds_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
