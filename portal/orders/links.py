@@ -25,7 +25,7 @@ OPENS = {
     "survey": {"survey", "case"},
     "case": {"case"},
 }
-"""What a browser may open that came through a link of this purpose: a survey leads on to the case that its answer opened."""
+"""What a browser may open that came through a link of this purpose: a survey leads on to the case that it opened."""
 GRANT_LASTS = timedelta(hours=24)
 
 

@@ -1,9 +1,11 @@
 """GET /l/<token>: a link is exchanged for a cookie and an address without the secret."""
 
-from flask import Blueprint, abort, current_app, redirect, request
+from datetime import timedelta
+
+from flask import Blueprint, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from portal.db import session
+from portal.db import limits, session
 from portal.lib import clock, tokens
 from portal.orders import links
 from portal.orders.guards import cookie_name
@@ -24,10 +26,11 @@ def exchange(token: str) -> ResponseReturnValue:
     """303 to the clean address; the same 404 for unknown, expired and revoked links. HEAD and prefetch get no grant."""
     link = links.find(token, now=clock.now())
     if link is None or link.purpose not in LEADS_TO:
-        abort(404, "link")
+        return ended()
     if request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", ""):
         return "", 204
-    browser = request.cookies.get(cookie_name()) or tokens.mint()
+    known = request.cookies.get(cookie_name(), "")
+    browser = known if len(known) == tokens.LINK_LENGTH else tokens.mint()
     links.grant(link, browser, now=clock.now())
     response = redirect(_target(link), 303)
     https = current_app.config["SETTINGS"].https
@@ -35,6 +38,13 @@ def exchange(token: str) -> ResponseReturnValue:
         cookie_name(), browser, max_age=links.GRANT_LASTS, httponly=True, secure=https, samesite="Lax", path="/"
     )
     return response
+
+
+def ended() -> ResponseReturnValue:
+    """The page of a link that has ended; who asks for it all the time is guessing."""
+    if not limits.take("unknown-link", limits.network(request.remote_addr), 30, timedelta(minutes=1), clock.now()):
+        abort(429)
+    return render_template("errors/link.html"), 404
 
 
 def _target(link: Link) -> str:
