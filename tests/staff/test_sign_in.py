@@ -261,6 +261,10 @@ def test_a_wrong_name_takes_as_long_as_a_wrong_password(
     assert checked == [actions.NOBODY, sam.password_hash]
 
 
+def test_checking_nobodys_password_costs_as_much_as_a_real_one() -> None:
+    assert not PasswordHasher().check_needs_rehash(actions.NOBODY)
+
+
 def test_a_very_long_password_is_refused_before_it_costs_anything(
     client: FlaskClient, sam: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
