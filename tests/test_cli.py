@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -16,12 +16,14 @@ from sqlalchemy import func, select, text
 
 from portal import cli
 from portal.db import session
+from portal.demo.stripe import Remote, StandIn
 from portal.lib import clock
 from portal.lib.tokens import digest
 from portal.orders.models import Channel, Order
 from portal.staff.actions import accept_invitation, find_invitation, find_session, sign_in
 from portal.staff.models import Staff
 from tests.conftest import SECRETS
+from tests.standin import KEY, SECRET
 
 ROOT = Path(__file__).parent.parent
 SHEET = "number,placed_at,currency,title,quantity,unit_price\n7001,2026-11-20 09:30,EUR,Linen shirt,2,39.00\n"
@@ -134,6 +136,44 @@ def test_a_genuine_webhook_proves_its_secret(portal: Portal, real: Flask) -> Non
         "ok     easypost: EASYPOST_WEBHOOK_SECRET is proven: the last genuine message came on 2026-11-20 08:30 UTC"
         in said
     )
+
+
+@pytest.fixture
+def stripe(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
+    """A running stand-in that the settings name."""
+    stand_in = StandIn(tmp_path / "stripe.json", secret=SECRET)
+    remote = Remote(stand_in.start())
+    monkeypatch.setenv("STRIPE_API_BASE", remote.address)
+    monkeypatch.setenv("STRIPE_API_KEY", KEY)
+    yield remote
+    stand_in.stop()
+
+
+def test_check_proves_the_stripe_key_and_says_its_mode(portal: Portal, stripe: Remote) -> None:
+    assert "ok     stripe: takes our key, in test mode" in portal("check").stdout
+    assert all(asked["method"] == "GET" for asked in stripe.requests())
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(401, "wrong  stripe: does not take our key: 401"), (500, "wrong  stripe: does not answer: 500")],
+)
+def test_check_says_when_stripe_refuses_the_key_or_is_away(
+    portal: Portal, stripe: Remote, status: int, said: str
+) -> None:
+    stripe.fault(str(status), match="GET /v1/refunds", times=9)
+    assert said in portal("check").stdout
+
+
+def test_check_asks_for_the_secret_without_which_no_refund_is_confirmed(
+    portal: Portal, stripe: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STRIPE_WEBHOOK_SECRET")
+    assert "wrong  stripe: STRIPE_WEBHOOK_SECRET is missing" in portal("check").stdout
+
+
+def test_without_a_stripe_key_check_says_what_can_not_be_done(portal: Portal) -> None:
+    assert "note   stripe: STRIPE_API_KEY is not set: no money can be given back from here" in portal("check").stdout
 
 
 def test_an_invited_person_chooses_a_password_and_signs_in(portal: Portal) -> None:
