@@ -1,6 +1,11 @@
 """Returns brought to any step, as customers and staff bring them there."""
 
 from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
@@ -72,3 +77,23 @@ def proposed(world: World, order: Order, amount: int, *wishes: Wish) -> Refund:
     refund = actions.propose_refund(ret, Money(amount, order.currency), by=world.rita, now=clock.now())
     session.commit()
     return refund
+
+
+def post(desk: FlaskClient, ret: Return, door: str, **fields: Any) -> TestResponse:
+    answer = desk.post(f"/desk/returns/{ret.id}/{door}", data=fields)
+    session.expire_all()
+    return answer
+
+
+def page_of(desk: FlaskClient, ret: Return) -> str:
+    answer = desk.get(f"/desk/returns/{ret.id}")
+    assert answer.status_code == 200
+    return unescape(answer.text)
+
+
+def at_the_bench(ret: Return, **differs: Any) -> dict[str, Any]:
+    """The bench's form, filled in: all as announced and as new, but for what differs."""
+    fine = {"grade": "as_new", "disposition": "restock", "deduction": "", "note": "", **differs}
+    return {
+        f"row_{row.id}-{name}": value for row in ret.lines for name, value in {"counted": row.quantity, **fine}.items()
+    }
