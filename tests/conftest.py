@@ -1,7 +1,7 @@
 """Real parts: the bundled PostgreSQL, mail over SMTP on loopback, jobs in the database.
 
-`app` gives each test the whole portal on one connection whose outer transaction is rolled back, so tests share a server and
-leave nothing behind. `real` gives a database of its own where commits are commits, for threads and processes.
+`app` gives each test the whole portal on one connection whose outer transaction is rolled back, so tests share a server
+and leave nothing behind. `real` gives a database of its own where commits are commits, for threads and processes.
 """
 
 import os
@@ -47,7 +47,7 @@ class Catcher:
         self.mails: list[EmailMessage] = []
         self.answer = "250 OK"
 
-    async def handle_DATA(self, server: Any, smtp: Any, envelope: Any) -> str:
+    async def handle_DATA(self, server: Any, smtp: Any, envelope: Any) -> str:  # noqa: N802
         if self.answer.startswith("250"):
             self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
         return self.answer
@@ -180,7 +180,7 @@ def work(app: Flask) -> Callable[..., int]:
 
 
 def work_off(until: datetime | None = None, task: str | None = None) -> int:
-    """How many jobs were done. Jobs run on the test's own connection; a job that raises stays and the error is the test's."""
+    """How many jobs were done, on the test's own connection; a job that raises stays and its error is the test's."""
     done = 0
     while row := _next_job(until or clock.now(), task):
         session.commit()
@@ -192,13 +192,12 @@ def work_off(until: datetime | None = None, task: str | None = None) -> int:
 
 
 def _next_job(until: datetime, task: str | None) -> Any:
-    due = (
-        "SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo' "
-        "AND (scheduled_at IS NULL OR scheduled_at <= :until) AND (:task IS NULL OR task_name = :task) ORDER BY id LIMIT 1"
+    due = text(
+        "SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo'"
+        " AND coalesce(scheduled_at, :until) <= :until AND task_name = coalesce(CAST(:task AS text), task_name)"
+        " ORDER BY id LIMIT 1"
     )
-    return session.execute(
-        text(due.replace(":task IS", "CAST(:task AS text) IS")), {"until": until, "task": task}
-    ).first()
+    return session.execute(due, {"until": until, "task": task}).first()
 
 
 def owed(task: str | None = None) -> list[tuple[str, dict[str, Any]]]:
@@ -214,7 +213,7 @@ def census() -> dict[str, int]:
     """Rows per table, jobs included: for `nothing appeared` beside every refusal."""
     session.expire_all()
     names = [*(Base.metadata.tables.keys() - COMES_AND_GOES), "procrastinate_jobs"]
-    counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in names)  # noqa: S608
+    counts = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS n FROM {name}" for name in names)
     return {row.name: row.n for row in session.execute(text(counts))}
 
 

@@ -1,8 +1,8 @@
 """A small known world: Alice bought, Bob did not, Cleo picks, Dan may not approve.
 
-Alice's order 1001 has two mugs and one shirt, 84.00 EUR with 5.00 shipping, paid through Stripe. Bob bought at another time (his
-order 1002, one mug, is none of Alice's business). Cleo picks, Pat packs and ships, Rita receives returns, Sam supports, Fran
-approves money, Dan is a picker and may not, Max manages.
+Alice's order 1001 has two mugs and one shirt, 84.00 EUR with 5.00 shipping, paid through Stripe. Bob bought at another
+time (his order 1002, one mug, is none of Alice's business). Cleo picks, Pat packs and ships, Rita receives returns, Sam
+supports, Fran approves money, Dan is a picker and may not, Max manages.
 """
 
 from dataclasses import dataclass, replace
@@ -73,13 +73,22 @@ class World:
     max: Staff
 
 
+ROLES = {
+    "cleo": "picker",
+    "pat": "shipper",
+    "rita": "returns",
+    "sam": "support",
+    "fran": "finance",
+    "dan": "picker",
+    "max": "manager",
+}
+
+
 def build(now: datetime) -> World:
     people = {
         name: Staff(email=f"{name}@shop.example", name=name.title(), role=role, created_at=now)
-        for name, role in {
-            "cleo": "picker", "pat": "shipper", "rita": "returns", "sam": "support", "fran": "finance", "dan": "picker", "max": "manager",
-        }.items()
-    }  # fmt: skip
+        for name, role in ROLES.items()
+    }
     session.add_all(people.values())
     session.flush()
     heads = dict(zip(DEPARTMENTS, ("cleo", "pat", "pat", "rita", "sam", "fran"), strict=True))
