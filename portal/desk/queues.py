@@ -13,6 +13,7 @@ from portal.feedback.models import Case
 from portal.fulfilment import lists
 from portal.mail.models import Letter
 from portal.refunds.models import Refund, wrong_and_waiting
+from portal.returns import lists as returns
 from portal.returns.models import Return
 from portal.staff.models import Staff
 
@@ -65,6 +66,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
         (
             Queue("to_decide", _l("Returns to decide"), "back", "/desk/returns?state=requested", "returns.see"),
             Queue("to_inspect", _l("Returns to inspect"), "search", "/desk/returns?state=to_inspect", "returns.see"),
+            Queue("to_settle", _l("Money to propose"), "money", "/desk/returns?state=to_settle", "refunds.request"),
             Queue("to_approve", _l("Money to approve"), "money", "/desk/refunds?state=requested", "refunds.see"),
             Queue("wrong", _l("Money that failed"), "alert", "/desk/refunds?state=wrong", "refunds.see", bad=True),
         ),
@@ -91,8 +93,9 @@ def counted(person: Staff, here: str, *, now: datetime) -> list[Group]:
 
 def _counts(now: datetime) -> Mapping[str, int]:
     waiting = {
-        "to_decide": _number(Return, Return.decision == "requested"),
-        "to_inspect": _number(Return, Return.goods == "received", Return.inspected_at.is_(None)),
+        "to_decide": _number(Return, returns.belongs_to("requested")),
+        "to_inspect": _number(Return, returns.belongs_to("to_inspect")),
+        "to_settle": _number(Return, returns.belongs_to("to_settle")),
         "to_approve": _number(Refund, Refund.state == "requested"),
         "wrong": _number(Refund, wrong_and_waiting()),
         "cases": _number(Case, Case.state == "open"),

@@ -29,7 +29,7 @@ def _has_money() -> ColumnElement[bool]:
     return ours.correlate(Return).exists()
 
 
-def _belongs_to(name: str) -> ColumnElement[bool]:
+def belongs_to(name: str) -> ColumnElement[bool]:
     open_still = and_(Return.decision == "approved", Return.closed_at.is_(None))
     lists = {
         "requested": Return.decision == "requested",
@@ -57,7 +57,7 @@ def page_of(name: str, number: int) -> tuple[list[Row], bool]:
     of_this = ReturnLine.return_id == Return.id
     pieces = select(func.sum(ReturnLine.quantity)).where(of_this).scalar_subquery()
     reasons = select(func.array_agg(ReturnLine.reason.distinct())).where(of_this).scalar_subquery()
-    found = select(Return, func.coalesce(pieces, 0), reasons).join(Return.order).where(_belongs_to(name))
+    found = select(Return, func.coalesce(pieces, 0), reasons).join(Return.order).where(belongs_to(name))
     found = found.options(contains_eager(Return.order), raiseload(Return.lines), raiseload(Return.refunds))
     shown = found.order_by(*_first(name)).limit(PAGE + 1).offset((number - 1) * PAGE)
     rows = [Row(ret, int(count), why or ()) for ret, count, why in session.execute(shown)]
@@ -66,7 +66,7 @@ def page_of(name: str, number: int) -> tuple[list[Row], bool]:
 
 def counts() -> dict[str, int]:
     """How many returns each list holds, in one statement."""
-    columns = [func.count().filter(_belongs_to(name)).label(name) for name in LISTS]
+    columns = [func.count().filter(belongs_to(name)).label(name) for name in LISTS]
     return dict(session.execute(select(*columns).select_from(Return)).mappings().one())
 
 

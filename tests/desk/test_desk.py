@@ -36,6 +36,8 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     a_parcel(stuck, scans=("exception",))
     session.add(Return(rma="R-1", order_id=stuck.id, requested_at=now))
     session.add(Return(rma="R-2", order_id=stuck.id, requested_at=now, decision="approved", goods="received"))
+    inspected = {"decision": "approved", "goods": "received", "inspected_at": now}
+    session.add(Return(rma="R-3", order_id=stuck.id, requested_at=now, **inspected))
     session.add(Case(order_id=stuck.id, opened_at=now, due_at=now))
     session.add(a_letter(stuck, "dead"))
     a_refund(stuck, world.rita, world.fran, "requested")
@@ -43,7 +45,7 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     after = counts(client)
     assert {label: after[label] - before[label] for label in after} == {
         "To pick": 1, "To pack": 1, "To ship": 1, "Stuck parcels": 1, "Returns to decide": 1, "Returns to inspect": 1,
-        "Money to approve": 1, "Money that failed": 1, "Open cases": 1, "Letters that failed": 1,
+        "Money to propose": 1, "Money to approve": 1, "Money that failed": 1, "Open cases": 1, "Letters that failed": 1,
     }  # fmt: skip
 
 
