@@ -19,6 +19,8 @@ from portal.lib.errors import Refused
 Moves = Mapping[str, tuple[tuple[str, ...], str]]
 """A verb, the states it starts from, the state it leads to."""
 
+LIFELINE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+"""How a connection notices that the network in between dropped it without a word."""
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -62,8 +64,8 @@ def psycopg_url(url: str) -> str:
 
 def engine_options(pooled: bool) -> dict[str, Any]:
     """Pings before use so that a restarted database costs no request; no wait is endless; no error quotes values."""
-    connect = {"options": "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC", "connect_timeout": 5}
-    common = {"connect_args": connect, "hide_parameters": True}
+    limits = "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC"
+    common = {"connect_args": {"options": limits, "connect_timeout": 5, **LIFELINE}, "hide_parameters": True}
     if not pooled:
         return {"poolclass": NullPool, **common}
     return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 4, "pool_timeout": 5, **common}

@@ -15,10 +15,11 @@ from procrastinate.jobs import Job
 from procrastinate.sync_psycopg_connector import SyncPsycopgConnector
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Select, String, column, select, table
 from sqlalchemy.dialects.postgresql import JSONB
 
-from portal.db import session
+from portal.db import LIFELINE, session
 from portal.jobs.failures import note_failure
 from portal.lib.errors import Refused
 
@@ -119,7 +120,8 @@ def unfinished(job: Callable[..., Any], argument: str) -> Select[tuple[int]]:
 
 def conninfo() -> str:
     """How Procrastinate reaches the application's database."""
-    return str(current_app.config["SQLALCHEMY_DATABASE_URI"]).replace("postgresql+psycopg://", "postgresql://")
+    uri = str(current_app.config["SQLALCHEMY_DATABASE_URI"]).replace("postgresql+psycopg://", "postgresql://")
+    return make_conninfo(uri, **LIFELINE)
 
 
 FOLLOWERS: dict[str, list[Callable[..., Any]]] = {}
