@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from portal.demo.processes import Roster
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -51,8 +53,11 @@ class Demo:
         return found
 
     def kill(self) -> None:
+        """End what a failed test left."""
         for process in self.processes():
-            process.kill()
+            if "postgres" not in process.name():
+                process.kill()
+        Roster(self.var).end_all()
         self.wait_until_gone()
 
     def wait_until_gone(self, seconds: float = 30) -> None:
@@ -64,7 +69,7 @@ class Demo:
 
 def four_free_ports() -> int:
     """The first of four free ports in a row, below those that the system gives to connections."""
-    for first in range(20000 + os.getpid() % 5000, 32000, 4):
+    for first in range(20000 + 4 * os.getpid() % 8000, 32000, 4):
         if all(is_free(first + n) for n in range(4)):
             return first
     pytest.fail("there are no four free ports in a row")

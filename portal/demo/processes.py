@@ -94,11 +94,15 @@ def _database(note: Path) -> Member | None:
 
 
 def _end(members: list[Member]) -> None:
-    for member in members:
-        member.tell(member.ending)
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and any(member.alive() for member in members):
-        time.sleep(0.05)
+    """Ask, then insist, then kill. PostgreSQL is never killed before it was told to let its own processes go."""
+    for insist in (False, True):
+        for member in members:
+            member.tell(member.ending if not insist else signal.SIGQUIT if member.last else signal.SIGKILL)
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if not any(member.alive() for member in members):
+                return
+            time.sleep(0.05)
     for member in members:
         member.tell(signal.SIGKILL)
 
