@@ -15,7 +15,8 @@ from babel.messages.pofile import read_po
 from portal.config import LANGUAGES
 
 ROOT = Path(__file__).parents[2]
-TRANSLATED = [language for language in LANGUAGES if language != "en"]
+CATALOGUES = ROOT / "portal/translations"
+TRANSLATED = sorted(folder.name for folder in CATALOGUES.iterdir() if folder.is_dir())
 PLACES = re.compile(r"%\(\w+\)[sd]")
 KEYWORDS = {"_": None, "_l": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2)}
 
@@ -23,14 +24,14 @@ KEYWORDS = {"_": None, "_l": None, "gettext": None, "lazy_gettext": None, "ngett
 @cache
 def texts() -> frozenset[str]:
     """What code and templates say, a plural by its singular."""
-    mapping, options = parse_mapping_cfg(io.StringIO((ROOT / "portal/translations/babel.cfg").read_text()))
+    mapping, options = parse_mapping_cfg(io.StringIO((CATALOGUES / "babel.cfg").read_text()))
     found = extract_from_dir(ROOT, mapping, options, KEYWORDS)
     return frozenset(said if isinstance(said, str) else said[0] for _, _, said, _, _ in found)
 
 
 @cache
 def catalogue(language: str) -> Catalog:
-    with (ROOT / "portal/translations" / language / "LC_MESSAGES/messages.po").open("rb") as file:
+    with (CATALOGUES / language / "LC_MESSAGES/messages.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
@@ -52,6 +53,11 @@ def test_no_name_or_number_is_lost(language: str) -> None:
         wanted = {place for said in forms(message.id) for place in PLACES.findall(said)}
         for said in forms(message.string)[-1:]:
             assert not message.id or set(PLACES.findall(said)) == wanted, message.id
+
+
+def test_only_our_languages_have_a_catalogue() -> None:
+    assert TRANSLATED
+    assert {"en", *TRANSLATED} <= set(LANGUAGES)
 
 
 def test_what_people_read_is_found_at_all() -> None:
