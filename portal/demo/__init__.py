@@ -1,0 +1,1 @@
+"""The shop that `make run` opens, and the stand-ins for the world around it."""

@@ -1,6 +1,7 @@
 """The demo's shop: what Lantern & Loom sells, in three languages, and the people who buy there. All made up."""
 
 import csv
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +42,8 @@ class Person:
 
     @property
     def email(self) -> str:
-        plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode()
-        return plain.lower().replace(" ", ".") + "@example.org"
+        plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode().lower()
+        return (".".join(re.findall(r"[a-z0-9-]+", plain)) or "somebody") + "@example.org"
 
     @property
     def address(self) -> IncomingAddress:

@@ -1,33 +1,27 @@
-"""The world outside, for the demo: everybody's mailbox and the courier, one program on loopback.
+"""The world outside, for the demo: a web shop, the courier and everybody's mailbox, one program on loopback.
 
-It models what the portal sees of them: SMTP that takes every mail, and signed courier webhooks. It does not model mail
-that bounces, a slow mail server, or a courier that calls twice or in disorder.
+It models what the portal sees of them: orders by its API, signed courier webhooks, SMTP that takes every mail. It does
+not model mail that bounces, a slow mail server, or a courier that calls twice or in disorder.
 """
 
 import secrets
-from functools import partial
-from pathlib import Path
 
 from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 from waitress import serve as serve_pages
 
-from portal.demo import courier, mailbox
+from portal.demo import courier, mailbox, webshop
 
 
-def create_outside(folder: Path, hook: str, secret: str, database: str) -> Flask:
-    """The pages of the mailbox and the courier; their files live in `folder`."""
+def create_outside(mails: mailbox.Mailbox, parcels: courier.Courier, shop: webshop.WebShop) -> Flask:
+    """The pages of all three."""
     app = Flask(__name__)
     app.config.update(
-        SECRET_KEY=secrets.token_hex(),
-        SESSION_COOKIE_NAME="outside",
-        MAILBOX=mailbox.Mailbox(folder / "mail"),
-        COURIER=courier.Courier(
-            courier.Book(folder / "courier"), secret, partial(courier.post, hook), partial(courier.under_way, database)
-        ),
+        SECRET_KEY=secrets.token_hex(), SESSION_COOKIE_NAME="outside", MAILBOX=mails, COURIER=parcels, WEB_SHOP=shop
     )
     app.register_blueprint(mailbox.bp)
     app.register_blueprint(courier.bp)
+    app.register_blueprint(webshop.bp)
     app.add_url_rule("/", "home", home)
     return app
 

@@ -14,8 +14,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -23,7 +24,7 @@ from flask import Flask
 
 from portal import cli, config, create_app
 from portal.db import bundled
-from portal.demo import outside, seed, stripe
+from portal.demo import courier, mailbox, outside, seed, stripe, webshop
 from portal.demo.processes import SIGNALS, CantRun, Crew, alone
 from portal.jobs import worker
 
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 MARK = "this-is-the-demo-shop"
 """Only a folder with this file in it is ever forgotten."""
 SLOWEST_START = 30.0
+STALE = 10  # days after which "arriving today" is no longer believable
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +131,23 @@ def run(place: Place) -> None:
         if crew.left_behind:
             say(f"The last run was killed; what it left behind has ended now ({', '.join(crew.left_behind)}).")
         check_ports(place)
-        first = not (place.var / "guide.json").exists()
-        say(
-            "Opening the demo shop for the first time; this takes a little ..."
-            if first
-            else "Opening the demo shop ..."
-        )
-        if first:
-            clear(place.var)
+        begin(place)
         open_shop(crew, place)
         welcome(place)
         wait_until_stopped(crew)
+
+
+def begin(place: Place) -> None:
+    """Say what happens now; a first start begins with nothing, also when it was interrupted before."""
+    guide = place.var / "guide.json"
+    if not guide.exists():
+        say("Opening the demo shop for the first time; this takes a little ...")
+        clear(place.var)
+        return
+    say("Opening the demo shop ...")
+    age = int((time.time() - guide.stat().st_mtime) / 86_400)
+    if age > STALE:
+        say(f"Its orders were made {age} days ago; `make fresh` makes new ones.")
 
 
 def check_folder(var: Path) -> None:
@@ -207,8 +215,19 @@ def environment(place: Place, database: str) -> dict[str, str]:
 
 
 def world_outside(place: Place, environ: Mapping[str, str]) -> None:
-    hook, secret = f"{place.address('shop')}/hooks/easypost", environ["EASYPOST_WEBHOOK_SECRET"]
-    pages = outside.create_outside(place.var, hook, secret, environ["DATABASE_URL"])
+    portal, bank = place.address("shop"), stripe.Remote(place.address("stripe"))
+    parcels = courier.Courier(
+        courier.Book(place.var / "courier"),
+        environ["EASYPOST_WEBHOOK_SECRET"],
+        partial(courier.post, f"{portal}/hooks/easypost"),
+        partial(courier.under_way, environ["DATABASE_URL"]),
+    )
+    shop = webshop.WebShop(
+        place.var / "webshop",
+        lambda number, amount, currency: bank.pay(amount, currency, id=f"pi_shop{number}"),
+        partial(webshop.send, f"{portal}/api/v1/orders", lambda: str(read_guide(place)["api_key"])),
+    )
+    pages = outside.create_outside(mailbox.Mailbox(place.var / "mail"), parcels, shop)
     outside.serve(pages, place.ports["outside"], place.ports["smtp"])
 
 
@@ -257,9 +276,14 @@ def does_answer(address: str) -> bool:
     return True
 
 
+def read_guide(place: Place) -> dict[str, Any]:
+    guide: dict[str, Any] = json.loads((place.var / "guide.json").read_text())
+    return guide
+
+
 def welcome(place: Place) -> None:
     """Where to go, in the terminal."""
-    guide = json.loads((place.var / "guide.json").read_text())
+    guide = read_guide(place)
     shop, around = place.address("shop"), place.address("outside")
     customers = "\n".join(f"      {shop}/l/{token}  {what}" for token, what in guide["links"])
     people = "\n".join(f"      {email:<28} {what}" for email, what in guide["people"])
@@ -273,8 +297,9 @@ def welcome(place: Place) -> None:
       {shop}/desk/
 {people}
   The world outside
-      {around}/mail/     everybody's mailbox
+      {around}/shop/     the web shop: buy something
       {around}/courier/  the courier: move a parcel
+      {around}/mail/     everybody's mailbox
 
   Ctrl-C ends all of it. The next `make run` goes on from there; `make fresh` forgets it.
 """

@@ -69,7 +69,9 @@ def fill(app: Flask, guide: Path) -> None:
         lives = live(Shop(team, courier, partial(pay, stripe), Random(1), now))
         stripe.forward(120)  # what the bank does in the first minutes
         stripe.webhooks(hold=False)
-        guide.write_text(json.dumps(directions(lives, key, now), ensure_ascii=False, indent=1))
+        unfinished = guide.with_suffix(".part")
+        unfinished.write_text(json.dumps(directions(lives, key, now), ensure_ascii=False, indent=1))
+        unfinished.rename(guide)
 
 
 def do_not_wait_for_the_disk(connection: Any, _: object) -> None:

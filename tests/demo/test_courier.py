@@ -15,6 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from portal.demo.courier import STEPS, Book, Courier, UnderWay, post
+from portal.demo.mailbox import Mailbox
 from portal.demo.outside import create_outside
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -61,9 +62,8 @@ def courier(portal: Portal, tmp_path: Path) -> Courier:
 
 @pytest.fixture
 def client(courier: Courier, tmp_path: Path) -> FlaskClient:
-    app = create_outside(tmp_path, "", "", "")
-    app.config["COURIER"] = courier
-    return app.test_client()
+    nothing: Any = None
+    return create_outside(Mailbox(tmp_path), courier, nothing).test_client()
 
 
 def test_a_report_is_signed_over_its_raw_bytes_with_the_normalised_secret(courier: Courier, portal: Portal) -> None:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,9 +16,8 @@ from portal.demo.outside import create_outside
 
 @pytest.fixture
 def client(tmp_path: Path) -> FlaskClient:
-    return create_outside(
-        tmp_path, "http://127.0.0.1:9/hooks/easypost", "secret", "postgresql:///nowhere"
-    ).test_client()
+    nobody: Any = None
+    return create_outside(Mailbox(tmp_path / "mail"), nobody, nobody).test_client()
 
 
 @pytest.fixture

@@ -116,6 +116,15 @@ def test_the_second_run_goes_on_where_the_first_stopped_and_is_quick(demo: Demo)
     stop(process)
 
 
+def test_it_says_when_its_orders_are_too_old_to_be_believed(demo: Demo) -> None:
+    guide = demo.var / "guide.json"
+    os.utime(guide, times=(time.time(), time.time() - 20 * 86_400))
+    process, said = demo.open()
+    stop(process)
+    os.utime(guide)
+    assert "Its orders were made 20 days ago; `make fresh` makes new ones." in said
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_it_ends_all_when_asked_in_other_ways(demo: Demo, number: int) -> None:
     process, _ = demo.open()
