@@ -25,6 +25,22 @@ PATIENCE = 12.0  # seconds to end in peace
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A signal that comes meanwhile counts when this ends: what is half started could not be found and ended, and an
+    exception raised while Python forks is lost.
+    """
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 class CantRun(Exception):
     """The demo can't start or go on; the message says why and what to do."""
 
@@ -124,7 +140,8 @@ class Crew:
         self.left_behind = self.roster.end_all()
         (self.folder / "log").mkdir(exist_ok=True)
         self.lifeline, self.ours = os.pipe()
-        self.warden = self._fork("warden", self._watch)
+        with undisturbed():
+            self.warden = self._fork("warden", self._watch)
         os.close(self.lifeline)
         return self
 
@@ -140,9 +157,10 @@ class Crew:
 
     def start(self, name: str, program: Callable[[], None]) -> ForkProcess:
         """Start a program; what it says goes to its log."""
-        process = self._fork(name, lambda: self._without_ours(program))
-        self.roster.add(name, process.pid or 0)
-        self.programs.append(process)
+        with undisturbed():
+            process = self._fork(name, lambda: self._without_ours(program))
+            self.roster.add(name, process.pid or 0)
+            self.programs.append(process)
         return process
 
     def run(self, name: str, program: Callable[[], None]) -> None:

@@ -11,8 +11,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from flask import Flask
 from portal import cli, config, create_app
 from portal.db import bundled
 from portal.demo import courier, mailbox, outside, seed, stripe, webshop
-from portal.demo.processes import SIGNALS, CantRun, Crew, alone
+from portal.demo.processes import SIGNALS, CantRun, Crew, alone, undisturbed
 from portal.jobs import worker
 
 ROOT = Path(__file__).parents[2]
@@ -92,21 +92,6 @@ def port(text: str) -> int:
 
 def stop(*_: object) -> NoReturn:
     raise Stopped
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """A stop that is asked for meanwhile happens at the end: half a server could not be found and ended."""
-    asked: list[int] = []
-    for number in SIGNALS:
-        signal.signal(number, lambda number, _: asked.append(number))
-    try:
-        yield
-    finally:
-        for number in SIGNALS:
-            signal.signal(number, stop)
-        if asked:
-            stop()
 
 
 def say(text: str) -> None:
