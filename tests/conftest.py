@@ -19,7 +19,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.pool import NullPool
 
 from portal import config, create_app, jobs
 from portal.db import Base, bundled, db, session
@@ -27,7 +28,7 @@ from portal.lib import clock
 from tests.browser import chromium, desktop, old_phone, phone, served  # noqa: F401
 from tests.guards import logs_hold_no_secrets, nothing_open_while_the_world_talks  # noqa: F401
 from tests.running import demo, opened_once  # noqa: F401
-from tests.world import World, build
+from tests.world import World, build, found
 
 ROOT = Path(__file__).parent.parent
 PAYLOADS = ROOT.parent / "shared" / "payloads"
@@ -121,22 +122,48 @@ def shared_app(server_url: str, template: str, smtp_server: tuple[Catcher, int])
             db.engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def inhabited(server_url: str, template: str, shared_app: Flask) -> Iterator[Engine]:
+    """A database in which the small known world stands already: building it costs more than most tests."""
+    with scratch_database(server_url, f"inhabited_{os.getpid()}", template) as url:
+        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+        with shared_app.app_context():
+            jobs.init_app(shared_app)
+            with on(shared_app, engine):
+                build(now=clock.now())
+                session.remove()
+        yield engine
+        engine.dispose()
+
+
+@contextmanager
+def on(app: Flask, bind: Engine | Connection) -> Iterator[None]:
+    """The portal's sessions use this engine or connection instead of its own."""
+    engine = db.engine
+    db._app_engines[app][None] = bind  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        db._app_engines[app][None] = engine
+
+
 @pytest.fixture
-def app(shared_app: Flask) -> Iterator[Flask]:
+def app(request: pytest.FixtureRequest, shared_app: Flask) -> Iterator[Flask]:
     """The portal; everything the test writes is rolled back."""
     jobs.init_app(shared_app)
     with shared_app.app_context():
-        engine = db.engine
+        peopled = "world" in request.fixturenames
+        engine = request.getfixturevalue("inhabited") if peopled else db.engine
         with engine.connect() as connection:
             outer = connection.begin()
-            db._app_engines[shared_app][None] = connection  # type: ignore[assignment]
             session.session_factory.kw["join_transaction_mode"] = "create_savepoint"
             try:
-                yield shared_app
+                with on(shared_app, connection):
+                    yield shared_app
+                    session.remove()
             finally:
                 session.remove()
                 outer.rollback()
-                db._app_engines[shared_app][None] = engine
                 del session.session_factory.kw["join_transaction_mode"]
 
 
@@ -161,7 +188,7 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture
 def world(app: Flask) -> World:
     """Alice bought, Bob did not, Cleo picks, Dan may not approve (tests/world.py)."""
-    return build(now=clock.now())
+    return found()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from portal.adapters.channels import IncomingAddress, IncomingLine, IncomingOrder
 from portal.db import session
@@ -100,6 +101,13 @@ def build(now: datetime) -> World:
     bob, _ = accept_order(BOBS_ORDER, by="channel", now=now)
     session.commit()
     return World(now=now, alice=alice, bob=bob, **people)
+
+
+def found() -> World:
+    """The world that stands in the database already."""
+    people = {person.name.lower(): person for person in session.scalars(select(Staff))}
+    alice, bob = session.scalars(select(Order).order_by(Order.number))
+    return World(now=alice.created_at, alice=alice, bob=bob, **people)
 
 
 def sign_in(client: FlaskClient, person: Staff) -> FlaskClient:

@@ -86,7 +86,7 @@ def _customer(incoming: IncomingOrder) -> int:
     name, language = incoming.name or incoming.address.name, _language(incoming)
     new = insert(Customer).values(email=_email(incoming), name=name, phone=incoming.phone, locale=language)
     known = new.on_conflict_do_update(index_elements=["email"], set_={"name": name, "locale": language})
-    return session.execute(known.returning(Customer.id)).scalar_one()
+    return session.scalars(known.returning(Customer), execution_options={"populate_existing": True}).one().id
 
 
 def _email(incoming: IncomingOrder) -> str | None:
