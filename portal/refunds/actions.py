@@ -35,7 +35,7 @@ words("refund.requested", staff=_l("%(amount)s proposed to be given back"))
 words(
     "refund.approved",
     staff=_l("%(amount)s approved to be given back"),
-    customer=_l("%(amount)s are being given back"),
+    customer=_l("%(amount)s is being given back"),
 )
 words("refund.reduced", staff=_l("Money back reduced from %(before)s to %(amount)s: %(note)s"))
 words("refund.rejected", staff=_l("%(amount)s back were refused: %(note)s"))
@@ -91,7 +91,7 @@ def _next_decision(return_id: int | None) -> int:
         return 1
     alive = select(Refund.id).where(Refund.return_id == return_id, Refund.state.in_(HOLDING))
     if session.scalar(alive.limit(1)) is not None:
-        raise Refused(_("Money for this return is already on its way through the desk."))
+        raise Refused(_("Money for this return is already being decided or sent."))
     last = session.scalar(select(func.max(Refund.decision_no)).where(Refund.return_id == return_id))
     return (last or 0) + 1
 

@@ -48,7 +48,7 @@ words(
 )
 words(
     "refund.external",
-    staff=_l("%(amount)s were given back in Stripe's dashboard"),
+    staff=_l("Given back in Stripe's dashboard: %(amount)s"),
     customer=_l("%(amount)s sent back to you"),
 )
 

@@ -108,7 +108,7 @@ def _money(refund: Refund) -> Headline:
     if refund.state in ("failed", "refused_by_stripe"):
         return Headline(_("We could not send your money yet"), _("We are on it, and write to you."))
     if refund.state == "pending":
-        return Headline(_("%(amount)s are on their way to you", amount=amount), _("Your bank is working on it."))
+        return Headline(_("On its way to you: %(amount)s", amount=amount), _("Your bank is working on it."))
     lead = _("We check it once more, then we send it. We write to you when it is on its way.")
     return Headline(_("You get %(amount)s back", amount=amount), lead)
 

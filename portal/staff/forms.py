@@ -26,4 +26,4 @@ class PasswordForm(FlaskForm):
             ),
         ],
     )
-    again = PasswordField(_l("The same again"), [EqualTo("password", _l("The two do not match."))])
+    again = PasswordField(_l("Repeat the password"), [EqualTo("password", _l("The two do not match."))])

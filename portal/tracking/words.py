@@ -43,7 +43,7 @@ STATUS = {
     Tracking.in_transit: (_l("On its way"), "info"),
     Tracking.delayed: (_l("Delayed"), "warn"),
     Tracking.out_for_delivery: (_l("Out for delivery"), "info"),
-    Tracking.attempt_failed: (_l("Delivery missed"), "warn"),
+    Tracking.attempt_failed: (_l("Missed delivery"), "warn"),
     Tracking.ready_for_pickup: (_l("Ready to collect"), "warn"),
     Tracking.delivered: (_l("Delivered"), "good"),
     Tracking.returning: (_l("Coming back to us"), "warn"),

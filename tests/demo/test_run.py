@@ -18,7 +18,6 @@ import pytest
 from portal.demo.run import MARK
 from tests.running import Demo, Opened, heard_until, stop, until
 
-QUICK = 6.0  # seconds until the second start is open, on a machine with nothing else to do
 pytestmark = pytest.mark.processes
 
 
@@ -106,13 +105,10 @@ def signed_in(demo: Demo, email: str, password: str) -> str:
     return str(browser.open(demo.address("/desk/sign-in"), form, timeout=20).url)
 
 
-def test_the_second_run_goes_on_where_the_first_stopped_and_is_quick(demo: Demo) -> None:
-    before = time.monotonic()
+def test_the_second_run_goes_on_where_the_first_stopped(demo: Demo) -> None:
     process, said = demo.open()
-    took = time.monotonic() - before
     assert "Filling" not in said
     assert "Making" not in said
-    assert took < QUICK * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     stop(process)
 
 

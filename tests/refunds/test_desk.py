@@ -111,7 +111,7 @@ def test_the_page_tells_how_the_amount_came_about_who_asked_and_what_went_before
         "€25.00 back to Alice Ångström",
         "Stoneware mug, Moss 1 of 2; €40.00 were paid for all",
         "€5.00 deducted: one is chipped",
-        "Together €25.00",
+        "Total €25.00",
         "Asked by Rita",
         "For Return TEST",
         "Paid €84.00",

@@ -283,7 +283,7 @@ def test_somebody_elses_order_is_the_page_of_a_link_that_ended(client: FlaskClie
     foreign, unknown = client.get(f"/orders/{world.alice.ref}"), client.get("/orders/nothinghere")
     assert foreign.status_code == unknown.status_code == 404
     assert foreign.data == unknown.data
-    assert "This link has ended" in foreign.text
+    assert "This link has expired" in foreign.text
     assert 'href="/find"' in foreign.text
 
 

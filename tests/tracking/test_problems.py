@@ -20,7 +20,7 @@ def test_an_address_that_leads_nowhere(client: FlaskClient) -> None:
 def test_a_link_that_ended_offers_a_new_one(client: FlaskClient) -> None:
     page = client.get("/l/" + "a" * 28)
     assert page.status_code == 404
-    assert "This link has ended" in page.text
+    assert "This link has expired" in page.text
     assert 'href="/find"' in page.text
 
 
