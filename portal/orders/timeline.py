@@ -30,6 +30,8 @@ class Entry:
 
 def words(kind: str, staff: Any, customer: Any = None) -> None:
     """How to tell this kind (lazy texts with %(fact)s in them); without `customer` the customer is not told."""
+    if kind in WORDS:
+        raise KeyError(f"{kind} has its words already")
     WORDS[kind] = (staff, customer)
 
 

@@ -98,6 +98,7 @@ class TrackedReturn:
     decision: str
     goods: str
     send_back_by: date | None
+    closed_as: str | None = None
     money: list[MoneyBack] = field(default_factory=list)
 
 
@@ -219,7 +220,8 @@ def _put_items_in(parcels: dict[int, TrackedParcel], lines: Sequence[Any]) -> li
 
 def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
     """The returns with their latest refunds, and the refunds that belong to no return."""
-    about = (Return.id, Return.rma, Return.kind, Return.decision, Return.goods, Return.send_back_by)
+    known = (Return.rma, Return.kind, Return.decision, Return.goods, Return.send_back_by, Return.closed_as)
+    about = (Return.id, *known)
     refund = (Refund.decision_no, Refund.amount, Refund.currency, Refund.state, Refund.settled_at)
     with_return = select(*about, *refund).outerjoin(Refund, Refund.return_id == Return.id)
     nothing = [cast(null(), Integer if column is Return.id else column.type) for column in about]
@@ -229,7 +231,7 @@ def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
     told: defaultdict[int | None, list[Any]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.id or 0, row.decision_no or 0)):
         if row.id is not None:
-            returns.setdefault(row.id, TrackedReturn(row.rma, row.kind, row.decision, row.goods, row.send_back_by))
+            returns.setdefault(row.id, TrackedReturn(*row[1:7]))
         if row.amount is not None and row.state != "rejected_by_us":
             told[row.id].append(MoneyBack(Money(row.amount, row.currency), row.state, row.settled_at))
     for return_id, ret in returns.items():

@@ -308,7 +308,11 @@ def returned(ret: TrackedReturn) -> tuple[str, str]:
     if ret.decision == "declined":
         return _("We could not accept it. We wrote to you why."), "warn"
     if ret.decision == "cancelled":
-        return _("You cancelled it."), "neutral"
+        return _("It was called off."), "neutral"
+    if ret.closed_as == "in_channel":
+        return _("You get your money back where you paid."), "good"
+    if ret.closed_as:
+        return _("It is closed. We wrote to you why."), "neutral"
     return {
         "awaited": (_("Accepted. Now send it back to us."), "warn"),
         "in_transit": (_("On its way to us."), "info"),

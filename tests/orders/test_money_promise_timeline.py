@@ -167,3 +167,8 @@ def test_an_entry_that_nobody_can_tell_is_not_written(world: World) -> None:
 def test_the_story_is_never_changed(world: World, change: str) -> None:
     with pytest.raises(DBAPIError, match="timeline is append-only"):
         session.execute(text(change))
+
+
+def test_what_happened_is_put_into_words_once() -> None:
+    with pytest.raises(KeyError, match=r"tests\.paid has its words already"):
+        timeline.words("tests.paid", staff=_l("Paid again"))

@@ -216,20 +216,22 @@ def test_money_is_sent_only_when_stripe_says_so(state: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decision", "goods", "words"),
+    ("decision", "goods", "ending", "words"),
     [
-        ("requested", "not_expected", "We have your request and answer soon."),
-        ("approved", "awaited", "Accepted. Now send it back to us."),
-        ("approved", "in_transit", "On its way to us."),
-        ("approved", "received", "It has arrived with us."),
-        ("approved", "lost", "It was lost on the way. We are looking into it."),
-        ("approved", "not_expected", "Accepted. You don't have to send anything back."),
-        ("declined", "not_expected", "We could not accept it. We wrote to you why."),
-        ("cancelled", "awaited", "You cancelled it."),
+        ("requested", "not_expected", None, "We have your request and answer soon."),
+        ("approved", "awaited", None, "Accepted. Now send it back to us."),
+        ("approved", "in_transit", None, "On its way to us."),
+        ("approved", "received", None, "It has arrived with us."),
+        ("approved", "lost", None, "It was lost on the way. We are looking into it."),
+        ("approved", "not_expected", None, "Accepted. You don't have to send anything back."),
+        ("approved", "received", "in_channel", "You get your money back where you paid."),
+        ("approved", "received", "nothing_due", "It is closed. We wrote to you why."),
+        ("declined", "not_expected", None, "We could not accept it. We wrote to you why."),
+        ("cancelled", "awaited", None, "It was called off."),
     ],
 )
-def test_a_return_is_told_in_plain_words(decision: str, goods: str, words: str) -> None:
-    assert returned(TrackedReturn("R1", "return", decision, goods, None))[0] == words
+def test_a_return_is_told_in_plain_words(decision: str, goods: str, ending: str | None, words: str) -> None:
+    assert returned(TrackedReturn("R1", "return", decision, goods, None, ending))[0] == words
 
 
 @pytest.mark.parametrize(
