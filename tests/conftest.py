@@ -20,7 +20,6 @@ from aiosmtpd.controller import Controller
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.pool import NullPool
 
 from portal import config, create_app, jobs
 from portal.db import Base, bundled, db, session
@@ -116,7 +115,7 @@ def settings_for(url: str, smtp_port: int, **more: str) -> config.Settings:
 @pytest.fixture(scope="session")
 def shared_app(server_url: str, template: str, smtp_server: tuple[Catcher, int]) -> Iterator[Flask]:
     with scratch_database(server_url, f"shared_{os.getpid()}", template) as url:
-        app = create_app(settings_for(url, smtp_server[1]), DB_POOL=False, **AS_TESTS)
+        app = create_app(settings_for(url, smtp_server[1]), **AS_TESTS)
         yield app
         with app.app_context():
             db.engine.dispose()
@@ -126,7 +125,7 @@ def shared_app(server_url: str, template: str, smtp_server: tuple[Catcher, int])
 def inhabited(server_url: str, template: str, shared_app: Flask) -> Iterator[Engine]:
     """A database in which the small known world stands already: building it costs more than most tests."""
     with scratch_database(server_url, f"inhabited_{os.getpid()}", template) as url:
-        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), pool_pre_ping=True)
         with shared_app.app_context():
             jobs.init_app(shared_app)
             with on(shared_app, engine):

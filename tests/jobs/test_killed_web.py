@@ -103,14 +103,14 @@ def test_whenever_a_web_process_is_killed_no_order_is_without_its_job(start: Sta
         senders = [Thread(target=send_until_dead, args=[shop, f"{life}-{n}"]) for n in range(4)]
         for sender in senders:
             sender.start()
-        time.sleep(0.2 + chance.random() / 2)
+        wait_for(lambda: len(shop.accepted) > 2 * (life + 1))  # noqa: B023
+        time.sleep(chance.random() / 2)
         process.send_signal(signal.SIGKILL)
         process.wait()
         for sender in senders:
             sender.join()
     wait_for(lambda: others_working() == 0)
     orders, jobs = orders_and_jobs()
-    assert len(shop.accepted) > 3, "too few orders to say anything"
     assert sorted(orders.values()) == sorted(jobs), "every order has its one job, every job its order"
     assert shop.accepted <= set(orders), "what was answered is there"
 

@@ -44,7 +44,7 @@ def test_approving_freezes_what_stripe_will_be_asked_and_owes_the_call(world: Wo
     }  # fmt: skip
     assert refund.idem_key == f"refund:{refund.uuid}"
     assert owed("refunds.send_refund") == [("refunds.send_refund", {"refund_id": refund.id})]
-    assert for_customer(world.alice.id)[0].text == "€40.00 are being given back"
+    assert for_customer(world.alice.id)[0].text == "€40.00 is being given back"
     assert for_staff(world.alice.id)[0].by == "Fran"
 
 

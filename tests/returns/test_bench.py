@@ -232,7 +232,7 @@ def test_money_with_the_sales_channel_is_given_back_there(desk, world, work):
     [
         ("requested", "You get €20.00 back"),
         ("approved", "You get €20.00 back"),
-        ("pending", "€20.00 are on their way to you"),
+        ("pending", "On its way to you: €20.00"),
         ("succeeded", "We have sent you €20.00"),
         ("failed", "We could not send your money yet"),
         ("needs_review", "You get €20.00 back"),
