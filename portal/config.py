@@ -61,6 +61,10 @@ class Settings(BaseModel):
     stripe_webhook_secret: str | None = None
     shopify_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
     easypost_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
+    aftership_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
+    shippo_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
+    sendcloud_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
+    seventeentrack_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
 
     cutoff: time = time(14, 0)
     handling_days: int = Field(default=1, ge=0, le=60)

@@ -35,6 +35,10 @@ SECRETS = {
     "STRIPE_WEBHOOK_SECRET": "whsec_tests",
     "SHOPIFY_WEBHOOK_SECRET": "shopify-secret",
     "EASYPOST_WEBHOOK_SECRET": "sécret",
+    "AFTERSHIP_WEBHOOK_SECRET": "aftership-secret",
+    "SHIPPO_WEBHOOK_SECRET": "shippo-secret",
+    "SENDCLOUD_WEBHOOK_SECRET": "sendcloud-secret",
+    "SEVENTEENTRACK_WEBHOOK_SECRET": "seventeentrack-key",
 }
 AS_TESTS = {"TESTING": True, "PROPAGATE_EXCEPTIONS": False, "MAIL_SUPPRESS_SEND": False}
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)

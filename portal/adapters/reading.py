@@ -5,7 +5,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, NoReturn
@@ -104,6 +104,22 @@ def moment(value: Any) -> tuple[datetime, bool] | None:
     except (ValueError, OverflowError):
         return None
     return (when, assumed) if when.year in OUR_TIMES else None
+
+
+def unix_moment(value: Any) -> datetime | None:
+    """The time of a Unix time stamp, in seconds or milliseconds; None when it is none of our times."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 10**14:
+        return None
+    when = datetime.fromtimestamp(value / 1000 if value > 10**11 else value, UTC)
+    return when if when.year in OUR_TIMES else None
+
+
+def day(value: Any) -> date | None:
+    """The day that a date or a time stamp begins with, as written, or nothing."""
+    try:
+        return date.fromisoformat(text(value, 60)[:10])
+    except ValueError:
+        return None
 
 
 def email(value: Any) -> str | None:

@@ -1,8 +1,10 @@
 """The worker's door: parcels planned for new orders, couriers' messages worked off."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 
-from portal.adapters.couriers import easypost
+from portal.adapters.couriers.known import LISTENED
 from portal.adapters.errors import Malformed
 from portal.config import Settings
 from portal.db import session, transaction
@@ -24,34 +26,44 @@ def plan(order_id: int) -> None:
         plan_parcels(order_id, now=clock.now())
 
 
-def open_easypost(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
-    """Signed by EasyPost and readable, else it says what is wrong."""
-    secrets = settings.easypost_webhook_secret
+def open_message(source: str, raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
+    """Signed by this courier and readable, else it says what is wrong."""
+    secrets = getattr(settings, f"{source}_webhook_secret")
     if not secrets:
         raise NotReady
-    if not easypost.verify(raw, headers, secrets):
+    if not LISTENED[source].verify(raw, headers, secrets):
         raise NotGenuine
     try:
-        easypost.parse(raw)
-        return Envelope(*easypost.identify(raw))
+        return Envelope(*LISTENED[source].identify(raw))
     except Malformed as error:
         raise Unreadable from error
 
 
-@listen("easypost", open=open_easypost)
 @task(queue="couriers")
-def work_off_easypost(message_id: int) -> None:
+def work_off(message_id: int) -> None:
     """Scans go to their parcel; a number nobody knows yet is kept until a parcel gets it."""
     with transaction():
-        message = session.get_one(InboxMessage, message_id, with_for_update=True)
-        if message.state == "done":
-            return
-        now = clock.now()
-        strangers = [said.number for said in easypost.parse(message.body) if not record_update(said, now=now)]
-        if strangers:
-            inbox.park(message, strangers[0])
-        else:
-            inbox.finish(message, now=now)
+        message = inbox.claim(message_id)
+        if message is not None:
+            _sort(message, clock.now())
+
+
+def _sort(message: InboxMessage, now: datetime) -> None:
+    """Done, or parked for a parcel that has not left yet, or, when it can't be read, kept for a person."""
+    try:
+        updates = LISTENED[message.source].parse(message.body)
+    except Malformed as unreadable:
+        inbox.fail(message, str(unreadable))
+        return
+    strangers = [said.number for said in updates if not record_update(said, now=now)]
+    if strangers:
+        inbox.park(message, strangers[0])
+    else:
+        inbox.finish(message, now=now)
+
+
+for _source in LISTENED:
+    listen(_source, open=partial(open_message, _source))(work_off)
 
 
 @follows("parcel.handed_over")
@@ -60,5 +72,6 @@ def work_off_parked(parcel_id: int, order_id: int) -> None:  # noqa: ARG001
     """What the courier said of this number before we did."""
     with transaction():
         number = session.get_one(Parcel, parcel_id).tracking_number or ""
-        for message_id in inbox.parked("easypost", number):
-            defer(work_off_easypost, message_id=message_id)
+        for source in LISTENED:
+            for message_id in inbox.parked(source, number):
+                defer(work_off, message_id=message_id)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from portal.db import session
 from portal.fulfilment import actions
-from portal.fulfilment.jobs import work_off_easypost
+from portal.fulfilment.jobs import work_off
 from portal.fulfilment.models import Parcel
 from portal.inbox.models import InboxMessage
 from portal.lib import clock
@@ -52,7 +52,7 @@ def test_a_scan_is_answered_at_once_and_moves_the_parcel_later(client, parcel, w
     assert post(client, body()).status_code == 200
     session.expire_all()
     assert parcel.tracking_status == "unknown"
-    work(task="fulfilment.work_off_easypost")
+    work(task="fulfilment.work_off")
     session.expire_all()
     assert (parcel.tracking_status, [m.state for m in messages()]) == ("in_transit", ["done"])
 
@@ -77,9 +77,7 @@ def test_a_body_changed_by_one_byte_is_refused(client, parcel):
         assert client.post("/hooks/easypost", data=raw + b" ", headers=signature(raw)).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"nonsense", b"[]", b"[" * 50_000, b'{"description":"tracker.updated","result":{"id":"trk_1"}}']
-)
+@pytest.mark.parametrize("raw", [b"", b"nonsense", b"[]", b"[" * 50_000])
 def test_genuine_nonsense_is_unreadable_and_not_kept(client, parcel, raw):
     with nothing_appears():
         assert post(client, raw).status_code == 400
@@ -101,20 +99,20 @@ def test_without_a_secret_senders_are_asked_to_come_again(client, app, monkeypat
 def test_a_number_nobody_knows_yet_is_kept_and_worked_off_when_a_parcel_gets_it(client, world, work):
     parcel = brought_to("packed", world.alice, world.pat, world.now)
     assert post(client, body("out_for_delivery")).status_code == 200
-    work(task="fulfilment.work_off_easypost")
+    work(task="fulfilment.work_off")
     assert [(m.state, m.subject) for m in messages()] == [("parked", "00340434161094042557")]
 
     actions.hand_over(parcel, "dhl", "00340434161094042557", by=world.pat, now=world.now)
     session.commit()
     work(task="fulfilment.work_off_parked")
-    work(task="fulfilment.work_off_easypost")
+    work(task="fulfilment.work_off")
     session.expire_all()
     assert (parcel.tracking_status, [m.state for m in messages()]) == ("out_for_delivery", ["done"])
 
 
 def test_a_stranger_s_number_stays_parked(client, parcel, work):
     post(client, body(number="STRANGER1"))
-    work(task="fulfilment.work_off_easypost")
+    work(task="fulfilment.work_off")
     assert [m.state for m in messages()] == ["parked"]
     session.expire_all()
     assert parcel.tracking_status == "unknown"
@@ -122,20 +120,20 @@ def test_a_stranger_s_number_stays_parked(client, parcel, work):
 
 def test_events_about_anything_else_are_done_with(client, parcel, work):
     post(client, b'{"id": "evt_9", "description": "batch.updated", "result": {"id": "batch_1"}}')
-    work(task="fulfilment.work_off_easypost")
+    work(task="fulfilment.work_off")
     assert [m.state for m in messages()] == ["done"]
 
 
 def test_a_job_that_is_done_twice_changes_nothing(client, parcel, work):
     post(client, body("delivered"))
-    work(task="fulfilment.work_off_easypost")
+    work(task="fulfilment.work_off")
     with nothing_appears():
-        work_off_easypost(messages()[0].id)
+        work_off(messages()[0].id)
 
 
 def test_the_vendors_own_message_is_taken(client, world, work, payloads):
     raw = payloads("easypost-tracker-updated.json").removesuffix(b"\n")
     assert post(client, raw).status_code == 200
-    assert owed("fulfilment.work_off_easypost")
-    work(task="fulfilment.work_off_easypost")
+    assert owed("fulfilment.work_off")
+    work(task="fulfilment.work_off")
     assert [(m.state, m.subject) for m in messages()] == [("parked", "1")]

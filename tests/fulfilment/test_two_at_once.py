@@ -85,9 +85,9 @@ def test_no_scan_falls_between_handing_over_and_the_courier_s_message(real, worl
         mine, person = session.get_one(Parcel, parcel_id), session.get_one(Staff, pat)
         actions.hand_over(mine, "dhl", "00340434161094042557", by=person, now=clock.now())
 
-    assert at_once(real, hand_over, lambda: jobs.work_off_easypost(message)) == ["done", "done"]
+    assert at_once(real, hand_over, lambda: jobs.work_off(message)) == ["done", "done"]
     work_off(task="fulfilment.work_off_parked")
-    work_off(task="fulfilment.work_off_easypost")
+    work_off(task="fulfilment.work_off")
     session.expire_all()
     assert session.get_one(Parcel, parcel_id).tracking_status == "out_for_delivery"
     assert session.scalars(select(InboxMessage.state)).all() == ["done"]

@@ -1,5 +1,6 @@
 """What every courier's message becomes: one vocabulary, times in UTC, nothing guessed silently."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -54,3 +55,28 @@ class TrackingUpdate:
 def normal_number(number: str) -> str:
     """A tracking number as it is compared: no blanks, upper case."""
     return "".join(number.split()).upper()
+
+
+WAITS = re.compile(
+    r"(?i)(ready|available|awaiting|waiting)( for| your)? (customer )?(pick-?\s?up|collection)"
+    r"|held at (a )?(pick-?\s?up|access|service) point|zur abholung bereit|abholbereit|à retirer"
+    r"|klaar om (op|af) te halen"
+)
+
+
+def not_there_yet(status: Tracking, message: str) -> Tracking:
+    """Some couriers write "delivered" when a parcel waits for its receiver at a shop: that is not delivered."""
+    return Tracking.ready_for_pickup if status is Tracking.delivered and WAITS.search(message) else status
+
+
+CODES = {
+    "dhl": "dhl", "dhlexpress": "dhl", "dhlparcel": "dhl", "dhlecommerce": "dhl", "dhlgermany": "dhl",
+    "deutschepost": "dhl", "dpd": "dpd", "dpdde": "dpd", "dpduk": "dpd", "fedex": "fedex", "gls": "gls",
+    "laposte": "laposte", "colissimo": "laposte", "postnl": "postnl", "royalmail": "royalmail",
+    "ups": "ups", "usps": "usps",
+}  # fmt: skip
+
+
+def code_of(carrier: str) -> str:
+    """Our code for a courier under one of its names; a courier we do not know keeps its name."""
+    return CODES.get(re.sub(r"[^a-z]", "", carrier.lower()), carrier)

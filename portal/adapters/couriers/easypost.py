@@ -6,9 +6,9 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
-from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, normal_number
+from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, normal_number, not_there_yet
 from portal.adapters.errors import Malformed
-from portal.adapters.reading import document, first, header, hmac_sha256, moment, part, parts, same, text
+from portal.adapters.reading import day, document, first, header, hmac_sha256, moment, part, parts, same, text
 
 STATUS = {
     "pre_transit": Tracking.label_created,
@@ -82,7 +82,7 @@ def _events(tracker: dict[str, Any], as_of: datetime | None) -> tuple[TrackingEv
 def _event(scan: dict[str, Any], sent_back: bool, as_of: datetime | None) -> TrackingEvent | None:
     read = moment(scan.get("datetime"))
     at, assumed = read or (as_of, True)
-    status = _status(scan)
+    status = not_there_yet(_status(scan), text(scan.get("message"), 500))
     if at is None or (status is Tracking.unknown and not text(scan.get("message"))):
         return None
     return TrackingEvent(
@@ -99,6 +99,8 @@ def _event(scan: dict[str, Any], sent_back: bool, as_of: datetime | None) -> Tra
 def _status(scan: dict[str, Any]) -> Tracking:
     status, detail = text(scan.get("status")), text(scan.get("status_detail"))
     plain = STATUS.get(status, Tracking.unknown)
+    if detail == "arrived_at_pickup_location" and plain is Tracking.delivered:
+        return Tracking.ready_for_pickup
     return DETAIL.get(detail, plain) if status in OPEN else plain
 
 
@@ -112,13 +114,9 @@ def _place(location: dict[str, Any]) -> str:
 
 def _estimate(tracker: dict[str, Any]) -> date | None:
     """The local day at the destination when the courier says it, else the day of its time stamp."""
-    local = text(part(tracker.get("carrier_detail")).get("est_delivery_date_local"), 40)
-    for given in (local, text(tracker.get("est_delivery_date"), 40)):
-        try:
-            return date.fromisoformat(given[:10])
-        except ValueError:
-            continue
-    return None
+    return day(part(tracker.get("carrier_detail")).get("est_delivery_date_local")) or day(
+        tracker.get("est_delivery_date")
+    )
 
 
 def _first_moment(*values: Any) -> datetime | None:
