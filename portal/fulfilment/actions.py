@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import contains_eager
 
 from portal.adapters.couriers import Tracking, normal_number, own
 from portal.db import move, session
@@ -14,8 +15,10 @@ from portal.fulfilment.models import Parcel, ParcelLine
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
+from portal.orders import stock
 from portal.orders.letters import write
-from portal.orders.models import Order
+from portal.orders.models import Order, OrderLine
+from portal.orders.shelves import StockClaim, StockItem
 from portal.orders.timeline import record, words
 from portal.staff.models import Staff
 
@@ -48,6 +51,19 @@ def plan_parcels(order_id: int, *, now: datetime) -> Parcel | None:
     session.add(parcel)
     session.flush()
     return parcel
+
+
+def claim_stock(item_id: int, *, now: datetime) -> None:
+    """An article is counted from now on: what open orders still need of it is kept back, the oldest order first."""
+    sku = session.get_one(StockItem, item_id).sku
+    done = select(func.sum(ParcelLine.quantity)).join(Parcel).where(ParcelLine.order_line_id == OrderLine.id)
+    sent = func.coalesce(done.where(Parcel.state.in_(("handed_over", "cancelled"))).scalar_subquery(), 0)
+    known = select(StockClaim.id).where(StockClaim.order_line_id == OrderLine.id).exists()
+    needed = (OrderLine.sku == sku, Order.state.in_(("accepted", "on_hold")), OrderLine.quantity > sent, ~known)
+    found = select(OrderLine, OrderLine.quantity - sent).join(OrderLine.order).where(*needed)
+    oldest = found.order_by(Order.paid_at, OrderLine.id).options(contains_eager(OrderLine.order))
+    for line, pieces in session.execute(oldest).all():
+        stock.reserve_pieces(line, int(pieces), now=now)
 
 
 def start_picking(parcel: Parcel, *, by: Staff, now: datetime) -> None:
@@ -172,6 +188,7 @@ def hand_over(parcel: Parcel, courier: str, number: str, *, by: Staff, now: date
     order = session.get_one(Order, parcel.order_id, with_for_update={"of": Order}, populate_existing=True)
     _refuse_unless_wanted(order)
     move(parcel, "state", "hand_over", courier=courier, tracking_number=code, handed_over_at=now)
+    stock.take({packed.line: packed.quantity for packed in parcel.lines}, f"parcel:{parcel.ref}", by=by, now=now)
     _record_hand_over(parcel, by, now)
     _write_on_its_way(parcel, order, now)
     if courier == own.CODE:

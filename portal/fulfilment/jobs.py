@@ -8,7 +8,7 @@ from portal.adapters.couriers.known import LISTENED
 from portal.adapters.errors import Malformed
 from portal.config import Settings
 from portal.db import session, transaction
-from portal.fulfilment.actions import plan_parcels
+from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.tracking import record_update
 from portal.inbox import actions as inbox
@@ -24,6 +24,14 @@ def plan(order_id: int) -> None:
     """A new order is ready to be picked."""
     with transaction():
         plan_parcels(order_id, now=clock.now())
+
+
+@follows("stock.counted")
+@task(queue="fulfilment")
+def claim(item_id: int) -> None:
+    """An article is counted from now on."""
+    with transaction():
+        claim_stock(item_id, now=clock.now())
 
 
 def open_message(source: str, raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:

@@ -18,6 +18,7 @@ from portal.lib.tokens import reference
 from portal.orders.models import Customer, Order, OrderLine, Payment
 from portal.orders.payments import recapture
 from portal.orders.promise import promise
+from portal.orders.stock import reserve
 from portal.orders.timeline import record, words
 
 words(
@@ -39,6 +40,7 @@ def accept_order(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[Or
     session.add_all(OrderLine(order_id=order.id, **asdict(line)) for line in incoming.lines)
     session.add(_payment(order.id, incoming))
     session.flush()
+    reserve(order, now=now)
     record(order.id, "order.accepted", by=by, now=now, channel=incoming.channel, promised_on=order.promised_on)
     announce("order.accepted", order_id=order.id)
     return order, True

@@ -14,6 +14,7 @@ from portal.lib import days
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
+from portal.orders import stock
 from portal.orders.letters import write
 from portal.orders.models import Order, OrderLine
 from portal.orders.timeline import record, words
@@ -183,6 +184,8 @@ def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: 
     ret.inspected_at = now
     session.flush()
     _check_findings(ret, by_line, now)
+    for row in ret.lines:
+        _back_on_the_shelf(row, by, now)
     record(ret.order_id, "return.inspected", by=by, now=now, rma=ret.rma)
 
 
@@ -193,6 +196,12 @@ def _note_down(row: ReturnLine, finding: Finding, by: Staff, now: datetime) -> N
     found.disposition = finding.disposition if finding.counted else None
     found.inspected_by_id, found.inspected_at = by.id, now
     row.inspection = found
+
+
+def _back_on_the_shelf(row: ReturnLine, by: Staff, now: datetime) -> None:
+    if (found := row.inspection) and row.line.sku:
+        cause = f"return-line:{row.id}"
+        stock.bring_back(row.line.sku, found.counted, found.disposition or "", cause, by=by, now=now)
 
 
 def _check_findings(ret: Return, findings: dict[int, Finding], now: datetime) -> None:
