@@ -12,6 +12,7 @@ from portal.desk import staff as desk
 from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
 from portal.feedback import staff as desk_cases
+from portal.fulfilment import buying_staff as desk_labels
 from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import staff as desk_parcels
 from portal.inbox import pages as hooks
@@ -75,6 +76,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, staff.bp, anyone)
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
+    register(app, desk_labels.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_cases.bp, signed_in)

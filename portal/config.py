@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -66,6 +66,12 @@ class Settings(BaseModel):
     sendcloud_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
     seventeentrack_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
 
+    easypost_api_key: str | None = None
+    easypost_api_base: str = "https://api.easypost.com/v2"
+    easypost_label_format: Literal["PDF", "PNG", "ZPL"] = "PDF"
+    ship_from: str = ""
+    ship_from_phone: str = ""
+
     cutoff: time = time(14, 0)
     handling_days: int = Field(default=1, ge=0, le=60)
     transit_days: int = Field(default=2, ge=0, le=60)
@@ -98,7 +104,7 @@ class Settings(BaseModel):
             raise ValueError("is not a list of countries; write it like DE,AT")
         return value
 
-    @field_validator("base_url", "stripe_api_base")
+    @field_validator("base_url", "stripe_api_base", "easypost_api_base")
     @classmethod
     def _an_address(cls, value: str) -> str:
         parts = urlsplit(value)
@@ -129,6 +135,12 @@ class Settings(BaseModel):
     def send_back_to(self) -> list[str]:
         """The lines of the address for returns, without the shop's name."""
         lines = [line.strip() for line in (self.return_address or self.shop_address).replace("\n", ",").split(",")]
+        return [line for line in lines if line and line != self.shop_name]
+
+    @property
+    def ships_from(self) -> list[str]:
+        """The lines of the address from which parcels start: the street first, postcode and town last."""
+        lines = [line.strip() for line in (self.ship_from or self.shop_address).replace("\n", ",").split(",")]
         return [line for line in lines if line and line != self.shop_name]
 
     @property

@@ -36,6 +36,10 @@
     keys[event.key]();
   });
 
+  const waiting = document.querySelector("[data-again]");
+  const untouched = () => [...document.querySelectorAll("main input:not([type=hidden])")].every((input) => input.value === input.defaultValue);
+  if (waiting) setTimeout(() => untouched() && location.reload(), Number(waiting.dataset.again) * 1000);
+
   const before = performance.getEntriesByType("navigation")[0]?.type === "back_forward" && sessionStorage.getItem(place);
   if (before) select(Number(before));
 })();

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import has_app_context
 
-from portal.adapters import smtp, stripe
+from portal.adapters import smtp, stripe, web
 from portal.db import session
 
 SECRET = re.compile(r"\b[a-z2-7]{28}\b")
@@ -77,7 +77,7 @@ def logs_hold_no_secrets() -> Iterator[Listener]:
 
 @pytest.fixture(autouse=True)
 def nothing_open_while_the_world_talks(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Mail and Stripe are spoken to with no transaction open on this side."""
+    """Mail, Stripe and couriers are spoken to with no transaction open on this side."""
     breaches: list[str] = []
 
     def watched(talk: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -89,6 +89,7 @@ def nothing_open_while_the_world_talks(monkeypatch: pytest.MonkeyPatch) -> Itera
         return call
 
     monkeypatch.setattr(smtp.TimedConnection, "configure_host", watched(smtp.TimedConnection.configure_host, "mail"))
+    monkeypatch.setattr(web, "call", watched(web.call, "HTTP"))
     monkeypatch.setattr(stripe.Caller, "request", watched(stripe.Caller.request, "stripe"))
     yield breaches
     assert breaches == []

@@ -180,7 +180,7 @@ def make_label(parcel: Parcel, *, by: Staff, now: datetime) -> None:
 def hand_over(parcel: Parcel, courier: str, number: str, *, by: Staff, now: datetime) -> None:
     """The courier has it: the customer is told in the same breath, and what the courier said before is worked off."""
     code = normal_number(number)
-    if courier not in rules.COURIERS or not code:
+    if not code or courier not in {*rules.COURIERS, parcel.courier}:
         raise Refused(_("Choose a courier and scan the tracking number."))
     if courier == own.CODE and code != parcel.tracking_number:
         raise Refused(_("This is not the number of our label for this parcel."))

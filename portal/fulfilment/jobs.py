@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
+from portal.adapters.couriers import easypost_account
 from portal.adapters.couriers.known import LISTENED
-from portal.adapters.errors import Malformed
+from portal.adapters.couriers.selling import Bought
+from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.config import Settings
 from portal.db import session, transaction
+from portal.fulfilment import buying
 from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.tracking import record_update
@@ -83,3 +86,101 @@ def work_off_parked(parcel_id: int, order_id: int) -> None:  # noqa: ARG001
         for source in LISTENED:
             for message_id in inbox.parked(source, number):
                 defer(work_off, message_id=message_id)
+
+
+@follows("label.rates_wanted")
+@task(queue="couriers")
+def fetch_rates(purchase_id: int) -> None:
+    """Asking costs nothing, so it may be asked twice."""
+    with transaction():
+        wanted = buying.shipment_to_quote(purchase_id)
+    if wanted is None:
+        return
+    try:
+        quote = easypost_account.account().quote(wanted)
+    except Permanent as error:
+        with transaction():
+            buying.record_no_rates(purchase_id, str(error))
+        return
+    with transaction():
+        buying.record_rates(purchase_id, quote)
+
+
+@follows("label.chosen")
+@task(queue="couriers", retry=None)
+def buy_label(purchase_id: int) -> None:
+    """One try. However it ends, the row says how to go on, and `sweep_labels` sees to it."""
+    with transaction():
+        due = buying.begin_buying(purchase_id)
+    if due is None:
+        return
+    try:
+        bought = _look_or_buy(due)
+    except Temporary as error:
+        _doubt(due, str(error), executed=False)
+    except Unknown as error:
+        _doubt(due, str(error), executed=True)
+    except Permanent as error:
+        with transaction():
+            buying.record_refusal(due, str(error), now=clock.now())
+    else:
+        with transaction():
+            buying.record_bought(due, bought, now=clock.now())
+
+
+def _look_or_buy(due: buying.Due) -> Bought:
+    """The label: found when an earlier try may have bought it, else bought now."""
+    if due.sent and (found := _look(due)):
+        return found
+    return easypost_account.account().buy(due.shipment_id, due.rate_id)
+
+
+def _look(due: buying.Due) -> Bought | None:
+    """Whoever does not let us look has not said that nothing was bought."""
+    try:
+        return easypost_account.account().find(due.shipment_id, due.reference)
+    except Permanent as error:
+        raise Unknown(str(error)) from error
+
+
+def _doubt(due: buying.Due, why: str, *, executed: bool) -> None:
+    with transaction():
+        buying.record_doubt(due, why, executed=executed, now=clock.now())
+
+
+@follows("label.bought")
+@task(queue="couriers")
+def fetch_paper(purchase_id: int) -> None:
+    """The label itself; tried again until it is here."""
+    with transaction():
+        bought = buying.paper_to_fetch(purchase_id)
+    if bought is None:
+        return
+    paper = easypost_account.account().paper(bought)
+    with transaction():
+        buying.record_paper(purchase_id, paper)
+
+
+@follows("label.unwanted")
+@task(queue="couriers", retry=None)
+def void_label(purchase_id: int) -> None:
+    """Asked again by `sweep_labels` until there is an answer; to give back twice is to give back once."""
+    with transaction():
+        shipment_id = buying.shipment_to_void(purchase_id)
+    if shipment_id is None:
+        return
+    try:
+        taken = easypost_account.account().void(shipment_id)
+    except Permanent:
+        taken = False
+    with transaction():
+        buying.record_void(purchase_id, taken, now=clock.now())
+
+
+@task(queue="sweeps", periodic="* * * * *")
+def sweep_labels() -> None:
+    """Every minute: labels whose worker died, whose job was lost, or that are to be looked up."""
+    with transaction():
+        for purchase_id in buying.take_overdue(buying.database_now()):
+            defer(buy_label, purchase_id=purchase_id)
+            defer(void_label, purchase_id=purchase_id)

@@ -3,11 +3,14 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.adapters.couriers import Tracking
+from portal.adapters.couriers.selling import Rate
 from portal.db import Base
+from portal.lib.money import Money
 from portal.orders.models import Order, OrderLine
 from portal.staff.models import Staff
 
@@ -117,3 +120,81 @@ class CourierEvent(Base):
     message: Mapped[str] = mapped_column(default="")
     place: Mapped[str] = mapped_column(default="")
     received_at: Mapped[datetime]
+
+
+LIVING_PURCHASES = ("quoting", "quoted", "requested", "sent", "unknown", "bought", "voiding")
+
+
+class LabelPurchase(Base):
+    """One label to be bought of a courier: a row before the call, under a reference of ours, never paid for twice.
+
+    `unknown` may have been bought: it is looked up before anything else is done. `paper` is the label itself.
+    """
+
+    __tablename__ = "label_purchases"
+    __table_args__ = (
+        CheckConstraint(f"state IN {(*LIVING_PURCHASES, 'voided', 'failed', 'dropped')}", name="state"),
+        CheckConstraint("state <> 'bought' OR tracking_number IS NOT NULL", name="bought"),
+        Index(
+            "uq_label_purchases_one_at_a_time",
+            "parcel_id",
+            unique=True,
+            postgresql_where=f"state IN {LIVING_PURCHASES}",
+        ),
+        Index("ix_label_purchases_due", "next_look_at", postgresql_where="next_look_at IS NOT NULL"),
+    )
+    MOVES = {
+        "state": {
+            "quote": (("quoting",), "quoted"),
+            "choose": (("quoted",), "requested"),
+            "drop": (("quoting", "quoted", "failed"), "dropped"),
+            "claim": (("requested", "unknown", "sent"), "sent"),
+            "postpone": (("sent",), "requested"),
+            "lose": (("sent",), "unknown"),
+            "buy": (("sent",), "bought"),
+            "fail": (("quoting", "sent"), "failed"),
+            "void": (("bought",), "voiding"),
+            "keep": (("voiding",), "bought"),
+            "take_back": (("voiding",), "voided"),
+        }
+    }
+
+    parcel_id: Mapped[int] = mapped_column(ForeignKey("parcels.id"), index=True)
+    seller: Mapped[str]
+    reference: Mapped[str] = mapped_column(unique=True)
+    state: Mapped[str] = mapped_column(default="quoting")
+    shipment_id: Mapped[str] = mapped_column(default="")
+    rates: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list)
+    rate_id: Mapped[str] = mapped_column(default="")
+    carrier: Mapped[str] = mapped_column(default="")
+    service: Mapped[str] = mapped_column(default="")
+    cost: Mapped[int | None]
+    currency: Mapped[str | None]
+    tracking_number: Mapped[str | None]
+    paper_at: Mapped[str] = mapped_column(default="")
+    paper: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    paper_kind: Mapped[str] = mapped_column(default="")
+    paper_digest: Mapped[str] = mapped_column(default="")
+    trouble: Mapped[str] = mapped_column(default="")
+    attempts: Mapped[int] = mapped_column(default=0)
+    first_sent_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    next_look_at: Mapped[datetime | None]
+    asked_by_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    asked_at: Mapped[datetime]
+    bought_at: Mapped[datetime | None]
+
+    parcel: Mapped[Parcel] = relationship()
+    asked_by: Mapped[Staff] = relationship()
+
+    @property
+    def offers(self) -> list[Rate]:
+        """What the courier asked for, the cheapest first."""
+        return [
+            Rate(rate["id"], rate["carrier"], rate["service"], Money(rate["cost"], rate["currency"]), rate["days"])
+            for rate in self.rates
+        ]
+
+    @property
+    def price(self) -> Money | None:
+        return Money(self.cost, self.currency) if self.cost is not None and self.currency else None

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
-from portal.fulfilment import actions, labels, lists, rules
+from portal.fulfilment import actions, buying, labels, lists, rules
 from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
@@ -214,6 +214,8 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         counted=request.args.get("counted", type=int),
         rules=rules,
         late=_days_late,
+        sells=bool(current_app.config["SETTINGS"].easypost_api_key),
+        purchase=buying.latest(parcel.id) if parcel.state == "packed" else None,
         **forms,
     )
 

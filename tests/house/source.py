@@ -34,9 +34,13 @@ class Module:
 
     @property
     def file(self) -> str:
-        """The last part of its name: actions, models, staff …; of a package's own file, `__init__`."""
+        """The last part of its name: actions, models, staff …; of a package's own file, `__init__`.
+
+        A second noun's door for staff ends in `_staff` and is a door like the first.
+        """
         parts = self.name.split(".")
-        return parts[2] if len(parts) > 2 else "__init__"
+        file = parts[2] if len(parts) > 2 else "__init__"
+        return "staff" if file.endswith("_staff") else file
 
     def imports(self) -> set[str]:
         """Dotted names of what it imports, as far as they are spelt: `portal.db.session`, `flask.request`."""

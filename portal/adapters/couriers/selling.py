@@ -1,0 +1,132 @@
+"""What buying labels needs of a courier: one small contract, everything frozen, money in minor units."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from portal.adapters.errors import Permanent
+from portal.lib.money import Money
+
+
+class Declined(Permanent):
+    """The courier said no; its reason is for the staff."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Somebody's door."""
+
+    name: str
+    company: str
+    street: str
+    street2: str
+    city: str
+    region: str
+    postcode: str
+    country: str
+    phone: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What is to be sent. `reference` is ours and never used twice; the weight is in grams."""
+
+    reference: str
+    sender: Address
+    receiver: Address
+    grams: int
+    order_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What one service would cost; `days` is how long it usually takes, where the courier says so."""
+
+    id: str
+    carrier: str
+    service: str
+    cost: Money
+    days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The courier's own key for the shipment, its rates, and what it has to say about those that are missing."""
+
+    shipment_id: str
+    rates: tuple[Rate, ...]
+    complaints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A label that is paid for. Its paper stands at `paper` for some time only."""
+
+    shipment_id: str
+    carrier: str
+    service: str
+    number: str
+    cost: Money | None
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A label as it is printed."""
+
+    content: bytes
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When and where a van may come: two aware moments and our address."""
+
+    reference: str
+    at: Address
+    opens: datetime
+    closes: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pickup:
+    """A van that will come; `confirmation` is what its driver knows."""
+
+    id: str
+    confirmation: str
+    cost: Money | None
+
+
+class Seller(Protocol):
+    """Who sells labels. A call raises Temporary (not executed), Permanent (refused) or Unknown (perhaps executed)."""
+
+    can: frozenset[str]
+
+    def quote(self, shipment: Shipment) -> Quote:
+        """Register the shipment and ask what it costs; this costs nothing."""
+
+    def buy(self, shipment_id: str, rate_id: str) -> Bought:
+        """Pay for the label: once per shipment, whatever happens on the line."""
+
+    def find(self, shipment_id: str, reference: str) -> Bought | None:
+        """The label that was bought for it, by the courier's key or by our reference; None when none was."""
+
+    def paper(self, bought: Bought) -> Paper:
+        """The label itself."""
+
+    def void(self, shipment_id: str) -> bool:
+        """Give the label back; False when the courier does not take it."""
+
+    def track(self, number: str, carrier: str) -> None:
+        """Ask to be told about a number that was bought elsewhere."""
+
+    def book_pickup(self, window: Window, shipment_id: str) -> Pickup:
+        """Order the van."""
+
+    def cancel_pickup(self, pickup_id: str) -> None:
+        """Send the van away."""
+
+    def prove(self) -> str:
+        """Show that our key is taken; in which mode."""

@@ -1,0 +1,1 @@
+from tests.couriers import easypost, selling  # noqa: F401
