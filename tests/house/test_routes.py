@@ -125,6 +125,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk.order": world.alice.id,
         "desk": session.scalar(select(Letter.id)),
         "desk_parcels": session.scalar(select(Parcel.id)),
+        "desk_labels": session.scalar(select(Parcel.id)),
         "desk_returns": session.scalar(select(Return.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_cases": session.scalar(select(Case.id)),
