@@ -138,6 +138,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "token": "a" * 28,
         "source": "shopify",
         "line_id": 1,
+        "purchase_id": 1,
     }
     return {name: known[name] for name in rule.arguments}
 
