@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import flask_migrate
@@ -16,9 +16,9 @@ from flask import Flask, current_app
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from portal import checks, config, create_app
+from portal import backups, checks, config, create_app
 from portal.adapters.channels.sheet import BadSheet
-from portal.db import bundled, session
+from portal.db import bundled, dump, session
 from portal.jobs import worker as jobs_worker
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -28,6 +28,7 @@ from portal.staff import actions as staff_actions
 from portal.staff.models import Staff
 from portal.staff.rules import Role
 
+Copied = TypeVar("Copied")
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BIGGEST_BODY = 16_000_000
 """What the web server reads at all; what is over the portal's own, lower limit is answered by a page that says so."""
@@ -115,6 +116,34 @@ def migrate() -> None:
 def bring_up_to_date() -> None:
     """Inside the application: run the migrations that the database has not seen."""
     flask_migrate.upgrade(directory=str(MIGRATIONS))
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@in_portal
+def backup(file: Path) -> None:
+    """Write a copy of everything to FILE, while the portal goes on; only you may read it."""
+    copied(backups.back_up, file)
+    click.echo(f"{file} holds everything ({file.stat().st_size / 1e6:.1f} MB). Keep it where the server is not.")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@in_portal
+def restore(file: Path) -> None:
+    """Fill a new, empty database from a copy. Nothing that may have been sent since is sent again by itself."""
+    back = copied(backups.restore, file, bring_up_to_date)
+    click.echo(f"Back at {back.made_at:%Y-%m-%d %H:%M} UTC, with {back.orders} orders.")
+    click.echo(f"Letters that may have been sent since, at the desk under Letters that failed: {back.letters}")
+    click.echo(f"Refunds that are sent only after asking Stripe whether they were: {back.refunds}")
+    click.echo("Start web and workers now.")
+
+
+def copied(work: Callable[..., Copied], *arguments: Any) -> Copied:
+    try:
+        return work(*arguments)
+    except dump.NoCopy as reason:
+        raise click.ClickException(str(reason)) from None
 
 
 @main.command()

@@ -16,7 +16,7 @@ from procrastinate.sync_psycopg_connector import SyncPsycopgConnector
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Select, String, column, select, table
+from sqlalchemy import Select, String, column, select, table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from portal.db import LIFELINE, session
@@ -118,12 +118,20 @@ def unfinished(job: Callable[..., Any], argument: str) -> Select[tuple[int]]:
     return select(JOBS.c.args[argument].as_integer()).where(JOBS.c.task_name == named.name, alive)
 
 
+def take_back() -> None:
+    """In a database that came back from a copy: the workers that it knows are gone, their jobs are owed again."""
+    session.execute(text("UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL WHERE status = 'doing'"))
+    session.execute(text("DELETE FROM procrastinate_workers"))
+
+
 def conninfo() -> str:
     """How Procrastinate reaches the application's database."""
     uri = str(current_app.config["SQLALCHEMY_DATABASE_URI"]).replace("postgresql+psycopg://", "postgresql://")
     return make_conninfo(uri, **LIFELINE)
 
 
+WITHIN = ("orders", "fulfilment", "couriers", "feedback")
+"""Queues whose jobs change rows and owe letters; the others talk to the world."""
 FOLLOWERS: dict[str, list[Callable[..., Any]]] = {}
 
 

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 
 import psycopg
 from flask import Flask
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
+from sqlalchemy import text
 
 from portal import jobs
+from portal.db import session
 from portal.lib.logs import Masked
 
 log = logging.getLogger(__name__)
@@ -31,8 +34,14 @@ class Discreet(Masked):
 logging.getLogger("procrastinate.worker").addFilter(Discreet())
 
 
-def run(flask: Flask, concurrency: int = 4, wait: bool = True, stalled_after: float = STALLED_AFTER) -> None:
-    """Work until SIGTERM or SIGINT (running jobs end first), or, without `wait`, until nothing is due.
+def run(
+    flask: Flask,
+    concurrency: int = 4,
+    wait: bool = True,
+    stalled_after: float = STALLED_AFTER,
+    queues: Iterable[str] | None = None,
+) -> None:
+    """Work until SIGTERM or SIGINT (running jobs end first), or, without `wait`, until nothing is due in `queues`.
 
     A database that goes away ends a round; the worker waits and starts the next one.
     """
@@ -40,7 +49,9 @@ def run(flask: Flask, concurrency: int = 4, wait: bool = True, stalled_after: fl
         conninfo = jobs.conninfo()
     while True:
         try:
-            return asyncio.run(_work(conninfo, concurrency, wait, stalled_after))
+            asyncio.run(_work(conninfo, concurrency, wait, stalled_after, list(queues) if queues else None))
+            if wait or not _more_is_due(flask, queues):
+                return
         except (ConnectorException, psycopg.OperationalError) as error:
             if not wait:
                 raise
@@ -48,7 +59,17 @@ def run(flask: Flask, concurrency: int = 4, wait: bool = True, stalled_after: fl
             time.sleep(2)
 
 
-async def _work(conninfo: str, concurrency: int, wait: bool, stalled_after: float) -> None:
+def _more_is_due(flask: Flask, queues: Iterable[str] | None) -> bool:
+    """The last job of a round may have owed another."""
+    due = "SELECT FROM procrastinate_jobs WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now()"
+    with flask.app_context():
+        chosen = {"queues": list(queues)} if queues else {}
+        found = session.execute(text(due + (" AND queue_name = ANY(:queues)" if queues else "")), chosen).first()
+        session.remove()
+    return found is not None
+
+
+async def _work(conninfo: str, concurrency: int, wait: bool, stalled_after: float, queues: list[str] | None) -> None:
     connector = jobs.Connector(conninfo=conninfo, min_size=1, max_size=concurrency + 2)
     jobs.app.connector = connector
     jobs.app.job_manager.connector = connector
@@ -56,6 +77,7 @@ async def _work(conninfo: str, concurrency: int, wait: bool, stalled_after: floa
         sweeping = asyncio.create_task(_rescue_again_and_again(stalled_after))
         try:
             await jobs.app.run_worker_async(
+                queues=queues,  # type: ignore[arg-type] # None is all of them
                 concurrency=concurrency,
                 wait=wait,
                 fetch_job_polling_interval=1.0,

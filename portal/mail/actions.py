@@ -81,3 +81,11 @@ def give_up_forgotten(owed: Select[tuple[int]], *, now: datetime) -> None:
     forgotten = (Letter.state.in_(WAITING), Letter.created_at < now - FORGOTTEN_AFTER, Letter.id.not_in(owed))
     for letter in session.scalars(select(Letter).where(*forgotten)).all():
         move(letter, "state", "give_up", error="no job was left to send it")
+
+
+def hold_back(why: str) -> int:
+    """Give up every letter that waits, so that a person decides which of them to send; how many there were."""
+    waiting = session.scalars(select(Letter).where(Letter.state.in_(WAITING)).with_for_update()).all()
+    for letter in waiting:
+        move(letter, "state", "give_up", error=why)
+    return len(waiting)

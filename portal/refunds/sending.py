@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from portal.db import move, session
 from portal.lib import clock
 from portal.orders.payments import release
 from portal.orders.timeline import record, words
-from portal.refunds.models import Refund, RefundAttempt
+from portal.refunds.models import TO_SEND, Refund, RefundAttempt
 from portal.refunds.words import why
 
 log = logging.getLogger(__name__)
@@ -134,6 +134,15 @@ def review(refund: Refund, code: str, reason: str, *, now: datetime, **also: Any
 
 def _tell(kind: str, refund: Refund, by: str, now: datetime) -> None:
     record(refund.order_id, kind, by=by, now=now, amount=refund.money, why=str(why(refund.failure_reason)))
+
+
+def look_first(since: datetime) -> int:
+    """In a database that came back from a copy made at `since`: each refund that is not settled may have been sent by
+    now, so Stripe is asked before any is sent. How many there were.
+    """
+    unsent = (Refund.state.in_(("requested", *TO_SEND)), Refund.first_sent_at.is_(None))
+    done: Any = session.execute(update(Refund).where(*unsent).values(first_sent_at=since))
+    return int(done.rowcount)
 
 
 def note(refund: Refund, before: str, *, source: str, detail: str = "", request_id: str | None = None) -> None:

@@ -15,7 +15,9 @@ WEB = frozenset(
     {"request", "flash", "g", "session", "redirect", "render_template", "url_for", "abort", "make_response"}
 )
 ENDS = frozenset({"commit", "rollback", "transaction"})
-MAY_END = frozenset({"portal.db", "portal.jobs.failures", "portal.problems", "portal.cli", "portal.edge"})
+MAY_END = frozenset(
+    {"portal.db", "portal.jobs.failures", "portal.problems", "portal.cli", "portal.backups", "portal.edge"}
+)
 SIGNALS = re.compile(
     r"sqlalchemy\.(orm\.)?event|flask\.signals|blinker|flask\.\w*_(started|finished|exception|committed)"
 )
