@@ -107,7 +107,10 @@ class ParcelLine(Base):
 
 
 class CourierEvent(Base):
-    """One fact from a courier. What has the same time, code, place and meaning is the same event."""
+    """One fact from a courier. What has the same time, code, place and meaning is the same event.
+
+    `told_at` is when the courier told it in these words: couriers rewrite them, and the newest count.
+    """
 
     __tablename__ = "courier_events"
     __table_args__ = (UniqueConstraint("parcel_id", "at", "code", "place", "status"),)
@@ -119,6 +122,7 @@ class CourierEvent(Base):
     code: Mapped[str] = mapped_column(default="")
     message: Mapped[str] = mapped_column(default="")
     place: Mapped[str] = mapped_column(default="")
+    told_at: Mapped[datetime | None]
     received_at: Mapped[datetime]
 
 

@@ -15,13 +15,15 @@ class Scan(Protocol):
 
     at: Any
     status: Any
+    offset_assumed: Any
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What all scans together say, in whatever order they came."""
+    """What all scans together say, in whatever order they came; `since` is when the status was reached."""
 
     status: Tracking = Tracking.unknown
+    since: datetime | None = None
     delivered_at: datetime | None = None
     last_event_at: datetime | None = None
 
@@ -42,17 +44,27 @@ CORRECTIONS = {T.in_transit, T.out_for_delivery, T.attempt_failed, T.ready_for_p
 """What, scanned after "delivered", shows that it was scanned by mistake; anything else is an afterthought."""
 
 
+UNSURE = timedelta(hours=14)
+"""So far a local time that was taken for UTC may be off."""
+
+
 def conclude(scans: Iterable[Scan]) -> Conclusion:
     """The status computed from the set of scans: the same for any order of arrival."""
-    status, delivered_at, last = T.unknown, None, None
-    for scan in sorted(scans, key=lambda scan: (scan.at, RANK[T(scan.status)])):
-        before, status = status, _follow(status, T(scan.status))
-        if status is not T.delivered:
-            delivered_at = None
-        elif before is not T.delivered:
-            delivered_at = scan.at
+    status, since, last = T.unknown, None, None
+    decisive: Scan | None = None
+    for scan in sorted(scans, key=lambda scan: (scan.at, RANK[T(scan.status)], scan.offset_assumed)):
         last = scan.at
-    return Conclusion(status, delivered_at, last)
+        if status is T.delivered and decisive and _may_be_earlier(scan, decisive):
+            continue
+        before, status = status, _follow(status, T(scan.status))
+        if status is not before:
+            since, decisive = scan.at, scan
+    return Conclusion(status, since, since if status is T.delivered else None, last)
+
+
+def _may_be_earlier(scan: Scan, than: Scan) -> bool:
+    """Of a time that is certain and one whose zone was assumed, the later may in truth be the earlier."""
+    return scan.offset_assumed != than.offset_assumed and scan.at - than.at < UNSURE
 
 
 def _follow(before: Tracking, seen: Tracking) -> Tracking:

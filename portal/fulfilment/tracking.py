@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, own
-from portal.db import move, session
+from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, code_of, own
+from portal.db import session
 from portal.fulfilment.models import CourierEvent, Parcel
-from portal.fulfilment.rules import conclude
+from portal.fulfilment.rules import Conclusion, conclude
 from portal.jobs import announce
+from portal.orders.actions import close_order, reopen_order
 from portal.orders.letters import write
 from portal.orders.models import Order
 from portal.orders.timeline import record, words
@@ -21,8 +24,15 @@ SLACK = timedelta(days=1)
 """Couriers' clocks and zones: an event may seem this much older than the parcel it is about."""
 LIFE = timedelta(days=120)
 """So long after it was handed over a number still means this parcel; then the courier uses it for another."""
-NEWS = timedelta(days=3)
-"""A letter about what happened longer ago helps nobody."""
+USEFUL = {
+    Tracking.out_for_delivery: timedelta(hours=12),
+    Tracking.attempt_failed: timedelta(days=2),
+    Tracking.ready_for_pickup: timedelta(days=2),
+    Tracking.delayed: timedelta(days=2),
+    Tracking.delivered: timedelta(days=3),
+}
+"""What customers hear of, and how long after it happened a letter about it still helps."""
+SAME_EVENT = "uq_courier_events_parcel_id_at_code_place_status"
 
 words("parcel.picked_up", staff=_l("The courier has it"))
 words("parcel.in_transit", staff=_l("On its way"))
@@ -36,14 +46,12 @@ words("parcel.returned", staff=_l("Came back to us"), customer=_l("Came back to 
 words("parcel.exception", staff=_l("The courier reports a problem"), customer=_l("The courier reports a problem"))
 words("parcel.expired", staff=_l("The courier no longer tracks it"))
 words("parcel.cancelled", staff=_l("The label was cancelled"))
-words("order.delivered", staff=_l("All parcels delivered"))
-words("order.not_delivered", staff=_l("A parcel counted as delivered by mistake"))
 
 
 def record_update(update: TrackingUpdate, *, now: datetime) -> bool:
     """Keep what the courier says of a number; False when no parcel of ours has this number now."""
     alone_with(update.number)
-    parcels = _parcels_of(update.number)
+    parcels = _parcels_of(update)
     known = False
     for parcel in parcels:
         if mine := [event for event in update.events if _belongs(event, parcel, parcels)]:
@@ -57,12 +65,17 @@ def alone_with(number: str) -> None:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"courier-number:{number}", 0))))
 
 
-def _parcels_of(number: str) -> Sequence[Parcel]:
-    """Parcels that travel under this number, the newest first. Our own labels are nobody else's business."""
+def _parcels_of(update: TrackingUpdate) -> Sequence[Parcel]:
+    """Parcels that travel under this number, the newest first. Our own labels are nobody else's business.
+
+    Two couriers may give the same number: where one of them is the one who speaks, it speaks of its own parcels.
+    """
     found = select(Parcel).where(
-        Parcel.tracking_number == number, Parcel.courier != own.CODE, Parcel.state == "handed_over"
+        Parcel.tracking_number == update.number, Parcel.courier != own.CODE, Parcel.state == "handed_over"
     )
-    return session.scalars(found.order_by(Parcel.created_at.desc(), Parcel.id.desc())).all()
+    parcels = session.scalars(found.order_by(Parcel.created_at.desc(), Parcel.id.desc())).all()
+    theirs = [parcel for parcel in parcels if parcel.courier == code_of(update.carrier)]
+    return theirs or parcels
 
 
 def _belongs(event: TrackingEvent, parcel: Parcel, parcels: Sequence[Parcel]) -> bool:
@@ -77,14 +90,27 @@ def add_events(
     """Add to the parcel's set of events, and let it follow from them."""
     session.get_one(Order, parcel.order_id, with_for_update={"of": Order}, populate_existing=True)
     session.refresh(parcel)
-    rows = [_row(parcel, event, now) for event in events]
-    session.execute(insert(CourierEvent).values(rows).on_conflict_do_nothing())
+    _keep([_row(parcel, event, update.as_of or now, now) for event in events])
     if update.as_of and update.estimate_on and _newer(update, parcel):
         parcel.estimate_on, parcel.estimated_at = update.estimate_on, update.as_of
     _follow(parcel, by=by, now=now)
 
 
-def _row(parcel: Parcel, event: TrackingEvent, now: datetime) -> dict[str, object]:
+def _keep(rows: Iterable[dict[str, Any]]) -> None:
+    """Add what is new; of the same event told twice, the newer words stay, and of equally new ones the longer."""
+    newest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in ("at", "code", "place", "status"))
+        newest[key] = max(newest.get(key, row), row, key=lambda row: (len(row["message"]), row["message"]))
+    said = insert(CourierEvent).values(list(newest.values()))
+    new, old = said.excluded, CourierEvent
+    better = tuple_(new.told_at, func.length(new.message), new.message)
+    than = tuple_(func.coalesce(old.told_at, old.received_at), func.length(old.message), old.message)
+    words = {"message": new.message, "told_at": new.told_at}
+    session.execute(said.on_conflict_do_update(constraint=SAME_EVENT, set_=words, where=better > than))
+
+
+def _row(parcel: Parcel, event: TrackingEvent, told_at: datetime, now: datetime) -> dict[str, Any]:
     return {
         "parcel_id": parcel.id,
         "at": event.at,
@@ -94,6 +120,7 @@ def _row(parcel: Parcel, event: TrackingEvent, now: datetime) -> dict[str, objec
         "code": event.code,
         "message": event.message,
         "place": event.place,
+        "told_at": told_at,
         "received_at": now,
     }
 
@@ -106,52 +133,58 @@ def _newer(update: TrackingUpdate, parcel: Parcel) -> bool:
 
 
 def _follow(parcel: Parcel, *, by: Actor, now: datetime) -> None:
-    scans = session.execute(select(CourierEvent.at, CourierEvent.status).where(CourierEvent.parcel_id == parcel.id))
-    found, before, arrived = conclude(scans), parcel.tracking_status, parcel.delivered_at
+    columns = (CourierEvent.at, CourierEvent.status, CourierEvent.offset_assumed)
+    found = conclude(session.execute(select(*columns).where(CourierEvent.parcel_id == parcel.id)))
+    before, arrived = parcel.tracking_status, parcel.delivered_at
     parcel.tracking_status, parcel.action_required = str(found.status), found.action_required
     parcel.delivered_at, parcel.last_event_at = found.delivered_at, found.last_event_at
     session.flush()
     if found.status != before:
-        _tell(parcel, found.status, by=by, now=now)
+        _tell(parcel, found, by=by, now=now)
     if found.delivered_at != arrived:
-        _close_or_reopen(parcel.order, now=now)
+        close_or_reopen(parcel.order, now=now)
 
 
-def _tell(parcel: Parcel, status: Tracking, *, by: Actor, now: datetime) -> None:
-    if status not in (Tracking.unknown, Tracking.label_created):
-        record(parcel.order_id, f"parcel.{status}", by=by, now=now, parcel=parcel.ref)
-    if status is Tracking.delivered and parcel.delivered_at:
+def _tell(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> None:
+    if found.status not in (Tracking.unknown, Tracking.label_created):
+        record(parcel.order_id, f"parcel.{found.status}", by=by, now=now, parcel=parcel.ref)
+    if found.status is Tracking.delivered:
         announce("parcel.delivered", parcel_id=parcel.id, order_id=parcel.order_id)
-        if now - parcel.delivered_at <= NEWS:
-            _write_delivered(parcel, now)
+    useful = USEFUL.get(found.status)
+    if found.since and useful and now - found.since <= useful:
+        _write_news(parcel, found.status, found.since, now, not_after=found.since + useful)
 
 
-def _write_delivered(parcel: Parcel, now: datetime) -> None:
-    order = parcel.order
-    write(
-        "delivered",
-        order,
-        about=f"parcel:{parcel.id}",
-        now=now,
-        not_after=now + NEWS,
-        delivered_at=parcel.delivered_at,
-        rows=[packed.told for packed in parcel.lines],
-    )
+def _write_news(parcel: Parcel, status: Tracking, since: datetime, now: datetime, not_after: datetime) -> None:
+    """One letter of each kind for a parcel, however often it happens."""
+    order, zone = parcel.order, current_app.config["SETTINGS"].zone
+    more: dict[str, Any] = {
+        "about": f"parcel:{parcel.id}",
+        "now": now,
+        "not_after": not_after,
+        "since": since,
+        "late": since.astimezone(zone).date() > order.promised_on,
+        "promised_on": order.promised_on,
+        "expected_on": parcel.estimate_on,
+        "rows": [packed.told for packed in parcel.lines],
+    }
+    if status is Tracking.out_for_delivery:
+        write("out-for-delivery", order, **more)
+    elif status is Tracking.attempt_failed:
+        write("missed-delivery", order, **more)
+    elif status is Tracking.ready_for_pickup:
+        write("ready-for-pickup", order, **more)
+    elif status is Tracking.delayed:
+        write("delayed", order, **more)
+    else:
+        write("delivered", order, delivered_at=since, **more)
 
 
-def _close_or_reopen(order: Order, *, now: datetime) -> None:
+def close_or_reopen(order: Order, *, now: datetime) -> None:
     """An order is closed while all its parcels are delivered; a scan by mistake that is taken back opens it again."""
     parcels = select(Parcel.delivered_at).where(Parcel.order_id == order.id, Parcel.state != "cancelled")
     arrived = session.scalars(parcels).all()
-    if not all(arrived):
-        if order.state == "closed":
-            move(order, "state", "reopen", closed_at=None)
-            record(order.id, "order.not_delivered", by="courier", now=now)
-        return
-    last = max(filter(None, arrived))
-    if order.state == "closed":
-        order.closed_at = last
-    elif order.state == "accepted":
-        move(order, "state", "close", closed_at=last)
-        record(order.id, "order.delivered", by="courier", now=now)
-        announce("order.delivered", order_id=order.id)
+    if arrived and all(arrived):
+        close_order(order, at=max(filter(None, arrived)), now=now)
+    else:
+        reopen_order(order, now=now)

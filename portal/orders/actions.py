@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from portal.adapters.channels import IncomingOrder
 from portal.config import spoken
-from portal.db import session
+from portal.db import move, session
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
@@ -26,6 +26,8 @@ words(
     staff=_l("Order accepted from %(channel)s, promised by %(promised_on)s"),
     customer=_l("We have your order"),
 )
+words("order.delivered", staff=_l("All parcels delivered"))
+words("order.not_delivered", staff=_l("A parcel counted as delivered by mistake"))
 words("order.changed", staff=_l("A newer copy came from the channel: %(changed)s"))
 
 
@@ -137,3 +139,20 @@ def _changes(order: Order, incoming: IncomingOrder) -> list[str]:
         "payment": order.payment is not None and order.payment.captured != incoming.captured,
     }
     return [name for name, changed in differs.items() if changed]
+
+
+def close_order(order: Order, *, at: datetime, now: datetime) -> None:
+    """All of it has arrived, the last at `at`: those who ask how it was are told. Again only sets the time right."""
+    if order.state == "closed":
+        order.closed_at = at
+    elif order.state == "accepted":
+        move(order, "state", "close", closed_at=at)
+        record(order.id, "order.delivered", by="courier", now=now)
+        announce("order.delivered", order_id=order.id)
+
+
+def reopen_order(order: Order, *, now: datetime) -> None:
+    """Something of it is not there after all."""
+    if order.state == "closed":
+        move(order, "state", "reopen", closed_at=None)
+        record(order.id, "order.not_delivered", by="courier", now=now)

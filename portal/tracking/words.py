@@ -176,14 +176,25 @@ class Words:
         return None
 
     def _coming(self) -> Headline:
-        day, promised = self.tracked.arrives_on, self.tracked.promised_on
-        if day < self.today or any(self._late_without_day(parcel) for parcel in self.tracked.undelivered):
+        promised, on_the_van = self.tracked.promised_on, self._on_the_van()
+        day = self.today if on_the_van else self.tracked.arrives_on
+        late = day < self.today or any(self._late_without_day(parcel) for parcel in self.tracked.undelivered)
+        if late and not on_the_van:
             lead = _("We promised %(date)s. We tell you the new day as soon as we know it.", date=self.date(promised))
             return Headline(_("Delayed. Sorry."), lead)
         if day > promised:
             return Headline(self._now_on(day), _("We promised %(date)s.", date=self.date(promised)))
         differs = _("We promised %(date)s.", date=self.date(promised)) if day != promised else ""
         return Headline(self.arriving(day), self._so_far() or differs)
+
+    def _on_the_van(self) -> bool:
+        """All that is still to come was loaded today, whatever day was expected."""
+        coming = self.tracked.undelivered
+        loaded = all(parcel.status is Tracking.out_for_delivery for parcel in coming) and not self.tracked.waiting
+        return bool(coming) and loaded and all(self._scanned_today(parcel) for parcel in coming)
+
+    def _scanned_today(self, parcel: TrackedParcel) -> bool:
+        return any(self.day_of(scan.at) == self.today for scan in parcel.scans)
 
     def _now_on(self, day: date) -> str:
         if day == self.today:

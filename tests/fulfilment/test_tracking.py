@@ -16,6 +16,7 @@ from portal.fulfilment.models import CourierEvent, Parcel
 from portal.fulfilment.rules import MILESTONES, conclude
 from portal.fulfilment.tracking import record_update
 from portal.mail.models import Letter
+from portal.orders import actions as orders
 from portal.orders import timeline
 from portal.orders.models import Order
 from tests.conftest import nothing_appears
@@ -52,9 +53,10 @@ def test_a_scan_moves_the_parcel(parcel, world):
 
 def test_delivered_closes_the_order_tells_the_customer_and_those_who_follow(parcel, world, monkeypatch):
     announced: list[Any] = []
-    monkeypatch.setattr(
-        tracking, "announce", lambda fact, order_id, parcel_id=None: announced.append((fact, parcel_id))
-    )
+    for feature in (tracking, orders):
+        monkeypatch.setattr(
+            feature, "announce", lambda fact, order_id, parcel_id=None: announced.append((fact, parcel_id))
+        )
     record_update(says(scan(parcel, "delivered", 20)), now=world.now + timedelta(hours=21))
     session.commit()
     assert (world.alice.state, world.alice.closed_at) == ("closed", world.now + timedelta(hours=20))
@@ -101,6 +103,44 @@ def test_a_delivery_scanned_by_mistake_opens_the_order_again(parcel, world):
 def test_delivered_after_it_turned_round_is_delivered_to_us(parcel, world):
     record_update(says(scan(parcel, "returning", 30), scan(parcel, "delivered", 60)), now=world.now)
     assert (parcel.tracking_status, parcel.delivered_at, world.alice.state) == ("returned", None, "accepted")
+
+
+def test_the_newest_words_of_the_same_scan_count_whenever_they_come(parcel, world):
+    hours = {"On its way": 1, "On its way to Köln": 3, "Departed": 2}
+    for words, hour in hours.items():
+        told = says(scan(parcel, "in_transit", 1, message=words), as_of=world.now + timedelta(hours=hour))
+        record_update(told, now=world.now)
+    assert session.scalars(select(CourierEvent.message)).all() == ["On its way to Köln"]
+
+
+def test_of_two_couriers_with_the_same_number_each_speaks_of_its_own_parcel(parcel, world):
+    other = brought_to("handed_over", world.bob, world.pat, world.now, courier="dpd")
+    for carrier, status in (("DHLExpress", "in_transit"), ("dpd-uk", "out_for_delivery")):
+        record_update(replace(says(scan(parcel, status, 2)), carrier=carrier), now=world.now)
+    assert (parcel.tracking_status, other.tracking_status) == ("in_transit", "out_for_delivery")
+
+
+def test_a_courier_under_a_strange_name_is_heard_all_the_same(parcel, world):
+    assert record_update(replace(says(scan(parcel, "in_transit", 2)), carrier="Deutsche Post DHL GmbH"), now=world.now)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "hours", "status"),
+    [
+        (False, False, 1, "out_for_delivery"),
+        (True, True, 1, "out_for_delivery"),
+        (True, False, 1, "delivered"),
+        (False, True, 13, "delivered"),
+        (False, True, 15, "out_for_delivery"),
+    ],
+)
+def test_a_time_without_an_offset_does_not_undo_a_delivery_it_may_precede(first, second, hours, status):
+    at = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    scans = [
+        TrackingEvent(at, T.delivered, offset_assumed=first),
+        TrackingEvent(at + timedelta(hours=hours), T.out_for_delivery, offset_assumed=second),
+    ]
+    assert conclude(scans).status == status
 
 
 def test_an_unknown_number_is_nobody_s(parcel, world):
@@ -167,6 +207,8 @@ events = st.lists(
         status=st.sampled_from(list(T)),
         code=st.sampled_from(["", "AR", "DL"]),
         place=st.sampled_from(["", "Köln"]),
+        message=st.sampled_from(["", "On its way", "On its way, soon there"]),
+        offset_assumed=st.booleans(),
     ),
     min_size=1,
     max_size=8,
@@ -189,7 +231,7 @@ def test_delivered_and_only_delivered_has_a_day(scans):
 
 @given(events)
 def test_what_came_back_stays_back(scans):
-    back = TrackingEvent(max(one.at for one in scans) + timedelta(hours=1), T.returned)
+    back = TrackingEvent(max(one.at for one in scans) + timedelta(hours=15), T.returned)
     late = [replace(one, at=one.at + timedelta(days=9)) for one in scans]
     assert conclude([*scans, back, *late]).status is T.returned
 
@@ -225,7 +267,7 @@ def test_any_order_and_any_cut_of_messages_end_in_the_same_state(world, scans, c
 
     def events_of(parcel: Parcel) -> Any:
         rows = session.scalars(select(CourierEvent).where(CourierEvent.parcel_id == parcel.id))
-        return sorted((row.at, row.code, row.place, row.status) for row in rows)
+        return sorted((row.at, row.code, row.place, row.status, row.message) for row in rows)
 
     if planned(world.alice, world.now).state == "to_pick":
         brought_to("handed_over", world.alice, world.pat, datetime(2026, 11, 23, 12, tzinfo=UTC))

@@ -1,15 +1,19 @@
 """The whole road walked once, so that every table has rows, every page something to show, every letter a reason."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select
 
+from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
 from portal.adapters.stripe import StripeRefund
 from portal.db import session
 from portal.feedback import cases
 from portal.feedback.models import CaseMessage
+from portal.fulfilment.tracking import record_update
 from portal.lib import clock
+from portal.orders.actions import accept_order
 from portal.refunds.actions import approve_refund, refuse_refund
 from portal.refunds.facts import apply
 from portal.refunds.models import Refund
@@ -17,8 +21,9 @@ from portal.returns import actions as returns
 from portal.returns.rules import Finding
 from portal.tracking.actions import send_new_link
 from tests.feedback.scenes import case_of
+from tests.fulfilment.hands import brought_to
 from tests.returns import hands
-from tests.world import World
+from tests.world import BOBS_ORDER, World
 
 Work = Callable[..., int]
 
@@ -28,12 +33,24 @@ def walk(world: World, work: Work) -> None:
     for order in (world.alice, world.bob):
         hands.delivered(world, order)
     work(task="feedback.schedule")
+    travel_with_trouble(world)
     with clock.moved(timedelta(days=6)):
         work(task="feedback.send")
     complain(world)
     give_money_back(world)
     send_back(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
+    session.commit()
+
+
+def travel_with_trouble(world: World) -> None:
+    """A third order, whose parcel is late, missed and waits at a shop."""
+    third = replace(BOBS_ORDER, external_id="A-1003", number="1003", payment_intent="pi_third")
+    order, _ = accept_order(third, by="channel", now=world.now)
+    parcel = brought_to("handed_over", order, world.pat, world.now)
+    for status in ("delayed", "out_for_delivery", "attempt_failed", "ready_for_pickup"):
+        said = TrackingEvent(clock.now(), Tracking(status))
+        record_update(TrackingUpdate(str(parcel.tracking_number), "DHL", (said,)), now=clock.now())
     session.commit()
 
 
