@@ -124,8 +124,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
     ids = {
         "desk.order": world.alice.id,
         "desk": session.scalar(select(Letter.id)),
-        "desk_parcels": session.scalar(select(Parcel.id)),
-        "desk_labels": session.scalar(select(Parcel.id)),
+        "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
+        "desk_labels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_returns": session.scalar(select(Return.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_cases": session.scalar(select(Case.id)),
