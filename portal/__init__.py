@@ -6,7 +6,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 
-from portal import config, db, edge, jobs, problems
+from portal import config, db, edge, jobs, problems, pulse
 from portal.adapters import smtp
 from portal.desk import staff as desk
 from portal.feedback import jobs as feedback_jobs
@@ -63,7 +63,8 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     problems.init_app(app)
     jobs.init_app(app)
 
-    register(app, edge.bp, anyone)
+    register(app, pulse.bp, anyone)
+    register(app, pulse.watched, pulse.has_metrics_token)
     register(app, hooks.bp, anyone)
     register(app, api.bp, has_api_key)
     register(app, api.description, anyone)

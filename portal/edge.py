@@ -1,4 +1,4 @@
-"""What every page passes through: language, filters, the addresses of static files, and whether we are up."""
+"""What every page passes through: language, filters, and the addresses of static files."""
 
 import hashlib
 from datetime import date, datetime
@@ -6,23 +6,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, g, has_request_context, request, url_for
-from flask.typing import ResponseReturnValue
+from flask import Flask, current_app, g, has_request_context, request, url_for
 from flask_babel import Babel, format_time, get_locale
 from flask_babel import gettext as _
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
-from sqlalchemy import text
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from portal.config import LANGUAGES, Settings
-from portal.db import session
 from portal.lib import clock, days
 from portal.lib.logs import Masked
 from portal.lib.money import Money
-
-bp = Blueprint("edge", __name__)
 
 
 class RowId(IntegerConverter):
@@ -45,13 +40,6 @@ def init_app(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.autoescape = is_markup
     app.logger.addFilter(Masked())
-
-
-@bp.get("/healthz")
-def healthz() -> ResponseReturnValue:
-    """200 while the process answers and its database does."""
-    session.execute(text("SELECT 1"))
-    return {"status": "ok"}
 
 
 def is_markup(template: str | None) -> bool:

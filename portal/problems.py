@@ -80,7 +80,7 @@ def _problem(code: int, title: str, words: str) -> tuple[Any, int]:
 
 
 def _is_machine() -> bool:
-    return request.path.startswith(("/api/", "/hooks/", "/healthz"))
+    return request.path.startswith(("/api/", "/hooks/", "/healthz", "/readyz", "/metrics"))
 
 
 def _words(code: int) -> tuple[str, str]:

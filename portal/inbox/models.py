@@ -21,6 +21,8 @@ class InboxMessage(Base):
         UniqueConstraint("source", "external_id"),
         CheckConstraint("state IN ('received', 'done', 'parked', 'failed')", name="state"),
         Index("ix_inbox_messages_waiting", "subject", postgresql_where="state = 'parked'"),
+        Index("ix_inbox_messages_failed", "source", postgresql_where="state = 'failed'"),
+        Index("ix_inbox_messages_source_received_at", "source", "received_at"),
     )
     MOVES = {
         "state": {

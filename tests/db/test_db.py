@@ -110,12 +110,12 @@ def view(client: FlaskClient) -> Callable[[Callable[[], Any]], Any]:
     """Answer GET /healthz with this view, once."""
 
     def answer(do: Callable[[], Any]) -> Any:
-        client.application.view_functions["edge.healthz"] = do
+        client.application.view_functions["pulse.healthz"] = do
         return client.get("/healthz")
 
-    before = client.application.view_functions["edge.healthz"]
+    before = client.application.view_functions["pulse.healthz"]
     yield answer  # type: ignore[misc]
-    client.application.view_functions["edge.healthz"] = before
+    client.application.view_functions["pulse.healthz"] = before
 
 
 def attention(order: Order) -> str | None:

@@ -54,9 +54,9 @@ def broken(app: Flask) -> FlaskClient:
     """A browser before a portal in which everything goes wrong."""
     app.config["WTF_CSRF_ENABLED"] = False
     client = app.test_client()
-    view = app.view_functions["edge.healthz"]
+    view = app.view_functions["pulse.healthz"]
     yield client  # type: ignore[misc]
-    app.view_functions["edge.healthz"] = view
+    app.view_functions["pulse.healthz"] = view
 
 
 def fails_with(app: Flask, error: Exception | int) -> None:
@@ -65,7 +65,7 @@ def fails_with(app: Flask, error: Exception | int) -> None:
             abort(error)
         raise error
 
-    app.view_functions["edge.healthz"] = view
+    app.view_functions["pulse.healthz"] = view
 
 
 @pytest.mark.parametrize(

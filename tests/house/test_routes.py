@@ -16,6 +16,7 @@ from portal.lib.guards import anyone
 from portal.mail.models import Letter
 from portal.orders.guards import has_api_key, has_link
 from portal.orders.links import LIVES, OPENS
+from portal.pulse import has_metrics_token
 from portal.refunds.models import Refund
 from portal.returns.models import Return
 from portal.staff.guards import signed_in
@@ -29,7 +30,7 @@ VERBS = re.compile(
     r"|pack|pay|pick|process|put|receive|refuse|reject|remove|reopen|repeat|resend|retry|save|send|set|show|solve|split|start"
     r"|stop|submit|update|upload|write"
 )
-GUARDS = {anyone, has_api_key, has_link, signed_in}
+GUARDS = {anyone, has_api_key, has_link, has_metrics_token, signed_in}
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 
 
@@ -163,7 +164,7 @@ def test_a_get_changes_nothing(client: FlaskClient, walked: World) -> None:
     assert {path for path, code in answers.items() if code not in (200, 303)} == LOCKED
 
 
-LOCKED = {"/l/<token>", "/unsubscribe/<token>", "/desk/invitations/<token>", "/desk/returns/bench"}
+LOCKED = {"/l/<token>", "/unsubscribe/<token>", "/desk/invitations/<token>", "/desk/returns/bench", "/metrics"}
 """Pages that a made-up secret, or no number at all, does not open."""
 
 
