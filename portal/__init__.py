@@ -15,6 +15,7 @@ from portal.feedback import staff as desk_cases
 from portal.fulfilment import buying_staff as desk_labels
 from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import staff as desk_parcels
+from portal.fulfilment import watching_staff as desk_watch
 from portal.inbox import pages as hooks
 from portal.jobs import sweeps
 from portal.lib import headers
@@ -78,6 +79,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_labels.bp, signed_in)
+    register(app, desk_watch.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_cases.bp, signed_in)

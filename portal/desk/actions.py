@@ -1,4 +1,4 @@
-"""What the desk's front page does by itself: send a letter once more."""
+"""What the desk does with several features at once: send a letter once more, turn a parcel into money."""
 
 from datetime import datetime
 
@@ -7,9 +7,16 @@ from flask_babel import lazy_gettext as _l
 
 from portal import mail
 from portal.db import may
+from portal.fulfilment import watching
+from portal.fulfilment.models import Parcel, ParcelLine
 from portal.lib.errors import Refused
+from portal.lib.money import share
 from portal.mail.models import Letter
+from portal.orders.models import Order
 from portal.orders.timeline import record, words
+from portal.refunds.actions import open_refund
+from portal.refunds.models import Refund
+from portal.refunds.rules import RefundPart
 from portal.staff.models import Staff
 
 words("letter.resent", staff=_l('Letter sent again: "%(subject)s"'))
@@ -25,3 +32,28 @@ def resend_letter(letter: Letter, *, by: Staff, now: datetime) -> None:
         raise Refused(_("This letter waits to be sent already, or is no longer true. Nothing was sent."))
     if letter.order_id is not None:
         record(letter.order_id, "letter.resent", by=by, now=now, subject=letter.subject)
+
+
+def give_up_parcel(parcel: Parcel, *, goods_are_fine: bool, by: Staff, now: datetime) -> Refund | None:
+    """It will not arrive: what was paid for its goods is proposed, and the delivery when it was the whole order.
+
+    None when the money is with the sales channel, where somebody must give it back.
+    """
+    watching.give_up(parcel, goods_are_fine=goods_are_fine, by=by, now=now)
+    order = parcel.order
+    if order.payment is None or order.payment.route != "stripe":
+        return None
+    parts = [_paid_for(packed) for packed in parcel.lines]
+    if _is_all(parcel, order):
+        parts += [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.kind != "item"]
+    return open_refund(order, parts, reason=_("Not delivered: parcel %(parcel)s", parcel=parcel.ref), by=by, now=now)
+
+
+def _paid_for(packed: ParcelLine) -> RefundPart:
+    line = packed.line
+    return RefundPart(line.id, packed.quantity, share(line.paid, packed.quantity, line.quantity))
+
+
+def _is_all(parcel: Parcel, order: Order) -> bool:
+    ordered = {line.id: line.quantity for line in order.lines if line.kind == "item"}
+    return ordered == {packed.order_line_id: packed.quantity for packed in parcel.lines}

@@ -59,6 +59,9 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("to_pack", _l("To pack"), "box", "/desk/parcels?state=to_pack", "parcels.see"),
             Queue("to_ship", _l("To ship"), "truck", "/desk/parcels?state=to_ship", "parcels.see"),
             Queue("stuck", _l("Stuck parcels"), "alert", "/desk/parcels?state=stuck", "parcels.see", bad=True),
+            Queue(
+                "came_back", _l("Came back or lost"), "back", "/desk/parcels?state=came_back", "parcels.see", bad=True
+            ),
         ),
     ),
     (

@@ -11,6 +11,7 @@ from portal.db import session
 from portal.desk import actions, letters, models, search, words
 from portal.desk.queues import Group, counted
 from portal.fulfilment import rules
+from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.lib.guards import requires
 from portal.lib.money import Money
@@ -103,6 +104,24 @@ def resend(id: int) -> ResponseReturnValue:
     actions.resend_letter(_letter(id), by=current_staff(), now=clock.now())
     flash(_("The letter is on its way once more."), "good")
     return redirect(url_for("desk.letter", id=id), 303)
+
+
+@bp.post("/parcels/<int:id>/money-back")
+@requires("refunds.request")
+def give_up_parcel(id: int) -> ResponseReturnValue:
+    """A parcel that came back or is lost becomes money."""
+    parcel = session.get(Parcel, id) or abort(404)
+    fine = bool(request.form.get("fine"))
+    refund = actions.give_up_parcel(parcel, goods_are_fine=fine, by=current_staff(), now=clock.now())
+    if refund:
+        flash(_("%(amount)s proposed. A second person approves it.", amount=money_text(refund.money)), "good")
+    else:
+        flash(_("This money is with the sales channel. Give it back there."), "warn")
+    return redirect(url_for("desk.order", id=parcel.order_id), 303)
+
+
+def money_text(money: Money) -> str:
+    return money.format(current_staff().locale)
 
 
 def _letter(id: int) -> Letter:

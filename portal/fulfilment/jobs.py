@@ -10,7 +10,7 @@ from portal.adapters.couriers.selling import Bought
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.config import Settings
 from portal.db import session, transaction
-from portal.fulfilment import buying
+from portal.fulfilment import buying, watching
 from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.tracking import record_update
@@ -175,6 +175,13 @@ def void_label(purchase_id: int) -> None:
         taken = False
     with transaction():
         buying.record_void(purchase_id, taken, now=clock.now())
+
+
+@task(queue="sweeps", periodic="41 2 * * *")
+def learn_lanes() -> None:
+    """At night: how long each courier is usually silent."""
+    with transaction():
+        watching.learn_lanes(now=clock.now())
 
 
 @task(queue="sweeps", periodic="* * * * *")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -10,11 +10,11 @@ from sqlalchemy.orm import contains_eager, joinedload
 
 from portal.adapters.couriers import Tracking, own
 from portal.db import session
-from portal.fulfilment.models import Parcel, ParcelLine
+from portal.fulfilment.models import Lane, Parcel, ParcelLine
 from portal.fulfilment.rules import FINISHED, FORGOTTEN_AFTER, NOT_SCANNED, SILENT_AFTER, TROUBLE
 from portal.orders.models import Order
 
-LISTS = ("to_pick", "to_pack", "to_ship", "stuck", "under_way")
+LISTS = ("to_pick", "to_pack", "to_ship", "stuck", "came_back", "under_way")
 PAGE = 50
 
 
@@ -24,6 +24,7 @@ class Row:
 
     parcel: Parcel
     pieces: int
+    silent_after: timedelta = SILENT_AFTER
 
 
 def _belongs_to(name: str, now: datetime) -> ColumnElement[bool]:
@@ -32,43 +33,72 @@ def _belongs_to(name: str, now: datetime) -> ColumnElement[bool]:
         "to_pack": Parcel.state == "picked",
         "to_ship": Parcel.state == "packed",
         "stuck": _stuck(now),
+        "came_back": _came_back(now),
         "under_way": and_(Parcel.state == "handed_over", Parcel.delivered_at.is_(None)),
     }[name]
 
 
 def _stuck(now: datetime) -> ColumnElement[bool]:
     """The same in SQL as `why_stuck` says in words."""
-    away = Parcel.state == "handed_over"
-    still_here = and_(Parcel.state == "packed", Parcel.courier == own.CODE, Parcel.packed_at < now - FORGOTTEN_AFTER)
+    away = and_(Parcel.state == "handed_over", Parcel.fate.is_(None))
+    labelled = and_(Parcel.state == "packed", Parcel.tracking_number.is_not(None))
+    still_here = and_(labelled, Parcel.packed_at < now - FORGOTTEN_AFTER)
     heard = func.coalesce(Parcel.last_event_at, Parcel.handed_over_at)
-    return or_(
+    reasons = or_(
         still_here,
         and_(away, Parcel.tracking_status.in_(TROUBLE)),
         and_(away, Parcel.tracking_status.in_(NOT_SCANNED), Parcel.handed_over_at < now - FORGOTTEN_AFTER),
-        and_(away, Parcel.tracking_status.not_in(FINISHED + NOT_SCANNED), heard < now - SILENT_AFTER),
+        and_(away, Parcel.tracking_status.not_in(FINISHED + NOT_SCANNED), heard < now - _silent_after()),
     )
+    return and_(_not_quiet(now), reasons)
 
 
-def why_stuck(parcel: Parcel, now: datetime) -> str | None:
+def _not_quiet(now: datetime) -> ColumnElement[bool]:
+    return or_(Parcel.quiet_until.is_(None), Parcel.quiet_until <= now)
+
+
+def _came_back(now: datetime) -> ColumnElement[bool]:
+    """What came back or is lost: a person decides between goods and money."""
+    back = and_(Parcel.tracking_status == Tracking.returned, Parcel.fate.is_(None))
+    return and_(Parcel.state == "handed_over", _not_quiet(now), or_(back, Parcel.fate == "lost"))
+
+
+def _silent_after() -> ColumnElement[timedelta]:
+    """The usual silence of the parcel's lane, where enough was learnt of it."""
+    lane = select(Lane.silent_after).join(Order, Order.country == Lane.country)
+    learnt = lane.where(Order.id == Parcel.order_id, Lane.courier == Parcel.courier).correlate(Parcel)
+    return func.coalesce(learnt.scalar_subquery(), SILENT_AFTER)
+
+
+def silent_after(parcel: Parcel) -> timedelta:
+    """So long the courier of this parcel may say nothing."""
+    learnt = select(Lane.silent_after).where(Lane.courier == parcel.courier, Lane.country == parcel.order.country)
+    return session.scalar(learnt) or SILENT_AFTER
+
+
+def why_stuck(parcel: Parcel, now: datetime, silence: timedelta = SILENT_AFTER) -> str | None:
     """The reason why a person should look, a key of `rules.ADVICE`; None while all is well."""
     status = parcel.tracking_status
+    if parcel.quiet_until and parcel.quiet_until > now:
+        return None
     if parcel.state == "packed":
         since = parcel.packed_at or now
-        return "forgotten" if parcel.courier == own.CODE and since < now - FORGOTTEN_AFTER else None
+        return "forgotten" if parcel.tracking_number and since < now - FORGOTTEN_AFTER else None
     if parcel.state != "handed_over" or parcel.handed_over_at is None or status == Tracking.delivered:
         return None
-    if status in TROUBLE:
-        return status
+    if parcel.fate or status in (*TROUBLE, Tracking.returned):
+        return parcel.fate or status
     if status in NOT_SCANNED:
         return "forgotten" if parcel.handed_over_at < now - FORGOTTEN_AFTER else None
-    return "silent" if (parcel.last_event_at or parcel.handed_over_at) < now - SILENT_AFTER else None
+    return "silent" if (parcel.last_event_at or parcel.handed_over_at) < now - silence else None
 
 
 def page_of(name: str, number: int, *, now: datetime) -> tuple[list[Row], bool]:
     """One page of a list, most urgent first, and whether there is another."""
     pieces = select(func.sum(ParcelLine.quantity)).where(ParcelLine.parcel_id == Parcel.id).scalar_subquery()
-    found = _listed(name, now).add_columns(func.coalesce(pieces, 0)).limit(PAGE + 1).offset((number - 1) * PAGE)
-    rows = [Row(parcel, int(count)) for parcel, count in session.execute(found)]
+    columns = (func.coalesce(pieces, 0), _silent_after())
+    found = _listed(name, now).add_columns(*columns).limit(PAGE + 1).offset((number - 1) * PAGE)
+    rows = [Row(parcel, int(count), silence) for parcel, count, silence in session.execute(found)]
     return rows[:PAGE], len(rows) > PAGE
 
 
@@ -79,7 +109,7 @@ def _listed(name: str, now: datetime) -> Select[Any]:
 
 
 def _urgency(name: str) -> Sequence[Any]:
-    return (Parcel.handed_over_at, Parcel.id) if name == "stuck" else (Order.promised_on, Parcel.id)
+    return (Parcel.handed_over_at, Parcel.id) if name in ("stuck", "came_back") else (Order.promised_on, Parcel.id)
 
 
 def next_in(name: str, *, now: datetime) -> int | None:

@@ -1,6 +1,6 @@
 """Parcels: what travels, and what the courier says of it."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
@@ -19,12 +19,16 @@ TRACKING = tuple(str(status) for status in Tracking)
 
 
 class Parcel(Base):
-    """One parcel: `state` says what the warehouse did, `tracking_status` follows from the courier's events."""
+    """One parcel: `state` says what the warehouse did, `tracking_status` follows from the courier's events.
+
+    `fate` is what people decided of one that will not arrive; until `quiet_until` nobody need look at it.
+    """
 
     __tablename__ = "parcels"
     __table_args__ = (
         CheckConstraint(f"state IN {STATES}", name="state"),
         CheckConstraint(f"tracking_status IN {TRACKING}", name="tracking_status"),
+        CheckConstraint("fate IN ('lost', 'sent_again', 'money_back')", name="fate"),
         CheckConstraint(
             "state <> 'handed_over' OR (courier IS NOT NULL AND tracking_number IS NOT NULL)", name="handed_over"
         ),
@@ -39,6 +43,7 @@ class Parcel(Base):
             "finish_picking": (("picking",), "picked"),
             "pack": (("picked",), "packed"),
             "hand_over": (("packed",), "handed_over"),
+            "write_off": (("handed_over",), "cancelled"),
             "cancel": (("to_pick", "picking", "picked", "packed"), "cancelled"),
         }
     }
@@ -59,6 +64,9 @@ class Parcel(Base):
     packed_at: Mapped[datetime | None]
     handed_over_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
+    quiet_until: Mapped[datetime | None]
+    fate: Mapped[str | None]
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("parcels.id"))
 
     order: Mapped[Order] = relationship()
     picker: Mapped[Staff | None] = relationship()
@@ -124,6 +132,18 @@ class CourierEvent(Base):
     place: Mapped[str] = mapped_column(default="")
     told_at: Mapped[datetime | None]
     received_at: Mapped[datetime]
+
+
+class Lane(Base):
+    """How long a courier usually says nothing on its way to a country, learnt from parcels that arrived."""
+
+    __tablename__ = "lanes"
+    __table_args__ = (UniqueConstraint("courier", "country"),)
+    courier: Mapped[str]
+    country: Mapped[str]
+    silent_after: Mapped[timedelta]
+    gaps: Mapped[int]
+    learnt_at: Mapped[datetime]
 
 
 LIVING_PURCHASES = ("quoting", "quoted", "requested", "sent", "unknown", "bought", "voiding")

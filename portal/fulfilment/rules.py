@@ -82,7 +82,7 @@ FORGOTTEN_AFTER = timedelta(days=2)
 """A label without a first scan for so long was forgotten."""
 SILENT_AFTER = timedelta(days=4)
 """A courier that says nothing for so long must be asked."""
-TROUBLE = (T.exception, T.attempt_failed, T.delayed, T.expired, T.cancelled, T.returning, T.returned)
+TROUBLE = (T.exception, T.attempt_failed, T.delayed, T.expired, T.cancelled, T.returning)
 NOT_SCANNED = (T.unknown, T.label_created)
 FINISHED = (T.delivered, T.returned)
 
@@ -96,6 +96,9 @@ ADVICE: dict[str, Any] = {
     T.cancelled: _l("The label was cancelled. Make a new one."),
     T.returning: _l("It is coming back to us. Ask the customer for a better address."),
     T.returned: _l("It came back to us. Send it again or give the money back."),
+    "lost": _l("It is lost. Send it again or give the money back, and claim it from the courier."),
+    "sent_again": _l("It was sent again in another parcel."),
+    "money_back": _l("It was given up, and the customer gets the money back."),
 }
 """What to do next with a parcel that is stuck, by reason."""
 
@@ -115,7 +118,14 @@ NAMES: dict[str, Any] = {
     T.cancelled: _l("Label cancelled"),
     T.expired: _l("No longer tracked"),
 }
-REASONS: dict[str, Any] = {"forgotten": _l("No first scan"), "silent": _l("Silent"), **NAMES}
+REASONS: dict[str, Any] = {
+    "forgotten": _l("No first scan"),
+    "silent": _l("Silent"),
+    "lost": _l("Lost"),
+    "sent_again": _l("Sent again"),
+    "money_back": _l("Given up"),
+    **NAMES,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
-from portal.fulfilment import actions, buying, labels, lists, rules
+from portal.fulfilment import actions, buying, labels, lists, rules, watching
 from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
@@ -32,7 +32,7 @@ def index() -> ResponseReturnValue:
         abort(404)
     number = max(1, request.args.get("page", 1, type=int))
     rows, more = lists.page_of(name, number, now=now)
-    reasons = {row.parcel.id: lists.why_stuck(row.parcel, now) for row in rows}
+    reasons = {row.parcel.id: lists.why_stuck(row.parcel, now, row.silent_after) for row in rows}
     return render_template(
         "desk/fulfilment/list.html",
         name=name,
@@ -208,7 +208,8 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         parcel=parcel,
         order=parcel.order,
         refusal=refusal,
-        reason=lists.why_stuck(parcel, clock.now()),
+        reason=lists.why_stuck(parcel, clock.now(), lists.silent_after(parcel)),
+        ended=watching.may_end(parcel),
         scans=[_scan(event) for event in reversed(parcel.events)],
         next_id=_next(parcel),
         counted=request.args.get("counted", type=int),
@@ -233,7 +234,9 @@ def _days_late(parcel: Parcel) -> int:
 
 
 def _scan(event: CourierEvent) -> dict[str, Any]:
-    tone = "good" if event.status == Tracking.delivered else "bad" if event.status in rules.TROUBLE else ""
+    tone = (
+        "good" if event.status == Tracking.delivered else "bad" if event.status in (*rules.TROUBLE, "returned") else ""
+    )
     return {
         "at": event.at,
         "text": event.message or str(rules.NAMES[Tracking(event.status)]),

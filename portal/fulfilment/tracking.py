@@ -140,6 +140,8 @@ def _follow(parcel: Parcel, *, by: Actor, now: datetime) -> None:
     parcel.delivered_at, parcel.last_event_at = found.delivered_at, found.last_event_at
     session.flush()
     if found.status != before:
+        parcel.quiet_until = None
+        parcel.fate = None if found.status is Tracking.delivered else parcel.fate
         _tell(parcel, found, by=by, now=now)
     if found.delivered_at != arrived:
         close_or_reopen(parcel.order, now=now)

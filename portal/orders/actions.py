@@ -20,6 +20,7 @@ from portal.orders.payments import recapture
 from portal.orders.promise import promise
 from portal.orders.stock import reserve
 from portal.orders.timeline import record, words
+from portal.staff.models import Actor
 
 words(
     "order.accepted",
@@ -28,6 +29,7 @@ words(
 )
 words("order.delivered", staff=_l("All parcels delivered"))
 words("order.not_delivered", staff=_l("A parcel counted as delivered by mistake"))
+words("order.given_up", staff=_l("Cancelled: nothing of it can be delivered"), customer=_l("The order was cancelled"))
 words("order.changed", staff=_l("A newer copy came from the channel: %(changed)s"))
 
 
@@ -149,6 +151,13 @@ def close_order(order: Order, *, at: datetime, now: datetime) -> None:
         move(order, "state", "close", closed_at=at)
         record(order.id, "order.delivered", by="courier", now=now)
         announce("order.delivered", order_id=order.id)
+
+
+def give_up_order(order: Order, *, by: Actor, now: datetime) -> None:
+    """Nothing of it will be delivered: it counts as cancelled, and nobody is asked how it was."""
+    if order.state in ("accepted", "on_hold"):
+        move(order, "state", "cancel")
+        record(order.id, "order.given_up", by=by, now=now)
 
 
 def reopen_order(order: Order, *, now: datetime) -> None:

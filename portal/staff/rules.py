@@ -19,12 +19,12 @@ WAREHOUSE = LOOK | {"parcels.see"}
 PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.picker: WAREHOUSE | {"parcels.pick"},
     Role.packer: WAREHOUSE | {"parcels.pick", "parcels.pack"},
-    Role.shipper: WAREHOUSE | {"parcels.pack", "parcels.ship"},
+    Role.shipper: WAREHOUSE | {"parcels.pack", "parcels.ship", "parcels.watch"},
     Role.returns: WAREHOUSE
     | {"orders.see", "returns.see", "returns.decide", "returns.receive", "refunds.see", "refunds.request"},
     Role.support: WAREHOUSE
     | {"orders.see", "returns.see", "returns.decide", "refunds.see", "refunds.request", "cases.see", "cases.work"}
-    | {"letters.see", "letters.send"},
+    | {"letters.see", "letters.send", "parcels.watch"},
     Role.finance: LOOK
     | {"orders.see", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
 }

@@ -307,7 +307,7 @@ def test_the_list_and_the_page_agree_on_what_is_stuck(world, status, age, silenc
     parcel.tracking_status, parcel.last_event_at = status, max(world.now - silence, world.now - age)
     parcel.delivered_at = parcel.last_event_at if status == "delivered" else None
     session.flush()
-    rows, _ = lists.page_of("stuck", 1, now=world.now)
+    rows = [row for name in ("stuck", "came_back") for row in lists.page_of(name, 1, now=world.now)[0]]
     why = lists.why_stuck(parcel, world.now)
     assert [row.parcel.id for row in rows] == ([parcel.id] if why else [])
     assert why is None or {why} <= set(rules.ADVICE) & set(rules.REASONS)
@@ -326,6 +326,6 @@ def test_the_counts_are_those_of_the_lists(world):
     for step, order in (("picked", world.alice), ("handed_over", world.bob)):
         brought_to(step, order, world.max, world.now)
     found = lists.counts(now=world.now)
-    assert found == {"to_pick": 0, "to_pack": 1, "to_ship": 0, "stuck": 0, "under_way": 1}
+    assert found == {"to_pick": 0, "to_pack": 1, "to_ship": 0, "stuck": 0, "came_back": 0, "under_way": 1}
     listed: dict[str, Any] = {name: len(lists.page_of(name, 1, now=world.now)[0]) for name in lists.LISTS}
     assert listed == found

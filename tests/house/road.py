@@ -12,6 +12,7 @@ from portal.db import session
 from portal.feedback import cases
 from portal.feedback.models import CaseMessage
 from portal.fulfilment.tracking import record_update
+from portal.fulfilment.watching import send_again
 from portal.lib import clock
 from portal.orders.actions import accept_order
 from portal.refunds.actions import approve_refund, refuse_refund
@@ -44,13 +45,14 @@ def walk(world: World, work: Work) -> None:
 
 
 def travel_with_trouble(world: World) -> None:
-    """A third order, whose parcel is late, missed and waits at a shop."""
+    """A third order, whose parcel is late, missed, waits at a shop, comes back and is sent again."""
     third = replace(BOBS_ORDER, external_id="A-1003", number="1003", payment_intent="pi_third")
     order, _ = accept_order(third, by="channel", now=world.now)
     parcel = brought_to("handed_over", order, world.pat, world.now)
-    for status in ("delayed", "out_for_delivery", "attempt_failed", "ready_for_pickup"):
+    for status in ("delayed", "out_for_delivery", "attempt_failed", "ready_for_pickup", "returning", "returned"):
         said = TrackingEvent(clock.now(), Tracking(status))
         record_update(TrackingUpdate(str(parcel.tracking_number), "DHL", (said,)), now=clock.now())
+    send_again(parcel, goods_are_fine=True, by=world.pat, now=clock.now())
     session.commit()
 
 
