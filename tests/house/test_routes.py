@@ -126,6 +126,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk.order": world.alice.id,
         "desk": session.scalar(select(Letter.id)),
         "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
+        "desk_watch": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
+        "desk.give_up_parcel": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_labels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_returns": session.scalar(select(Return.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
