@@ -1,6 +1,5 @@
 """The `portal` command: what a shop runs, and how it asks whether all is well."""
 
-import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from portal import backups, checks, config, create_app
 from portal.adapters.channels.sheet import BadSheet
 from portal.db import bundled, dump, session
 from portal.jobs import worker as jobs_worker
-from portal.lib import clock
+from portal.lib import clock, logs
 from portal.lib.errors import Refused
 from portal.orders import imports
 from portal.orders.channels import add_channel
@@ -80,7 +79,7 @@ def web(host: str, port: int, threads: int) -> None:
 
 def serve(app: Flask, host: str, port: int, threads: int = 8) -> None:
     """Run the web server; SIGTERM ends it when the requests under way are answered."""
-    log_to_stderr()
+    logs.to_stderr(app.config["SETTINGS"].log_format)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     waitress.serve(
         app,
@@ -97,12 +96,9 @@ def serve(app: Flask, host: str, port: int, threads: int = 8) -> None:
 @click.option("--concurrency", default=4, show_default=True, envvar="CONCURRENCY", help="Jobs done at the same time.")
 def worker(concurrency: int) -> None:
     """Do what is owed: letters, refunds, surveys. Run as many as you like, on as many machines."""
-    log_to_stderr()
-    jobs_worker.run(open_portal(), concurrency)
-
-
-def log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    app = open_portal()
+    logs.to_stderr(app.config["SETTINGS"].log_format)
+    jobs_worker.run(app, concurrency)
 
 
 @main.command()

@@ -40,6 +40,7 @@ class Settings(BaseModel):
     database_url: str | None = None
     var_dir: Path = Path("var")
     trusted_proxies: int = Field(default=0, ge=0, le=5)
+    log_format: Literal["text", "json"] = "text"
     metrics_token: str | None = Field(default=None, min_length=16)
 
     shop_name: str = "Aftersale"

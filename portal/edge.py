@@ -18,6 +18,7 @@ from portal.config import LANGUAGES, Settings
 from portal.lib import clock, days
 from portal.lib.logs import Masked
 from portal.lib.money import Money
+from portal.lib.tracing import Traced
 
 
 class RowId(IntegerConverter):
@@ -31,6 +32,7 @@ def init_app(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     if hops := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = Traced(app.wsgi_app, behind_proxy=bool(hops))  # type: ignore[method-assign]
     app.url_map.converters["int"] = RowId
     Babel(app, locale_selector=language)
     app.jinja_env.filters.update(money=money, day=day, moment=moment, clock=time_of_day)

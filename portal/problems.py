@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from portal.db import session
 from portal.lib.errors import Refused
+from portal.lib.tracing import KEY
 
 
 def init_app(app: Flask) -> None:
@@ -76,7 +77,8 @@ def _problem(code: int, title: str, words: str) -> tuple[Any, int]:
     session.rollback()
     if _is_machine():
         return jsonify(error=title, message=words), code
-    return render_template("errors/problem.html", code=code, title=title, text=words), code
+    number = request.environ.get(KEY) if code >= 500 else None
+    return render_template("errors/problem.html", code=code, title=title, text=words, number=number), code
 
 
 def _is_machine() -> bool:

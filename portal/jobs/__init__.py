@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from portal.db import LIFELINE, session
 from portal.jobs.failures import note_failure
 from portal.lib.errors import Refused
+from portal.lib.logs import about
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,7 +93,7 @@ def in_application(call_next: Callable[[], Any], context: JobContext, _worker: W
     """Around every job: the application's context, a session of its own, and the reason kept when it fails."""
     if _flask is None:
         raise RuntimeError("jobs.init_app was not called")
-    with _flask.app_context():
+    with _flask.app_context(), about(job=f"{context.job.id}"):
         try:
             return call_next()
         except BaseException as error:

@@ -1,13 +1,49 @@
-"""Logs hold no secret and nobody's data: tokens are cut short, and rows that the database quotes are left out."""
+"""Logs hold no secret and nobody's data: tokens are cut short, and rows that the database quotes are left out.
+
+Every line says which request or job it belongs to.
+"""
 
 import logging
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+
+from pythonjsonlogger.json import JsonFormatter
 
 from portal.lib.tokens import ALPHABET, LINK_LENGTH
 
 KEPT = 6
 TOKEN = re.compile(rf"\b([{ALPHABET}]{{{KEPT}}})[{ALPHABET}]{{{LINK_LENGTH - KEPT}}}\b")
 QUOTED_ROW = re.compile(r"^(DETAIL|CONTEXT):.*$", re.MULTILINE)
+
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+_about: ContextVar[Mapping[str, str]] = ContextVar("about", default=NOTHING)
+COLUMNS = ("asctime", "levelname", "name", "message")
+
+
+@contextmanager
+def about(**facts: str) -> Iterator[None]:
+    """Within this block every line that is logged carries these facts, a request's or a job's number."""
+    token = _about.set(facts)
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def to_stderr(style: str) -> None:
+    """Have all programs of the portal log as `text` for people or as `json` for machines."""
+    handler = logging.StreamHandler()
+    handler.addFilter(Masked())
+    handler.addFilter(Related())
+    if style == "json":
+        handler.setFormatter(JsonFormatter(COLUMNS, rename_fields={"asctime": "at", "levelname": "level"}))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s%(related)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def mask(text: str) -> str:
@@ -22,4 +58,14 @@ class Masked(logging.Filter):
         record.msg, record.args = mask(record.getMessage()), ()
         if record.exc_info:
             record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+class Related(logging.Filter):
+    """Adds what the line is about."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        facts = _about.get()
+        record.__dict__.update(facts)
+        record.related = "".join(f" [{name} {value}]" for name, value in facts.items())
         return True

@@ -16,9 +16,9 @@ Start = Callable[..., subprocess.Popen[bytes]]
 PATIENCE = 60.0
 WORKER = """
 from portal import create_app
-from portal.cli import log_to_stderr
 from portal.jobs import worker
-log_to_stderr()
+from portal.lib import logs
+logs.to_stderr("text")
 worker.run(create_app(), concurrency=1, stalled_after=1.5)
 """
 """`portal worker`, but quicker to take another worker for dead."""
