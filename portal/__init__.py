@@ -31,8 +31,10 @@ from portal.returns import jobs as returns_jobs
 from portal.returns import pages as returns
 from portal.returns import staff as desk_returns
 from portal.staff import jobs as staff_jobs
-from portal.staff import staff
-from portal.staff.guards import signed_in
+from portal.staff.guards import password_shown, signed_in
+from portal.staff.staff import account as staff_account
+from portal.staff.staff import door as staff_door
+from portal.staff.staff import second as staff_second
 from portal.tracking import jobs as tracking_jobs
 from portal.tracking import pages as tracking
 
@@ -75,7 +77,9 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, returns.bp, has_link)
     register(app, feedback.bp, has_link)
     register(app, feedback.unsubscribing, anyone)
-    register(app, staff.bp, anyone)
+    register(app, staff_door.bp, anyone)
+    register(app, staff_second.bp, password_shown)
+    register(app, staff_account.bp, signed_in)
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_labels.bp, signed_in)

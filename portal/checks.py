@@ -145,6 +145,9 @@ def worker() -> Iterator[Finding]:
 def people() -> Iterator[Finding]:
     able = select(func.count()).where(Staff.password_hash.is_not(None), Staff.disabled_at.is_(None))
     count = session.scalar(able) or 0
+    if current_app.config["SETTINGS"].staff_second_factor == "off":
+        level: Level = "wrong" if current_app.config["SETTINGS"].https else "note"
+        yield Finding(level, "people", "STAFF_SECOND_FACTOR is off: a password that leaks opens the desk")
     if count < 2:
         yield Finding(
             "note", "people", "money needs two people, one to ask and one to approve; see `portal staff invite`"

@@ -58,6 +58,8 @@ class Settings(BaseModel):
     mail_use_tls: bool = False
     mail_use_ssl: bool = False
 
+    staff_second_factor: Literal["required", "off"] = "required"
+
     stripe_api_key: str | None = None
     stripe_api_base: str = "https://api.stripe.com"
     stripe_webhook_secret: str | None = None

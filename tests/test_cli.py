@@ -20,8 +20,9 @@ from portal.demo.stripe import Remote, StandIn
 from portal.lib import clock
 from portal.lib.tokens import digest
 from portal.orders.models import Channel, Order
-from portal.staff.actions import accept_invitation, find_invitation, find_session, sign_in
+from portal.staff.actions import accept_invitation, find_invitation, sign_in
 from portal.staff.models import Staff
+from portal.staff.sessions import find_session
 from tests.conftest import SECRETS
 from tests.standin import KEY, SECRET
 

@@ -113,7 +113,8 @@ def found() -> World:
 def sign_in(client: FlaskClient, person: Staff) -> FlaskClient:
     """The person sits down at this browser (as after a good sign-in)."""
     token, now = tokens.mint(), clock.now()
-    session.add(StaffSession(digest=tokens.digest(token), staff_id=person.id, created_at=now, seen_at=now))
+    since = {"created_at": now, "seen_at": now, "proven_at": now}
+    session.add(StaffSession(digest=tokens.digest(token), staff_id=person.id, **since))
     session.commit()
     client.set_cookie(desk_cookie(), token, domain="localhost")
     return client

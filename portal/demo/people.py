@@ -7,7 +7,7 @@ from portal.staff.actions import accept_invitation, find_invitation, invite_staf
 from portal.staff.models import Department, Staff
 from portal.staff.rules import Role
 
-PASSWORD = "lantern-and-loom"
+PASSWORD = "a-lamp-for-everybody"
 TEAM = {
     "mona": ("Mona Albrecht", Role.manager, "sees everything, leads everybody"),
     "pia": ("Pia Sander", Role.picker, "picks"),

@@ -281,6 +281,7 @@ def welcome(place: Place) -> None:
   The desk, password of everybody: {guide["password"]}
       {shop}/desk/
 {people}
+      No second factor is asked for here (STAFF_SECOND_FACTOR=off); a click on your name sets one up.
   The world outside
       {around}/shop/     the web shop: buy something
       {around}/courier/  the courier: move a parcel

@@ -34,6 +34,7 @@ SETTINGS = {
     "SHOP_EMAIL": "hello@lantern-loom.example",
     "SHOP_ADDRESS": "Weidenweg 3, 10249 Berlin",
     "SHOP_COUNTRY": "DE",
+    "STAFF_SECOND_FACTOR": "off",
     "STRIPE_API_KEY": "sk_test_demo",
     "STRIPE_WEBHOOK_SECRET": "whsec_demo",
     "EASYPOST_WEBHOOK_SECRET": "the-demo-courier-s-secret",

@@ -26,6 +26,12 @@ def requires(permission: str) -> Callable[[View], View]:
     return _marked("permission", permission)
 
 
+def fresh(view: View) -> View:
+    """Mark a desk view for which the person must have shown who they are a few minutes ago: money, keys, factors."""
+    view.fresh = True  # type: ignore[attr-defined]
+    return view
+
+
 def opens(purpose: str) -> Callable[[View], View]:
     """Mark a customer's view with the purpose that the link in the browser must have."""
     return _marked("purpose", purpose)
@@ -34,6 +40,11 @@ def opens(purpose: str) -> Callable[[View], View]:
 def needed(mark: str) -> str:
     """What the view of this request is marked with: its "permission" or its "purpose"."""
     return str(getattr(current_app.view_functions[str(request.endpoint)], mark))
+
+
+def needs_freshness() -> bool:
+    """Whether the view of this request is marked with `@fresh`."""
+    return bool(getattr(current_app.view_functions[str(request.endpoint)], "fresh", False))
 
 
 def _marked(name: str, value: str) -> Callable[[View], View]:

@@ -11,7 +11,7 @@ from flask_wtf import FlaskForm
 from portal.db import session
 from portal.lib import clock
 from portal.lib.errors import Refused
-from portal.lib.guards import requires
+from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
 from portal.refunds import actions, lists, words
 from portal.refunds.forms import ApprovalForm, CareForm, DropForm, ReductionForm, RefusalForm, reduction_form
@@ -41,6 +41,7 @@ def show(id: int) -> ResponseReturnValue:
 
 @bp.post("/<int:id>/approval")
 @requires("refunds.approve")
+@fresh
 def approve(id: int) -> ResponseReturnValue:
     form = ApprovalForm()
     return _do(id, form, lambda refund: _approve(refund, form))
@@ -53,6 +54,7 @@ def _approve(refund: Refund, form: ApprovalForm) -> None:
 
 @bp.post("/<int:id>/reduction")
 @requires("refunds.approve")
+@fresh
 def reduce(id: int) -> ResponseReturnValue:
     form = reduction_form(_find(id))
     return _do(id, form, lambda refund: _reduce(refund, form))
@@ -88,6 +90,7 @@ def repeat(id: int) -> ResponseReturnValue:
 
 @bp.post("/<int:id>/settlement")
 @requires("refunds.approve")
+@fresh
 def settle(id: int) -> ResponseReturnValue:
     """Somebody has taken care of it another way."""
     form = CareForm()
@@ -98,6 +101,7 @@ def settle(id: int) -> ResponseReturnValue:
 
 @bp.post("/<int:id>/release")
 @requires("refunds.approve")
+@fresh
 def drop(id: int) -> ResponseReturnValue:
     """Somebody has looked at Stripe: the money did not move."""
     form = DropForm()

@@ -3,24 +3,22 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import select, update
 
 from portal.db import limits, session
 from portal.lib.errors import Refused
 from portal.lib.tokens import digest, mint
+from portal.staff import codes, passwords
+from portal.staff.journal import note
 from portal.staff.models import Staff, StaffInvitation, StaffSession
-from portal.staff.rules import LONGEST_PASSWORD, SHORTEST_PASSWORD, Role
+from portal.staff.rules import Role
+from portal.staff.sessions import end_sessions, open_session, prove
 
 INVITATION_LASTS = timedelta(days=7)
-IDLE, LONGEST = timedelta(minutes=30), timedelta(hours=12)
-SEEN_EVERY = timedelta(minutes=1)
-
-hasher = PasswordHasher()  # argon2id, 64 MiB, 3 passes
-NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$zlyfK5mMXpJLzYhFbTiKJg$HUccXrYkHRUQGHKCddbbqEVh7/PKUmBYXgRKSokajVA"
-"""The hash of a password that nobody has, as costly to check as a real one."""
+TRIES, TRIES_PER_ADDRESS, A_QUARTER = 10, 30, timedelta(minutes=15)
+CODE_TRIES = 5
 
 
 def invite_staff(email: str, name: str, role: Role, *, now: datetime) -> str:
@@ -50,12 +48,25 @@ def find_invitation(token: str, *, now: datetime) -> StaffInvitation | None:
 
 
 def accept_invitation(invitation: StaffInvitation, password: str, *, now: datetime) -> None:
-    """Choose a password; every link that was sent to this person ends."""
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise Refused(_("A password has at least %(n)s characters.", n=SHORTEST_PASSWORD))
+    """Choose a password; every link that was sent to this person ends, and so does every session."""
+    hashed = passwords.kept(password, *_known_of(invitation.staff))
     if not _use_up(invitation.staff_id, now):
         raise Refused(_("This invitation was used already."))
-    invitation.staff.password_hash = hasher.hash(password)
+    invitation.staff.password_hash = hashed
+    end_sessions(invitation.staff)
+    note("password_changed", invitation.staff_id, now=now)
+
+
+def change_password(person: Staff, password: str, *, here: StaffSession, now: datetime) -> None:
+    """A new password; everybody who was signed in with the old one is out, but for this browser."""
+    person.password_hash = passwords.kept(password, *_known_of(person))
+    end_sessions(person, but=here)
+    _use_up(person.id, now)
+    note("password_changed", person.id, now=now)
+
+
+def _known_of(person: Staff) -> tuple[str, ...]:
+    return current_app.config["SETTINGS"].shop_name, person.name, person.email
 
 
 def _use_up(staff_id: int, now: datetime) -> bool:
@@ -65,52 +76,110 @@ def _use_up(staff_id: int, now: datetime) -> bool:
     return bool(done.rowcount)
 
 
-def sign_in(email: str, password: str, *, address: str, now: datetime) -> str | None:
-    """The secret of a new session, or None. A wrong name takes as long as a wrong password; both count as tries."""
+def sign_in(email: str, password: str, *, address: str, now: datetime, browser: str = "") -> str | None:
+    """The secret of a new session, or None. A wrong name takes as long as a wrong password; both count as tries.
+
+    The session opens nothing but the second factor, where one is set up or the shop wants one.
+    """
     name = email.strip().lower()[:320]
-    allowed = limits.take("sign-in-name", name, 10, timedelta(minutes=15), now)
-    if not (limits.take("sign-in-address", address, 30, timedelta(minutes=15), now) and allowed):
+    person = session.scalar(select(Staff).where(Staff.email == name))
+    allowed = limits.take("sign-in-name", name, TRIES, A_QUARTER, now)
+    if not (limits.take("sign-in-address", address, TRIES_PER_ADDRESS, A_QUARTER, now) and allowed):
+        note("locked", person.id if person else None, now=now, browser=browser)
         raise Refused(_("Too many tries. Please wait a quarter of an hour."))
-    person = session.scalar(select(Staff).where(Staff.email == name, Staff.disabled_at.is_(None)))
-    known = person.password_hash if person and person.password_hash else None
-    if not _matches(known or NOBODY, password) or person is None or known is None:
+    known = person.password_hash if person and not person.disabled_at else None
+    if not passwords.matches(known or passwords.NOBODY, password) or person is None or known is None:
+        note("password_wrong" if person else "name_unknown", person.id if person else None, now=now, browser=browser)
         return None
-    if hasher.check_needs_rehash(known):
-        person.password_hash = hasher.hash(password)
-    token = mint()
-    session.add(StaffSession(digest=digest(token), staff_id=person.id, created_at=now, seen_at=now))
-    return token
+    if passwords.hasher.check_needs_rehash(known):
+        person.password_hash = passwords.hasher.hash(password)
+    enough = not (has_second_factor(person) or wants_second_factor())
+    if enough:
+        note("signed_in", person.id, now=now, browser=browser, detail="password")
+    return open_session(person, browser=browser, proven=enough, now=now)
 
 
-def _matches(hashed: str, password: str) -> bool:
-    try:
-        return hasher.verify(hashed, password)
-    except (VerifyMismatchError, InvalidHashError):
-        return False
+def wants_second_factor() -> bool:
+    return bool(current_app.config["SETTINGS"].staff_second_factor == "required")
 
 
-def find_session(token: str, *, now: datetime) -> Staff | None:
-    """Who sits behind this cookie, while the session lives: half an hour idle, twelve hours at most."""
-    row = session.scalar(select(StaffSession).where(StaffSession.digest == digest(token)))
-    if row is None or row.staff.disabled_at or now > row.seen_at + IDLE or now > row.created_at + LONGEST:
+def has_second_factor(person: Staff) -> bool:
+    return person.totp_secret is not None
+
+
+def show_second_factor(row: StaffSession, code: str, *, now: datetime) -> str | None:
+    """After the password: the code opens the desk. The session's new secret, or None. Raises Refused after many."""
+    how = _redeemed(row, code, now)
+    if how is None:
         return None
-    if now > row.seen_at + SEEN_EVERY:
-        row.seen_at = now
-    return row.staff
+    note("signed_in", row.staff_id, now=now, browser=row.browser, detail=f"password, {how}")
+    return prove(row, now=now)
 
 
-def sign_out(token: str) -> None:
-    session.execute(delete(StaffSession).where(StaffSession.digest == digest(token)))
+def confirm(row: StaffSession, password: str, code: str, *, now: datetime) -> str | None:
+    """Once more who it is, before money and keys. The session's new secret, or None. Raises Refused after many."""
+    person = row.staff
+    right = passwords.matches(person.password_hash or passwords.NOBODY, password)
+    how = _redeemed(row, code, now, counts=right) if has_second_factor(person) else _counted(row, now)
+    if not right or how is None:
+        return None
+    note("confirmed", person.id, now=now, browser=row.browser)
+    return prove(row, now=now)
+
+
+def _redeemed(row: StaffSession, code: str, now: datetime, *, counts: bool = True) -> str | None:
+    """How the code was right. A code beside a wrong password is not used up."""
+    _counted(row, now)
+    how = codes.redeem(row.staff, code, now=now) if counts else None
+    if how == "recovery":
+        note("code_spent", row.staff_id, now=now, browser=row.browser)
+    if how is None:
+        note("code_wrong", row.staff_id, now=now, browser=row.browser)
+    return how
+
+
+def _counted(row: StaffSession, now: datetime) -> str:
+    """Tries count for the person, whichever form they are made in."""
+    if not limits.take("second-factor", str(row.staff_id), CODE_TRIES, A_QUARTER, now):
+        note("locked", row.staff_id, now=now, browser=row.browser)
+        raise Refused(_("Too many tries. Please wait a quarter of an hour."))
+    return "counted"
+
+
+def begin_with_app(row: StaffSession, secret: str, code: str, *, now: datetime) -> tuple[str, list[str]] | None:
+    """The first second factor of all opens the desk. The session's new secret, and the recovery codes."""
+    made = set_up_app(row, secret, code, now=now)
+    if made is None:
+        return None
+    note("signed_in", row.staff_id, now=now, browser=row.browser, detail="password, app")
+    return prove(row, now=now), made
+
+
+def set_up_app(row: StaffSession, secret: str, code: str, *, now: datetime) -> list[str] | None:
+    """The first code of a new app is right: it counts from now on. New recovery codes, or None when it is wrong."""
+    _counted(row, now)
+    if not codes.add_app(row.staff, secret, code, now=now):
+        return None
+    note("app_added", row.staff_id, now=now, browser=row.browser)
+    return make_recovery_codes(row.staff, now=now)
+
+
+def make_recovery_codes(person: Staff, *, now: datetime) -> list[str]:
+    note("codes_made", person.id, now=now)
+    return codes.new_recovery_codes(person)
+
+
+def remove_app(person: Staff, *, now: datetime) -> None:
+    """No code is asked for any more. Raises Refused where the shop wants a second factor and this is the only one."""
+    if wants_second_factor():
+        raise Refused(_("This is your only second factor, and this shop wants one. Set up another one first."))
+    codes.remove_app(person)
+    codes.forget_recovery_codes(person)
+    note("app_removed", person.id, now=now)
 
 
 def disable_staff(person: Staff, *, now: datetime) -> None:
     """The person is out with the next click; all sessions and invitations end."""
     person.disabled_at = now
-    session.execute(delete(StaffSession).where(StaffSession.staff_id == person.id))
+    end_sessions(person)
     _use_up(person.id, now)
-
-
-def forget_sessions(*, now: datetime) -> None:
-    """Remove sessions that ended by themselves."""
-    over = or_(StaffSession.seen_at < now - IDLE, StaffSession.created_at < now - LONGEST)
-    session.execute(delete(StaffSession).where(over))

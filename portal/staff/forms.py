@@ -2,9 +2,11 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField
+from wtforms import EmailField, HiddenField, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length
 
+from portal.staff import codes
+from portal.staff.models import Staff
 from portal.staff.rules import LONGEST_PASSWORD, SHORTEST_PASSWORD
 
 
@@ -12,6 +14,39 @@ class SignInForm(FlaskForm):
     email = EmailField(_l("E-mail"), [InputRequired(_l("Enter your e-mail address.")), Length(max=320)])
     password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password.")), Length(max=LONGEST_PASSWORD)])
     next = HiddenField()
+
+
+class CodeForm(FlaskForm):
+    """The second factor, typed."""
+
+    code = StringField(_l("Code"), [InputRequired(_l("Enter the code.")), Length(max=50)])
+    next = HiddenField()
+
+
+class AppForm(FlaskForm):
+    """The first code of a new authenticator app, with the sealed secret that the page showed."""
+
+    sealed = HiddenField(validators=[Length(max=500)])
+    code = StringField(_l("Code"), [InputRequired(_l("Enter the code.")), Length(max=50)])
+    next = HiddenField()
+
+    def secret(self, person: Staff) -> str:
+        """The secret that the page shows: the same after a wrong code; a new one when none of ours came along."""
+        found = codes.opened(self.sealed.data or "", person)
+        if found is None:
+            self.sealed.data = codes.new_secret(person)
+            found = codes.opened(self.sealed.data, person)
+        return str(found)
+
+
+class ConfirmForm(FlaskForm):
+    """Who it is, once more. Beside it the page keeps another form's fields; the token is that form's."""
+
+    class Meta:
+        csrf = False
+
+    password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password.")), Length(max=LONGEST_PASSWORD)])
+    code = StringField(_l("Code"), [Length(max=50)])
 
 
 class PasswordForm(FlaskForm):

@@ -3,7 +3,7 @@
 from portal.db import transaction
 from portal.jobs import task
 from portal.lib import clock
-from portal.staff.actions import forget_sessions
+from portal.staff.sessions import forget_sessions
 
 
 @task(queue="sweeps", periodic="17 3 * * *")

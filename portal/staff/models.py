@@ -22,6 +22,8 @@ class Staff(Base):
     role: Mapped[str]
     locale: Mapped[str] = mapped_column(default="en")
     password_hash: Mapped[str | None]
+    totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    totp_step: Mapped[int | None]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 
@@ -34,18 +36,46 @@ Actor = Staff | str
 
 
 class StaffSession(Base):
-    """One signed-in browser. The cookie's secret is kept as a hash; deleting the row signs out."""
+    """One signed-in browser. The cookie's secret is kept as a hash; deleting the row signs out.
+
+    `proven_at` is when the person last showed both factors; without it the password was right and nothing is open yet.
+    """
 
     __tablename__ = "staff_sessions"
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    proven_at: Mapped[datetime | None]
+    browser: Mapped[str] = mapped_column(default="")
     staff: Mapped[Staff] = relationship(lazy="joined")
 
 
+class StaffRecoveryCode(Base):
+    """A way in for a day without the phone; kept as a hash (80 random bits need no slow one), good once."""
+
+    __tablename__ = "staff_recovery_codes"
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    used_at: Mapped[datetime | None]
+
+
+class StaffEvent(Base):
+    """What happened at the doors: append-only. About whom, by whom, from which browser."""
+
+    __tablename__ = "staff_events"
+    at: Mapped[datetime] = mapped_column(index=True)
+    kind: Mapped[str]
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    browser: Mapped[str] = mapped_column(default="")
+    detail: Mapped[str] = mapped_column(default="")
+    staff: Mapped[Staff | None] = relationship(foreign_keys=staff_id, lazy="joined")
+    by: Mapped[Staff | None] = relationship(foreign_keys=by_id, lazy="joined")
+
+
 class StaffInvitation(Base):
-    """A one-time link with which a person chooses a password."""
+    """A one-time link with which a person chooses a password: the first one, or a new one."""
 
     __tablename__ = "staff_invitations"
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)

@@ -19,7 +19,7 @@ from portal.orders.links import LIVES, OPENS
 from portal.pulse import has_metrics_token
 from portal.refunds.models import Refund
 from portal.returns.models import Return
-from portal.staff.guards import signed_in
+from portal.staff.guards import password_shown, signed_in
 from portal.staff.rules import PERMISSIONS, Role
 from tests.conftest import COMES_AND_GOES
 from tests.house.road import walk
@@ -30,7 +30,7 @@ VERBS = re.compile(
     r"|pack|pay|pick|process|put|receive|refuse|reject|remove|reopen|repeat|resend|retry|save|send|set|show|solve|split|start"
     r"|stop|submit|update|upload|write"
 )
-GUARDS = {anyone, has_api_key, has_link, has_metrics_token, signed_in}
+GUARDS = {anyone, has_api_key, has_link, has_metrics_token, password_shown, signed_in}
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 
 
@@ -124,6 +124,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
     """What fills the gaps of an address, so that it leads to a row that is there."""
     ids = {
         "desk.order": world.alice.id,
+        "account": 1,
         "desk": session.scalar(select(Letter.id)),
         "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_watch": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),

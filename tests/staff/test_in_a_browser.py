@@ -1,16 +1,19 @@
 """The front door in a real browser: invited, signed in and out, by keyboard, on a phone, with and without scripts."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
+import pyotp
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from playwright.sync_api import Page, expect
+from sqlalchemy import update
 
 from portal.db import session
 from portal.lib import clock
 from portal.staff import actions
+from portal.staff.models import StaffSession
 from portal.staff.rules import Role
 from tests.browser import nameless, overflow, pale_texts
 
@@ -20,9 +23,8 @@ PICTURES = os.environ.get("PICTURES")
 
 
 @pytest.fixture
-def invitation(real: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
+def invitation(real: Flask) -> str:
     """The way to Nora's invitation."""
-    monkeypatch.setattr(actions, "hasher", PasswordHasher(time_cost=1, memory_cost=64))
     token = actions.invite_staff("nora@shop.example", "Nora Szabó-Németh", Role.support, now=clock.now())
     session.commit()
     return f"/desk/invitations/{token}"
@@ -51,12 +53,41 @@ def test_a_person_comes_in_by_keyboard_alone(desktop: Page, invitation: str) -> 
     desktop.keyboard.press("Tab")
     desktop.keyboard.type(PASSWORD)
     desktop.keyboard.press("Enter")
-    expect(desktop.get_by_text("Nora Szabó-Németh")).to_be_visible()
+    expect(desktop.get_by_role("heading", name="A second lock on your door")).to_be_visible()
+    check(desktop, "set-up")
+    secret = desktop.locator(".code").inner_text().replace(" ", "")
+    desktop.get_by_label("Code").fill(pyotp.TOTP(secret).now())
+    desktop.keyboard.press("Enter")
+    expect(desktop.get_by_role("heading", name="Keep these ten codes")).to_be_visible()
+    check(desktop, "codes")
+    with desktop.expect_download() as kept:
+        desktop.get_by_role("link", name="Download").click()
+    spare = Path(kept.value.path()).read_text().split()[-1]
+    assert desktop.get_by_text(spare).is_visible()
+    desktop.get_by_role("link", name="I have kept them").click()
+    confirmed_after_a_while(desktop, spare)
     desktop.get_by_role("button", name="Sign out").click()
     expect(desktop.get_by_role("heading", name="Sign in to the desk")).to_be_visible()
     desktop.go_back()
     desktop.reload()
     expect(desktop.get_by_role("heading", name="Sign in to the desk")).to_be_visible()
+
+
+def confirmed_after_a_while(page: Page, spare: str) -> None:
+    """A quarter of an hour later the password is changed: both factors are asked for, what was typed is kept."""
+    session.execute(update(StaffSession).values(proven_at=clock.now() - timedelta(minutes=15)))
+    session.commit()
+    page.get_by_role("link", name="Nora Szabó-Németh").click()
+    check(page, "keys")
+    page.get_by_label("New password").fill("velvet giraffe tunnel")
+    page.get_by_label("Repeat the password").fill("velvet giraffe tunnel")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_role("heading", name="Is it you?")).to_be_visible()
+    check(page, "confirmation")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Code").fill(spare)
+    page.get_by_role("button", name="It is me, go on").click()
+    expect(page.get_by_text("Your password is changed.")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
@@ -17,11 +16,6 @@ from tests.conftest import nothing_appears
 from tests.world import World
 
 PASSWORD = "four words make one"
-
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actions, "hasher", PasswordHasher(time_cost=1, memory_cost=64))
 
 
 @pytest.fixture

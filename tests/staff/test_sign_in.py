@@ -14,29 +14,23 @@ from werkzeug.test import TestResponse
 from portal.config import Settings
 from portal.db import session
 from portal.lib import clock
-from portal.staff import actions
+from portal.staff import actions, passwords
 from portal.staff.guards import cookie_name
 from portal.staff.jobs import sweep_sessions
 from portal.staff.models import Staff, StaffSession
+from portal.staff.passwords import NOBODY
 from portal.staff.rules import LONGEST_PASSWORD
 from tests.conftest import nothing_appears
+from tests.staff.conftest import CHEAP
 from tests.world import World
 from tests.world import sign_in as sit_down
 
 PASSWORD = "four words make one"
-CHEAP = PasswordHasher(time_cost=1, memory_cost=64)
 
 
 @pytest.fixture
-def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords are hashed quickly where the test is not about the hashing."""
-    monkeypatch.setattr(actions, "hasher", CHEAP)
-    monkeypatch.setattr(actions, "NOBODY", CHEAP.hash("nobody has this password"))
-
-
-@pytest.fixture
-def sam(world: World, cheap: None) -> Staff:
-    """Sam of support, with a password."""
+def sam(world: World, password_is_enough: None) -> Staff:
+    """Sam of support, with a password, in a shop where that is enough: these tests are about it alone."""
     world.sam.password_hash = CHEAP.hash(PASSWORD)
     session.commit()
     return world.sam
@@ -89,7 +83,7 @@ def test_over_https_the_cookie_is_bound_to_the_host(app: Flask, monkeypatch: pyt
 )
 def test_it_refuses_in_the_same_words_whoever_asks(client: FlaskClient, sam: Staff, email: str, password: str) -> None:
     before = sessions()
-    with nothing_appears():
+    with nothing_appears(but={"staff_events"}):
         answer = sign_in(client, email, password)
         assert answer.status_code == 422
         assert "E-mail and password do not match." in answer.text
@@ -243,7 +237,7 @@ def test_a_form_without_its_token_is_refused(app: Flask, sam: Staff) -> None:
 def test_passwords_are_kept_with_argon2id_and_made_stronger_when_the_rules_are(
     client: FlaskClient, sam: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "hasher", PasswordHasher())
+    monkeypatch.setattr(passwords, "hasher", PasswordHasher())
     sign_in(client)
     session.expire_all()
     kept = session.get_one(Staff, sam.id).password_hash
@@ -255,20 +249,20 @@ def test_a_wrong_name_takes_as_long_as_a_wrong_password(
     client: FlaskClient, sam: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[str] = []
-    monkeypatch.setattr(actions, "_matches", lambda hashed, password: checked.append(hashed) or False)
+    monkeypatch.setattr(passwords, "matches", lambda hashed, password: checked.append(hashed) or False)
     sign_in(client, "nobody@shop.example")
     sign_in(client)
-    assert checked == [actions.NOBODY, sam.password_hash]
+    assert checked == [passwords.NOBODY, sam.password_hash]
 
 
 def test_checking_nobodys_password_costs_as_much_as_a_real_one() -> None:
-    assert not PasswordHasher().check_needs_rehash(actions.NOBODY)
+    assert not PasswordHasher().check_needs_rehash(NOBODY)
 
 
 def test_a_very_long_password_is_refused_before_it_costs_anything(
     client: FlaskClient, sam: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "_matches", lambda *_: pytest.fail("it was hashed"))
+    monkeypatch.setattr(passwords, "matches", lambda *_: pytest.fail("it was hashed"))
     assert sign_in(client, password="x" * (LONGEST_PASSWORD + 1)).status_code == 422
 
 

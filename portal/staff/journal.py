@@ -1,0 +1,57 @@
+"""The journal of the doors: who came in, who failed to, who changed whose keys. Append-only; shown to admins."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from portal.db import session
+from portal.staff.models import Staff, StaffEvent
+
+PAGE = 100
+KINDS: Mapping[str, tuple[Any, str]] = {
+    "signed_in": (_l("Signed in"), "good"),
+    "password_wrong": (_l("Wrong password"), "warn"),
+    "name_unknown": (_l("Sign-in under an unknown name"), "warn"),
+    "code_wrong": (_l("Wrong second factor"), "warn"),
+    "locked": (_l("Too many tries"), "bad"),
+    "confirmed": (_l("Confirmed it was them"), ""),
+    "signed_out": (_l("Signed out"), ""),
+    "session_ended": (_l("A session was ended"), ""),
+    "sessions_ended": (_l("All sessions were ended"), ""),
+    "password_changed": (_l("Password changed"), "info"),
+    "app_added": (_l("Authenticator app set up"), "info"),
+    "app_removed": (_l("Authenticator app removed"), "info"),
+    "codes_made": (_l("Recovery codes made"), "info"),
+    "code_spent": (_l("Recovery code used"), "info"),
+}
+"""What can happen, in words, and how it looks."""
+
+
+def note(
+    kind: str,
+    staff_id: int | None,
+    *,
+    now: datetime,
+    by: Staff | None = None,
+    browser: str = "",
+    detail: str = "",
+) -> None:
+    """Write down what happened to this person's way in. `by` is whoever did it to somebody else."""
+    if kind not in KINDS:
+        raise ValueError(f"nobody could read {kind}")
+    by_id = by.id if by and by.id != staff_id else None
+    session.add(StaffEvent(at=now, kind=kind, staff_id=staff_id, by_id=by_id, browser=browser[:100], detail=detail))
+
+
+def page_of(before: int | None, staff_id: int | None = None) -> tuple[Sequence[StaffEvent], bool]:
+    """Newest first, and whether there is more."""
+    found = select(StaffEvent).order_by(StaffEvent.id.desc()).limit(PAGE + 1)
+    if before:
+        found = found.where(StaffEvent.id < before)
+    if staff_id:
+        found = found.where(StaffEvent.staff_id == staff_id)
+    rows = session.scalars(found).all()
+    return rows[:PAGE], len(rows) > PAGE

@@ -1,0 +1,1 @@
+"""The desk's doors for people: sign-in, the second factor, one's own keys, everybody else."""
