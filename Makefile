@@ -18,7 +18,7 @@ EXTRACT = $(BIN)/pybabel -q extract -F portal/translations/babel.cfg -k _l --no-
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test check lint types browser pictures words lock clean
+.PHONY: help run fresh test check lint types browser bench pictures words lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ types: $(DEV) ## Types: mypy, strict
 
 browser: $(DEV) ## Install Chromium for the browser tests, where the system's package manager can
 	@$(BIN)/python tests/chromium.py
+
+bench: $(DEV) $(MO) ## Measure orders and courier events per second beside bare inserts; writes docs/performance.md
+	@$(BIN)/python -m tests.bench
 
 pictures: $(DEV) $(MO) browser ## Take the README's pictures from a running demo shop
 	@$(BIN)/python -m tests.pictures docs/pictures

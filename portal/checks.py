@@ -14,10 +14,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.adapters import smtp
+from portal.adapters.couriers import easypost_account
 from portal.adapters.errors import Permanent, Temporary, Unknown
 from portal.adapters.stripe import Account
 from portal.config import Settings
 from portal.db import session
+from portal.fulfilment import buying
 from portal.inbox.models import InboxMessage
 from portal.inbox.sources import SOURCES
 from portal.lib import clock
@@ -44,7 +46,14 @@ Check = Callable[[Settings], Iterator[Finding]]
 def all_findings(migrations: Path) -> list[Finding]:
     """What every check found; those that ask the tables are left out while these are missing or away."""
     settings: Settings = current_app.config["SETTINGS"]
-    found = [*addresses(settings), *shop(settings), *mail(settings), *stripe(settings), *secrets(settings)]
+    found = [
+        *addresses(settings),
+        *shop(settings),
+        *mail(settings),
+        *stripe(settings),
+        *secrets(settings),
+        *labels(settings),
+    ]
     try:
         tables = list(database(migrations))
         ready = all(finding.level == "ok" for finding in tables)
@@ -108,6 +117,25 @@ def stripe(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "stripe", f"takes our key, in {account.mode} mode")
         if account.mode == "test" and settings.https:
             yield Finding("note", "stripe", "a test key moves no real money")
+
+
+def labels(settings: Settings) -> Iterator[Finding]:
+    """Asks EasyPost for one tracker with our key; changes nothing there."""
+    if not settings.easypost_api_key:
+        yield Finding("note", "labels", "EASYPOST_API_KEY is not set: no labels can be bought from here")
+        return
+    try:
+        mode = easypost_account.Account(settings.easypost_api_key, settings.easypost_api_base).prove()
+    except (Temporary, Permanent) as error:
+        yield Finding("wrong", "labels", f"EasyPost does not take our key: {error}")
+    except Unknown as error:
+        yield Finding("wrong", "labels", f"EasyPost does not answer: {error}")
+    else:
+        yield Finding("ok", "labels", f"EasyPost takes our key, in {mode} mode")
+    if not buying.sender(settings).postcode:
+        yield Finding(
+            "wrong", "labels", "SHIP_FROM or SHOP_ADDRESS must end with postcode and town, or no label is sold"
+        )
 
 
 def secrets(settings: Settings) -> Iterator[Finding]:

@@ -73,6 +73,7 @@ class Settings(BaseModel):
     easypost_api_key: str | None = None
     easypost_api_base: str = "https://api.easypost.com/v2"
     easypost_label_format: Literal["PDF", "PNG", "ZPL"] = "PDF"
+    easypost_tracks: bool = False
     ship_from: str = ""
     ship_from_phone: str = ""
 

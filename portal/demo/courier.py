@@ -41,6 +41,7 @@ STEPS = {
     "attempt-failed": Step("Nobody at home", "failure", "delivery_exception", "Nobody was at home"),
     "at-pick-up-point": Step("At a shop", "available_for_pickup", "arrived_at_pickup_location", "Waiting at a shop", 7),
     "damaged": Step("Damaged", "failure", "damaged", "The parcel was damaged on the way"),
+    "came-back": Step("Back at the sender", "delivered", "arrived_at_destination", "Delivered to the sender", 0, False),
     "returning": Step("Sent back", "return_to_sender", "return", "On the way back to the sender", 3),
 }
 

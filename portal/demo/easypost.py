@@ -19,6 +19,8 @@ from threading import Event, RLock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask import Blueprint, Response, current_app, request
+from flask.typing import ResponseReturnValue
 from reportlab.lib.units import mm
 
 from portal.fulfilment import typeset
@@ -273,6 +275,18 @@ def stamp() -> str:
 def key_of(authorization: str) -> str:
     """The user name of basic authentication."""
     return b64decode(authorization.removeprefix("Basic ").encode() + b"==").decode("utf-8", "replace").partition(":")[0]
+
+
+bp = Blueprint("easypost", __name__, url_prefix="/easypost")
+
+
+@bp.route("/<path:path>", methods=["GET", "POST"])
+def answer(path: str) -> ResponseReturnValue:
+    """The same as a part of the demo's outside."""
+    labels: EasyPost = current_app.config["EASYPOST"]
+    key, address = key_of(request.headers.get("Authorization", "")), f"{request.host_url}easypost"
+    reply = labels.answer(request.method, f"/{path}", key, request.get_data(), address)
+    return Response(reply.body, reply.status, mimetype=reply.kind) if reply else Response("", 502)
 
 
 class StandIn(EasyPost):

@@ -10,11 +10,13 @@ from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 from waitress import serve as serve_pages
 
-from portal.demo import courier, mailbox, webshop
+from portal.demo import courier, easypost, mailbox, webshop
 
 
-def create_outside(mails: mailbox.Mailbox, parcels: courier.Courier, shop: webshop.WebShop) -> Flask:
-    """The pages of all three."""
+def create_outside(
+    mails: mailbox.Mailbox, parcels: courier.Courier, shop: webshop.WebShop, labels: easypost.EasyPost | None = None
+) -> Flask:
+    """The pages of all three, and the place where labels are sold."""
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=secrets.token_hex(), SESSION_COOKIE_NAME="outside", MAILBOX=mails, COURIER=parcels, WEB_SHOP=shop
@@ -22,6 +24,8 @@ def create_outside(mails: mailbox.Mailbox, parcels: courier.Courier, shop: websh
     app.register_blueprint(mailbox.bp)
     app.register_blueprint(courier.bp)
     app.register_blueprint(webshop.bp)
+    app.config["EASYPOST"] = labels
+    app.register_blueprint(easypost.bp)
     app.add_url_rule("/", "home", home)
     return app
 

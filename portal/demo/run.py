@@ -24,7 +24,7 @@ from flask import Flask
 
 from portal import cli, config, create_app
 from portal.db import bundled
-from portal.demo import courier, mailbox, outside, seed, stripe, webshop
+from portal.demo import courier, easypost, mailbox, outside, seed, stripe, webshop
 from portal.demo.processes import SIGNALS, CantRun, Crew, alone, undisturbed
 from portal.jobs import worker
 
@@ -172,6 +172,7 @@ def open_shop(crew: Crew, place: Place) -> None:
     crew.start("stripe", lambda: stripe.serve(place.var / "stripe", place.ports["stripe"], environ))
     crew.start("outside", lambda: world_outside(place, environ))
     until_it_answers(crew, place.address("stripe"))
+    until_it_answers(crew, place.address("outside"))
     prepare(crew, place, app)
     crew.start("worker", lambda: worker.run(app))
     crew.start("web", lambda: cli.serve(app, "127.0.0.1", place.port))
@@ -191,6 +192,7 @@ def environment(place: Place, database: str) -> dict[str, str]:
         "MAIL_SERVER": "127.0.0.1",
         "MAIL_PORT": str(place.ports["smtp"]),
         "STRIPE_API_BASE": place.address("stripe"),
+        "EASYPOST_API_BASE": place.address("outside") + "/easypost/v2",
         "SURVEY_AFTER": place.survey_after,
         **seed.SETTINGS,
     }
@@ -212,7 +214,8 @@ def world_outside(place: Place, environ: Mapping[str, str]) -> None:
         lambda number, amount, currency: bank.pay(amount, currency, id=f"pi_shop{number}"),
         partial(webshop.send, f"{portal}/api/v1/orders", lambda: str(read_guide(place)["api_key"])),
     )
-    pages = outside.create_outside(mailbox.Mailbox(place.var / "mail"), parcels, shop)
+    labels = easypost.EasyPost(place.var / "easypost.json")
+    pages = outside.create_outside(mailbox.Mailbox(place.var / "mail"), parcels, shop, labels)
     outside.serve(pages, place.ports["outside"], place.ports["smtp"])
 
 

@@ -37,6 +37,7 @@ SETTINGS = {
     "STAFF_SECOND_FACTOR": "off",
     "STRIPE_API_KEY": "sk_test_demo",
     "STRIPE_WEBHOOK_SECRET": "whsec_demo",
+    "EASYPOST_API_KEY": "EZTKdemo",
     "EASYPOST_WEBHOOK_SECRET": "the-demo-courier-s-secret",
     "SHOPIFY_WEBHOOK_SECRET": "the-demo-shopify-s-secret",
 }

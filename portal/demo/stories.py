@@ -18,6 +18,7 @@ from portal.feedback import cases
 from portal.feedback.actions import give_answer
 from portal.feedback.models import Case
 from portal.fulfilment import actions as warehouse
+from portal.fulfilment import buying, watching
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.actions import accept_order
@@ -48,9 +49,14 @@ ON_THE_WAY: dict[str, tuple[int, Scans]] = {
     "at_pick_up_point": (3, (*MOVING, ("out-for-delivery", 2, 8, 15), ("at-pick-up-point", 2, 16, 50))),
     "damaged": (3, (*MOVING, ("damaged", 2, 6, 45))),
     "returning": (8, (*MOVING, ("attempt-failed", 2, 12, 10), ("returning", 6, 9, 0))),
+    "came_back": (9, (*MOVING, ("attempt-failed", 2, 11, 40), ("returning", 5, 9, 0), ("came-back", 8, 10, 15))),
+    "lost": (9, MOVING),
+    "asked_for": (7, MOVING),
 }
 """Where an order stays, by the working days since it was handed over and what the courier said."""
 IN_THE_WAREHOUSE = ("to_pick", "picking", "picked", "packed", "labelled")
+WITH_A_LABEL = ("rates_shown", "label_bought")
+"""Packed like the others, and a label is asked for or bought."""
 AGES = {
     "delivered": 3, "asked": 8, "answered": 14, "case_open": 8, "case_waiting": 9, "case_solved": 13,
     "case_reopened": 10, "return_requested": 4, "return_approved": 6, "return_received": 9, "return_declined": 8,
@@ -106,7 +112,7 @@ class Life:
 
     def _begin(self) -> datetime:
         """When it was ordered: the evening before it was handed over, or just now."""
-        if self.plan.until in IN_THE_WAREHOUSE:
+        if self.plan.until in IN_THE_WAREHOUSE + WITH_A_LABEL:
             return self.shop.now - timedelta(
                 hours=self.shop.chance.randint(3, 19), minutes=self.shop.chance.randint(0, 59)
             )
@@ -119,9 +125,13 @@ class Life:
         if self.plan.until in IN_THE_WAREHOUSE:
             yield from self.in_the_warehouse()
             return
+        if self.plan.until in WITH_A_LABEL:
+            yield from self.with_a_label()
+            return
         yield from self.leave()
         if self.plan.until in ON_THE_WAY:
             yield from self.travel(ON_THE_WAY[self.plan.until][1])
+            yield from self.look_after_it()
             return
         yield from self.arrive()
         yield from self.afterwards()
@@ -149,6 +159,34 @@ class Life:
         for act in steps[: IN_THE_WAREHOUSE.index(self.plan.until)]:
             yield self.diary.after(minutes=self.shop.chance.randint(9, 40))
             act()
+
+    def with_a_label(self) -> Story:
+        """A label is asked for; of one the rates are still being looked at, the other is bought."""
+        for act in (self.start_picking, self.pack_all):
+            yield self.diary.after(minutes=self.shop.chance.randint(5, 20))
+            act()
+        sven, [parcel] = self.shop.member("sven"), self.parcels()
+        purchase = buying.ask_for_rates(parcel, by=sven, now=clock.now())
+        yield self.diary.after(minutes=2)
+        if self.plan.until == "label_bought":
+            session.refresh(purchase)
+            buying.choose_rate(purchase, purchase.offers[0].id, by=self.shop.member("sven"), now=clock.now())
+
+    def pack_all(self) -> None:
+        self.pick()
+        self.pack()
+
+    def look_after_it(self) -> Story:
+        """What people did about a parcel that was silent."""
+        sven = self.shop.member("sven")
+        if self.plan.until == "lost":
+            yield self.diary.on(8, 9, 30)
+            note = "The courier has looked for it in three depots."
+            watching.count_as_lost(self.parcels()[0], note, by=sven, now=clock.now())
+        if self.plan.until == "asked_for":
+            yield self.diary.on(6, 15, 10)
+            note = "They will look for it in Leipzig and call back."
+            watching.ask_courier(self.parcels()[0], note, by=sven, now=clock.now())
 
     def leave(self) -> Story:
         """Picked, packed and handed over on one day."""

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
-from portal.adapters.couriers import code_of, normal_number
+from portal.adapters.couriers import code_of, normal_number, own
 from portal.adapters.couriers.selling import Address, Bought, Paper, Quote, Shipment
 from portal.config import Settings
 from portal.db import move, session
@@ -25,6 +25,11 @@ from portal.orders.timeline import record, words
 from portal.staff.models import Staff
 
 SELLER = "easypost"
+CARRIERS = {
+    "dhl": "DHLPaket", "dpd": "DPD", "fedex": "FedEx", "gls": "GLS", "laposte": "Colissimo", "postnl": "PostNL",
+    "royalmail": "RoyalMail", "ups": "UPS", "usps": "USPS",
+}  # fmt: skip
+"""EasyPost's names for our couriers; without one it guesses from the number."""
 LEASE = timedelta(seconds=120)
 """How long a claim holds: a try makes up to three calls of 33 seconds at worst."""
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=30)
@@ -278,6 +283,15 @@ def paper_of(parcel: Parcel) -> LabelPurchase | None:
         LabelPurchase.paper.is_not(None),
     )
     return session.scalar(bought.options(undefer(LabelPurchase.paper)))
+
+
+def number_to_follow(parcel_id: int) -> tuple[str, str] | None:
+    """Number and courier of a parcel whose label was bought elsewhere, where EasyPost is to follow those."""
+    parcel, settings = session.get_one(Parcel, parcel_id), current_app.config["SETTINGS"]
+    if not (settings.easypost_api_key and settings.easypost_tracks) or parcel.courier == own.CODE:
+        return None
+    ours = select(LabelPurchase.id).where(LabelPurchase.tracking_number == parcel.tracking_number).limit(1)
+    return None if session.scalar(ours) else (parcel.tracking_number or "", CARRIERS.get(parcel.courier or "", ""))
 
 
 def void(purchase: LabelPurchase, *, now: datetime) -> None:

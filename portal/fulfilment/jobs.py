@@ -88,6 +88,16 @@ def work_off_parked(parcel_id: int, order_id: int) -> None:  # noqa: ARG001
                 defer(work_off, message_id=message_id)
 
 
+@follows("parcel.handed_over")
+@task(queue="couriers")
+def follow_number(parcel_id: int, order_id: int) -> None:  # noqa: ARG001
+    """EasyPost tells of its own labels by itself, of others when it was asked to."""
+    with transaction():
+        stranger = buying.number_to_follow(parcel_id)
+    if stranger:
+        easypost_account.account().track(*stranger)
+
+
 @follows("label.rates_wanted")
 @task(queue="couriers")
 def fetch_rates(purchase_id: int) -> None:

@@ -291,6 +291,25 @@ def test_the_whole_way_at_the_desk(selling, client, world, parcel, work):
     assert (parcel.state, parcel.courier) == ("handed_over", "gls")
 
 
+@pytest.mark.parametrize(("follows", "numbers"), [(True, ["00340434161094042557"]), (False, [])])
+def test_easypost_follows_strange_numbers_when_it_may(selling, app, world, work, monkeypatch, follows, numbers):
+    changed = app.config["SETTINGS"].model_copy(update={"easypost_tracks": follows})
+    monkeypatch.setitem(app.config, "SETTINGS", changed)
+    brought_to("handed_over", world.alice, world.pat, world.now)
+    brought_to("handed_over", world.bob, world.pat, world.now, courier="own")
+    work(task="fulfilment.follow_number")
+    assert [one["tracking_code"] for one in selling.book.data["trackers"].values()] == numbers
+
+
+def test_its_own_labels_need_no_asking(selling, app, world, parcel, work, monkeypatch):
+    monkeypatch.setitem(app.config, "SETTINGS", app.config["SETTINGS"].model_copy(update={"easypost_tracks": True}))
+    bought(parcel, world, work)
+    actions.hand_over(parcel, "gls", str(parcel.tracking_number), by=world.pat, now=clock.now())
+    session.commit()
+    work(task="fulfilment.follow_number")
+    assert selling.book.data["trackers"] == {}
+
+
 def test_without_a_key_nothing_is_offered(client, world, parcel):
     sign_in(client, world.pat)
     assert "Show the rates" not in client.get(f"/desk/parcels/{parcel.id}").text

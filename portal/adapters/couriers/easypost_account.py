@@ -99,7 +99,8 @@ class Account:
 
     def track(self, number: str, carrier: str) -> None:
         """Follow a number; a second time gives the same tracker."""
-        self._ask("POST", "trackers", {"tracker": {"tracking_code": number, "carrier": carrier}})
+        asked = {"tracking_code": number, **({"carrier": carrier} if carrier else {})}
+        self._ask("POST", "trackers", {"tracker": asked})
 
     def book_pickup(self, window: Window, shipment_id: str) -> Pickup:
         """Ask for the van's price and order the cheapest."""

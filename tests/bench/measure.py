@@ -1,0 +1,148 @@
+"""Two things that come in, each measured in turns with a bare loop that inserts the same rows."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import flask_migrate
+import psycopg
+from flask import Flask
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from sqlalchemy import select
+
+from portal import create_app
+from portal.db import bundled, db, session
+from portal.fulfilment.jobs import work_off
+from portal.inbox.models import InboxMessage
+from portal.orders.jobs import work_off_shopify
+from tests.bench.pieces import Piece, courier_events, orders, prepare_parcels
+from tests.conftest import AS_TESTS, ROOT, scratch_database, settings_for
+
+Rows = dict[str, list[tuple[Any, ...]]]
+FIRST = ("inbox_messages", "procrastinate_jobs", "procrastinate_events")
+"""What the webhook itself writes; the rest is the worker's commit."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Pieces per second, medians of all rounds."""
+
+    what: str
+    ours: float
+    bare: float
+    database: str
+
+
+WHAT = {
+    "orders, from webhook to accepted": orders,
+    "courier events, from webhook to moved status": courier_events,
+}
+
+
+def measured(pieces: int, rounds: int) -> list[Result]:
+    """Both measurements, on a database of their own that is dropped afterwards."""
+    server = bundled.start(ROOT / "var" / "tests", database="postgres")
+    with scratch_database(server, f"bench_{os.getpid()}") as url:
+        app = create_app(settings_for(url, 1), **AS_TESTS)
+        with app.app_context():
+            flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+            prepare_parcels(pieces)
+            with psycopg.connect(url) as bare:
+                database = bare.execute("SHOW server_version").fetchone()
+                name = str(database[0]).split()[0] if database else ""
+                found = [Result(what, *_turns(app, bare, make, pieces, rounds), name) for what, make in WHAT.items()]
+            session.remove()
+            db.engine.dispose()
+    return found
+
+
+def _turns(
+    app: Flask, bare: psycopg.Connection[Any], make: Callable[[int, int], list[Piece]], pieces: int, rounds: int
+) -> tuple[float, float]:
+    """Portal, bare, portal, bare …; a first round of each only warms up."""
+    ours, theirs = [], []
+    for number in range(rounds + 1):
+        given = make(number, pieces)
+        with _new_rows(bare) as rows:
+            ours.append(pieces / _timed(lambda given=given: _portal(app, given)))
+        theirs.append(pieces / _timed(lambda rows=rows: _insert(bare, rows, pieces)))
+    return median(ours[1:]), median(theirs[1:])
+
+
+def _timed(act: Callable[[], None]) -> float:
+    begin = time.perf_counter()
+    act()
+    return time.perf_counter() - begin
+
+
+def _portal(app: Flask, given: list[Piece]) -> None:
+    """Each piece through the door and through the worker's job, one after the other."""
+    client, works = app.test_client(), {"shopify": work_off_shopify, "easypost": work_off}
+    newest = select(InboxMessage.id).order_by(InboxMessage.id.desc()).limit(1)
+    for piece in given:
+        answer = client.post(f"/hooks/{piece.source}", data=piece.body, headers=piece.headers)
+        assert answer.status_code == 200, answer.text
+        message = session.scalars(newest).one()
+        session.rollback()
+        works[piece.source](message)
+
+
+@contextmanager
+def _new_rows(bare: psycopg.Connection[Any]) -> Iterator[Rows]:
+    """After the block, the rows by table that came within it; for each table a twin stands ready in schema "bare"."""
+    before = {name: _last_id(bare, name) for name in _tables(bare)}
+    found: Rows = {}
+    yield found
+    for name, last in before.items():
+        rows = bare.execute(
+            sql.SQL("SELECT * FROM {} WHERE id > %s ORDER BY id").format(sql.Identifier(name)), (last,)
+        ).fetchall()
+        if rows:
+            found[name] = [tuple(Jsonb(v) if isinstance(v, dict | list) else v for v in row) for row in rows]
+    _twins(bare, found)
+
+
+def _tables(bare: psycopg.Connection[Any]) -> list[str]:
+    query = "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'id'"
+    return sorted(row[0] for row in bare.execute(query).fetchall())
+
+
+def _last_id(bare: psycopg.Connection[Any], name: str) -> int:
+    found = bare.execute(sql.SQL("SELECT coalesce(max(id), 0) FROM {}").format(sql.Identifier(name))).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _twins(bare: psycopg.Connection[Any], rows: Rows) -> None:
+    bare.execute("DROP SCHEMA IF EXISTS bare CASCADE")
+    bare.execute("CREATE SCHEMA bare")
+    for name in rows:
+        twin, like = sql.Identifier("bare", name), sql.Identifier("public", name)
+        bare.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(twin, like))
+    bare.commit()
+
+
+def _insert(bare: psycopg.Connection[Any], rows: Rows, pieces: int) -> None:
+    """The same rows, one statement each, two commits for each piece."""
+    statements = {name: _statement(name, len(found[0])) for name, found in rows.items()}
+    for piece in range(pieces):
+        for turn in (True, False):
+            for name, found in rows.items():
+                if (name in FIRST) is turn:
+                    for row in _share(found, piece, pieces):
+                        bare.execute(statements[name], row)
+            bare.commit()
+
+
+def _statement(name: str, columns: int) -> sql.Composed:
+    gaps = sql.SQL(", ").join(sql.Placeholder() * columns)
+    return sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier("bare", name), gaps)
+
+
+def _share(rows: list[tuple[Any, ...]], piece: int, pieces: int) -> list[tuple[Any, ...]]:
+    """The rows of one piece, where each has about as many."""
+    return rows[len(rows) * piece // pieces : len(rows) * (piece + 1) // pieces]
