@@ -13,6 +13,7 @@ from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
 from portal.feedback import staff as desk_cases
 from portal.fulfilment import buying_staff as desk_labels
+from portal.fulfilment import calendar_staff as desk_calendar
 from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import staff as desk_parcels
 from portal.fulfilment import watching_staff as desk_watch
@@ -24,6 +25,7 @@ from portal.mail import jobs as mail_jobs
 from portal.orders import api
 from portal.orders import jobs as orders_jobs
 from portal.orders import pages as links
+from portal.orders import stock_staff as desk_stock
 from portal.orders.guards import has_api_key, has_link
 from portal.refunds import jobs as refunds_jobs
 from portal.refunds import staff as desk_refunds
@@ -84,6 +86,8 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_labels.bp, signed_in)
     register(app, desk_watch.bp, signed_in)
+    register(app, desk_stock.bp, signed_in)
+    register(app, desk_calendar.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_cases.bp, signed_in)

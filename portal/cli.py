@@ -17,11 +17,12 @@ from sqlalchemy.exc import OperationalError
 
 from portal import backups, checks, config, create_app
 from portal.adapters.channels.sheet import BadSheet
+from portal.adapters.stock_sheet import BadStockSheet
 from portal.db import bundled, dump, session
 from portal.jobs import worker as jobs_worker
 from portal.lib import clock, logs
 from portal.lib.errors import Refused
-from portal.orders import imports
+from portal.orders import imports, stock_imports
 from portal.orders.channels import add_channel
 from portal.staff import actions as staff_actions
 from portal.staff.models import Staff
@@ -225,6 +226,24 @@ def import_orders(file: Path, name: str) -> None:
     click.echo(f"{counts}, {len(refused)} were refused." if refused else f"{counts}.")
     session.commit()
     sys.exit(bool(refused))
+
+
+@main.command("import-stock")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@in_portal
+def count_stock(file: Path) -> None:
+    """Count the stock anew from a CSV file: sku, on_hand, and if you like place, title, low_at."""
+    try:
+        report = stock_imports.import_stock(file.read_text("utf-8"), by="system", now=clock.now())
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{file} is not in UTF-8. Save it as “CSV UTF-8”.") from None
+    except BadStockSheet as bad:
+        raise click.ClickException(f"{bad}\nNothing was counted.") from None
+    for mistake in report.mistakes:
+        click.echo(f"Row {mistake.row}: {mistake.words}.", err=True)
+    click.echo(f"{report.counted} rows were counted, {len(report.mistakes)} were refused.")
+    session.commit()
+    sys.exit(bool(report.mistakes))
 
 
 def report_of(file: Path, channel: str) -> imports.Report:

@@ -13,9 +13,11 @@ from portal.db import session
 from portal.desk.letters import listed
 from portal.feedback.models import Answer, Case, SurveyInvitation
 from portal.fulfilment.models import Parcel, ParcelLine
+from portal.fulfilment.promises import PromiseBreak, latest_break
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.orders.models import Customer, Order, OrderLine
+from portal.orders.shelves import missing
 from portal.orders.timeline import Entry, for_staff
 from portal.refunds.models import UNDER_WAY, Refund
 from portal.returns.models import Return
@@ -47,6 +49,13 @@ class WholeOrder:
     timeline: list[Entry]
     survey: tuple[SurveyInvitation, Answer | None] | None
     zone: ZoneInfo
+    broken: PromiseBreak | None
+    lacks: int
+
+    @property
+    def risks(self) -> list[str]:
+        """Why the promise is at risk, each reason once."""
+        return sorted({parcel.risk for parcel in self.parcels if parcel.risk and parcel.delivered_at is None})
 
     @property
     def delivered_on(self) -> date | None:
@@ -59,9 +68,10 @@ class WholeOrder:
 
     @property
     def expected_on(self) -> date:
-        """The courier's latest estimate, else our promise."""
+        """The courier's latest estimate, else ours as things stand, else our promise."""
         coming = [parcel for parcel in self.parcels if parcel.delivered_at is None and parcel.state != "cancelled"]
-        return max((parcel.estimate_on for parcel in coming if parcel.estimate_on), default=self.order.promised_on)
+        days = [day for parcel in coming if (day := parcel.estimate_on or parcel.expected_on)]
+        return max(days, default=self.order.promised_on)
 
     def promise(self, today: date) -> str:
         """Kept, missed, at risk or running, as the facts say."""
@@ -71,7 +81,7 @@ class WholeOrder:
             return "kept" if self.delivered_on <= self.order.promised_on else "missed"
         if today > self.order.promised_on:
             return "missed"
-        return "at_risk" if self.expected_on > self.order.promised_on else "running"
+        return "at_risk" if self.risks or self.expected_on > self.order.promised_on else "running"
 
     @property
     def purse(self) -> Purse | None:
@@ -109,6 +119,8 @@ def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
         timeline=for_staff(order_id, locale),
         survey=_survey(order_id),
         zone=zone,
+        broken=latest_break(order_id),
+        lacks=missing([order_id]).get(order_id, 0),
     )
 
 

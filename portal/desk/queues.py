@@ -12,6 +12,7 @@ from portal.db import Base, session
 from portal.feedback.models import Case
 from portal.fulfilment import lists
 from portal.mail.models import Letter
+from portal.orders.shelves import StockClaim
 from portal.refunds.models import Refund, wrong_and_waiting
 from portal.returns import lists as returns
 from portal.returns.models import Return
@@ -32,13 +33,13 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A queue with how many things wait in it."""
+    """A queue with how many things wait in it; None where nothing waits for anybody."""
 
     name: str
     label: Any
     icon: str
     href: str
-    count: int
+    count: int | None
     tone: str
     current: bool
 
@@ -58,10 +59,12 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("to_pick", _l("To pick"), "scan", "/desk/parcels?state=to_pick", "parcels.see"),
             Queue("to_pack", _l("To pack"), "box", "/desk/parcels?state=to_pack", "parcels.see"),
             Queue("to_ship", _l("To ship"), "truck", "/desk/parcels?state=to_ship", "parcels.see"),
+            Queue("at_risk", _l("Promise at risk"), "clock", "/desk/parcels?state=at_risk", "parcels.see", bad=True),
             Queue("stuck", _l("Stuck parcels"), "alert", "/desk/parcels?state=stuck", "parcels.see", bad=True),
             Queue(
                 "came_back", _l("Came back or lost"), "back", "/desk/parcels?state=came_back", "parcels.see", bad=True
             ),
+            Queue("short", _l("Can't be promised"), "basket", "/desk/stock?state=short", "stock.see", bad=True),
         ),
     ),
     (
@@ -83,6 +86,14 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             ),
         ),
     ),
+    (
+        _l("Shop"),
+        (
+            Queue("stock", _l("Stock"), "box", "/desk/stock", "stock.see"),
+            Queue("kept", _l("Promise kept"), "check", "/desk/insight/promise", "insight.see"),
+            Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),
+        ),
+    ),
 )
 LETTERS_THAT_FAILED = ("failed", "dead")
 
@@ -102,6 +113,7 @@ def _counts(now: datetime) -> Mapping[str, int]:
         "to_approve": _number(Refund, Refund.state == "requested"),
         "wrong": _number(Refund, wrong_and_waiting()),
         "cases": _number(Case, Case.state == "open"),
+        "short": _number(StockClaim, StockClaim.item_id.is_(None)),
         "letters": _number(Letter, Letter.state.in_(LETTERS_THAT_FAILED)),
     }
     columns = [statement.scalar_subquery().label(name) for name, statement in waiting.items()]
@@ -113,6 +125,6 @@ def _number(table: type[Base], *where: ColumnElement[bool]) -> Select[Any]:
 
 
 def _count(queue: Queue, counts: Mapping[str, int], here: str) -> Counted:
-    count = counts[queue.name]
+    count = counts.get(queue.name)
     tone = "none" if not count else "bad" if queue.bad else ""
     return Counted(queue.name, queue.label, queue.icon, queue.href, count, tone, current=queue.href == here)

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import session
-from portal.desk import actions, letters, models, search, words
+from portal.desk import actions, kept, letters, models, search, words
 from portal.desk.queues import Group, counted
 from portal.fulfilment import rules
 from portal.fulfilment.models import Parcel
@@ -71,6 +71,20 @@ def find() -> ResponseReturnValue:
     return render_template(
         "desk/orders/search.html", q=text, found=found, found_by=search.FOUND_BY, words=words, amount=Money
     )
+
+
+@bp.get("/insight/promise", endpoint="kept")
+@requires("insight.see")
+def promise_kept() -> ResponseReturnValue:
+    """How often we keep what we promise, and who does."""
+    return render_template("desk/insight/promise.html", tables=kept.tables(now=clock.now()), kept=kept)
+
+
+@bp.get("/insight/promise.csv", endpoint="kept_csv")
+@requires("insight.see")
+def promise_kept_csv() -> ResponseReturnValue:
+    sheet = kept.sheet(kept.tables(now=clock.now()))
+    return Response(sheet, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="promise.csv"'})
 
 
 @bp.get("/letters", endpoint="letters")

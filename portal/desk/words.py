@@ -1,6 +1,11 @@
 """What the desk calls the states of things, and their tone."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from flask_babel import lazy_gettext as _l
+
+from portal.fulfilment.risk import RISKS
 
 PROMISE = {
     "kept": (_l("Promise kept"), "good"),
@@ -77,3 +82,15 @@ SURVEY = {
     "expired": _l("Never answered"),
     "suppressed": _l("Not asked"),
 }
+
+CHOICE: dict[str, Any] = {
+    "wait": _l("Waits for it"),
+    "another_day": _l("Another day"),
+    "cancel": _l("Cancelled"),
+}
+"""What a customer chose when a promise broke."""
+
+
+def risks(codes: Iterable[str]) -> str:
+    """Why a promise is at risk, in words."""
+    return ", ".join(str(RISKS[code]) for code in codes)

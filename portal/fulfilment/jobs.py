@@ -10,7 +10,7 @@ from portal.adapters.couriers.selling import Bought
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.config import Settings
 from portal.db import session, transaction
-from portal.fulfilment import buying, watching
+from portal.fulfilment import buying, promises, watching
 from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.tracking import record_update
@@ -201,3 +201,17 @@ def sweep_labels() -> None:
         for purchase_id in buying.take_overdue(buying.database_now()):
             defer(buy_label, purchase_id=purchase_id)
             defer(void_label, purchase_id=purchase_id)
+
+
+@task(queue="sweeps", periodic="*/5 * * * *")
+def watch_promises() -> None:
+    """Every five minutes: what is expected of every open parcel, and a letter per promise that will break."""
+    after: int | None = 0
+    while after is not None:
+        with transaction():
+            after, breaking = promises.watch(after, now=clock.now())
+            known = promises.broken(breaking.keys())
+        for order_id, promised_on in breaking.items():
+            if promises.may_be_news(known.get(order_id), promised_on, now=clock.now()):
+                with transaction():
+                    promises.tell_of_break(order_id, now=clock.now())

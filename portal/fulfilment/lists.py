@@ -14,7 +14,7 @@ from portal.fulfilment.models import Lane, Parcel, ParcelLine
 from portal.fulfilment.rules import FINISHED, FORGOTTEN_AFTER, NOT_SCANNED, SILENT_AFTER, TROUBLE
 from portal.orders.models import Order
 
-LISTS = ("to_pick", "to_pack", "to_ship", "stuck", "came_back", "under_way")
+LISTS = ("to_pick", "to_pack", "to_ship", "at_risk", "stuck", "came_back", "under_way")
 PAGE = 50
 
 
@@ -32,10 +32,17 @@ def _belongs_to(name: str, now: datetime) -> ColumnElement[bool]:
         "to_pick": Parcel.state.in_(("to_pick", "picking")),
         "to_pack": Parcel.state == "picked",
         "to_ship": Parcel.state == "packed",
+        "at_risk": at_risk(),
         "stuck": _stuck(now),
         "came_back": _came_back(now),
         "under_way": and_(Parcel.state == "handed_over", Parcel.delivered_at.is_(None)),
     }[name]
+
+
+def at_risk() -> ColumnElement[bool]:
+    """Parcels whose promise is at risk or will break, by the last sweep, and that can still be saved or spoken of."""
+    open_still = and_(Parcel.state != "cancelled", Parcel.delivered_at.is_(None))
+    return and_(Parcel.risk.is_not(None), open_still, Order.state.in_(("accepted", "on_hold")))
 
 
 def _stuck(now: datetime) -> ColumnElement[bool]:
@@ -109,7 +116,10 @@ def _listed(name: str, now: datetime) -> Select[Any]:
 
 
 def _urgency(name: str) -> Sequence[Any]:
-    return (Parcel.handed_over_at, Parcel.id) if name in ("stuck", "came_back") else (Order.promised_on, Parcel.id)
+    """What is at risk stands on top, then the promise that ends first; of what is stuck, what left first."""
+    if name in ("stuck", "came_back"):
+        return (Parcel.handed_over_at, Parcel.id)
+    return (Parcel.risk.is_(None), Order.promised_on, Parcel.id)
 
 
 def next_in(name: str, *, now: datetime) -> int | None:
@@ -130,4 +140,6 @@ def counts(*, now: datetime) -> dict[str, int]:
     waiting = or_(
         Parcel.state.in_(("to_pick", "picking", "picked", "packed")), _stuck(now), _belongs_to("under_way", now)
     )
-    return dict(session.execute(select(*columns).where(waiting)).mappings().one())
+    return dict(
+        session.execute(select(*columns).select_from(Parcel).join(Parcel.order).where(waiting)).mappings().one()
+    )

@@ -21,6 +21,7 @@ TRACKING = tuple(str(status) for status in Tracking)
 class Parcel(Base):
     """One parcel: `state` says what the warehouse did, `tracking_status` follows from the courier's events.
 
+    `estimate_on` is what the courier says; `expected_on` and `risk` what our sweep makes of all that is known.
     `fate` is what people decided of one that will not arrive; until `quiet_until` nobody need look at it.
     """
 
@@ -35,6 +36,7 @@ class Parcel(Base):
         Index(
             "ix_parcels_queue", "state", "id", postgresql_where="state IN ('to_pick', 'picking', 'picked', 'packed')"
         ),
+        Index("ix_parcels_risk", "risk", postgresql_where="risk IS NOT NULL"),
     )
     MOVES = {
         "state": {
@@ -60,6 +62,8 @@ class Parcel(Base):
     estimate_on: Mapped[date | None]
     estimated_at: Mapped[datetime | None]
     last_event_at: Mapped[datetime | None]
+    expected_on: Mapped[date | None]
+    risk: Mapped[str | None]
     created_at: Mapped[datetime]
     packed_at: Mapped[datetime | None]
     handed_over_at: Mapped[datetime | None]

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
-from portal.fulfilment import actions, buying, labels, lists, rules, watching
+from portal.fulfilment import actions, buying, labels, lists, promises, risk, rules, watching
 from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
@@ -43,6 +43,7 @@ def index() -> ResponseReturnValue:
         counts=lists.counts(now=now),
         next_id=lists.next_in("to_pick", now=now) if name == "to_pick" else None,
         rules=rules,
+        risks=risk.RISKS,
         late=_days_late,
     )
 
@@ -213,7 +214,9 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         scans=[_scan(event) for event in reversed(parcel.events)],
         next_id=_next(parcel),
         counted=request.args.get("counted", type=int),
+        broken=promises.latest_break(parcel.order_id),
         rules=rules,
+        risks=risk.RISKS,
         late=_days_late,
         sells=bool(current_app.config["SETTINGS"].easypost_api_key),
         purchase=buying.latest(parcel.id) if parcel.state == "packed" else None,

@@ -59,7 +59,7 @@ def _is(incoming: IncomingOrder) -> ColumnElement[bool]:
 
 
 def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
-    country, settings = incoming.address.country or None, current_app.config["SETTINGS"]
+    country = incoming.address.country or None
     values = {
         "ref": reference(),
         "channel": incoming.channel,
@@ -76,7 +76,7 @@ def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
         "paid_at": incoming.paid_at,
         "external_updated_at": incoming.updated_at,
         "problems": list(incoming.problems),
-        "promised_on": promise(incoming.paid_at, country, settings),
+        "promised_on": promise(incoming.paid_at, country),
         "created_at": now,
     }
     once = insert(Order).values(values).on_conflict_do_nothing(index_elements=["channel", "external_id"])

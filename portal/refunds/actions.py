@@ -29,7 +29,7 @@ from portal.refunds.rules import (
     check_parts,
     refundable_payment,
 )
-from portal.staff.models import Staff
+from portal.staff.models import Actor, Staff
 
 words("refund.requested", staff=_l("%(amount)s proposed to be given back"))
 words(
@@ -49,7 +49,7 @@ def open_refund(
     lines: Sequence[RefundPart],
     *,
     reason: str,
-    by: Staff,
+    by: Actor,
     now: datetime,
     return_id: int | None = None,
     due_on: date | None = None,
@@ -64,7 +64,8 @@ def open_refund(
     check_lines(order, lines)
     refund = Refund(
         order_id=order.id, payment_id=payment.id, return_id=return_id, decision_no=_next_decision(return_id),
-        amount=amount, currency=payment.currency, reason=reason, requested_by_id=by.id, requested_at=now,
+        amount=amount, currency=payment.currency, reason=reason, requested_at=now,
+        requested_by_id=by.id if isinstance(by, Staff) else None,
         due_on=due_on, **_identity(),
     )  # fmt: skip
     refund.lines = [RefundLine(**_columns(part)) for part in lines if part.amount or part.quantity]

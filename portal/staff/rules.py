@@ -15,7 +15,7 @@ class Role(StrEnum):
 
 
 LOOK = frozenset({"desk.see"})
-WAREHOUSE = LOOK | {"parcels.see"}
+WAREHOUSE = LOOK | {"parcels.see", "stock.see"}
 PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.picker: WAREHOUSE | {"parcels.pick"},
     Role.packer: WAREHOUSE | {"parcels.pick", "parcels.pack"},
@@ -28,7 +28,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.finance: LOOK
     | {"orders.see", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
 }
-PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values())
+PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {"stock.change", "promise.set", "insight.see"}
 PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage"}
 
 DEPARTMENTS = ("picking", "packing", "shipping", "returns", "support", "finance")

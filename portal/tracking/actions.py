@@ -1,12 +1,15 @@
-"""A new link for a customer who lost the old one: asked for by anybody, sent only to the address on the order."""
+"""What customers do on the front page: ask for a new link, and choose when a promise breaks."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 
 from portal import mail
 from portal.db import limits, session
+from portal.fulfilment import promises
 from portal.orders.models import Customer, Order
+from portal.refunds.actions import open_refund
+from portal.refunds.rules import RefundPart
 
 A_DAY = timedelta(days=1)
 MOST_PER_ADDRESS, MOST_PER_ORDER = 3, 10
@@ -39,3 +42,24 @@ def _write_to(order: Order, now: datetime) -> bool:
         number=order.number,
     )
     return letter is not None
+
+
+def choose(order_id: int, choice: str, day: date | None, *, now: datetime) -> None:
+    """Wait, another day, or cancel: then all that was paid is proposed to be given back. Raises Refused."""
+    promises.choose(order_id, choice, day, now=now)
+    if choice == "cancel":
+        order = session.get_one(Order, order_id)
+        promises.cancel_order(order, by="customer", now=now)
+        _give_all_back(order, now)
+
+
+def _give_all_back(order: Order, now: datetime) -> None:
+    """Proposed to finance; what was paid through a sales channel is given back there, so a person is told."""
+    payment = order.payment
+    if payment is None or payment.left.amount == 0:
+        return
+    if payment.route != "stripe" or payment.left.amount != sum(line.paid for line in order.lines):
+        order.attention = "refund_by_hand"
+        return
+    parts = [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.paid]
+    open_refund(order, parts, reason="Cancelled before it was sent", by="customer", now=now)

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Integer, cast, null, select, union_all
+from sqlalchemy import Integer, cast, func, null, select, union_all
+from sqlalchemy.orm import aliased
 
 from portal.adapters.couriers import Tracking
 from portal.config import Settings
 from portal.db import session
 from portal.feedback.models import UNSOLVED, Answer, Case, SurveyInvitation
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
+from portal.fulfilment.promises import PromiseBreak
 from portal.lib.money import Money
 from portal.orders.models import Order, OrderLine
 from portal.refunds.models import Refund
@@ -123,6 +125,7 @@ class Tracked:
     survey: str | None
     survey_closes_at: datetime | None
     score: int | None
+    broken: PromiseBreak | None = None
     parcels: list[TrackedParcel] = field(default_factory=list)
     waiting: list[Item] = field(default_factory=list)
     returns: list[TrackedReturn] = field(default_factory=list)
@@ -147,6 +150,8 @@ class Tracked:
     @property
     def arrives_on(self) -> date:
         """The day by which the last of it is expected."""
+        if self.broken and self.broken.chosen_on and not any(parcel.handed_over_at for parcel in self.parcels):
+            return self.broken.chosen_on
         days = [self.expected_on(parcel) for parcel in self.undelivered]
         return max([*days, self.promised_on] if self.waiting or not days else days)
 
@@ -176,14 +181,19 @@ def read(order_id: int) -> Tracked:
 def _order(order_id: int) -> Tracked:
     columns = (Order.ref, Order.number, Order.state, Order.placed_at, Order.promised_on)
     survey = (SurveyInvitation.state, SurveyInvitation.closes_at, Answer.score)
-    found = select(*columns, *survey).outerjoin(SurveyInvitation, SurveyInvitation.order_id == Order.id)
+    found = select(*columns, *survey, PromiseBreak)
+    found = found.outerjoin(SurveyInvitation, SurveyInvitation.order_id == Order.id)
     found = found.outerjoin(Answer, Answer.invitation_id == SurveyInvitation.id)
+    each = aliased(PromiseBreak)
+    last = select(func.max(each.id)).where(each.order_id == Order.id).scalar_subquery()
+    found = found.outerjoin(PromiseBreak, PromiseBreak.id == last)
     return Tracked(*session.execute(found.where(Order.id == order_id)).one())
 
 
 def _parcels(order_id: int) -> dict[int, TrackedParcel]:
     columns = (
-        Parcel.id, Parcel.tracking_status, Parcel.action_required, Parcel.estimate_on,
+        Parcel.id, Parcel.tracking_status, Parcel.action_required,
+        func.coalesce(Parcel.estimate_on, Parcel.expected_on).label("estimate_on"),
         Parcel.packed_at, Parcel.handed_over_at, Parcel.delivered_at,
     )  # fmt: skip
     found = select(*columns, CourierEvent.at, CourierEvent.status, CourierEvent.code).outerjoin(

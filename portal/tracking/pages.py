@@ -2,17 +2,21 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, abort, current_app, render_template, request
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
-from portal.db import limits
+from portal.db import limits, session
+from portal.fulfilment import promises
 from portal.jobs import defer
 from portal.lib import clock
+from portal.lib.errors import Refused
 from portal.lib.guards import opens
+from portal.orders import calendar
 from portal.orders.guards import opened
 from portal.returns.goods import last_day
-from portal.tracking import models, words
-from portal.tracking.forms import FindForm
+from portal.tracking import actions, models, words
+from portal.tracking.forms import ChoiceForm, FindForm
 from portal.tracking.jobs import find_order
 
 bp = Blueprint("tracking", __name__)
@@ -22,6 +26,10 @@ finding = Blueprint("finding", __name__)
 @bp.get("/orders/<ref>")
 @opens("track")
 def show(ref: str) -> ResponseReturnValue:
+    return _page(ref)
+
+
+def _page(ref: str, form: ChoiceForm | None = None, refusal: str = "") -> str:
     settings, now = current_app.config["SETTINGS"], clock.now()
     tracked = models.read(opened().order_id)
     told = words.Words(tracked, now, settings.zone)
@@ -34,7 +42,32 @@ def show(ref: str) -> ResponseReturnValue:
         may_return=tracked.may_return(settings, now),
         returns_until=last_day(tracked.delivered_at, settings),
         may_answer=tracked.may_answer(now),
+        choice=(form or _choice_form(tracked)) if tracked.broken and not tracked.delivered_at else None,
+        refusal=refusal,
     )
+
+
+def _choice_form(tracked: models.Tracked) -> ChoiceForm:
+    here = not any(parcel.handed_over_at for parcel in tracked.parcels)
+    offered = promises.offered_days(opened().order_id, calendar.terms(), clock.now()) if here else []
+    return ChoiceForm.offering(offered, here=here, chosen=tracked.broken.choice if tracked.broken else None)
+
+
+@bp.post("/orders/<ref>/promise")
+@opens("track")
+def choose(ref: str) -> ResponseReturnValue:
+    """What the customer wants after we broke our promise; what can no longer be is refused in words."""
+    form = ChoiceForm()
+    form.accept_any_day()
+    if not form.validate():
+        return _page(ref), 422
+    try:
+        actions.choose(opened().order_id, form.choice.data, form.chosen_day(), now=clock.now())
+    except Refused as refused:
+        session.rollback()
+        return _page(ref, refusal=refused.message), 409
+    flash(_("Thank you, we have noted it."), "good")
+    return redirect(url_for(".show", ref=ref), 303)
 
 
 @finding.get("/find")

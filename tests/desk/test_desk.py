@@ -12,6 +12,7 @@ from portal.feedback.models import Case
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order
+from portal.orders.shelves import StockClaim
 from portal.returns.models import Return
 from tests.conftest import statements
 from tests.tracking.scenes import a_parcel, an_order
@@ -35,6 +36,8 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     stuck = an_order("2004")
     a_parcel(stuck, scans=("exception",))
     a_parcel(an_order("2005"), scans=("returned",))
+    a_parcel(an_order("2006"), scans=("in_transit",)).risk = "slow_lane"
+    session.add(StockClaim(sku="VASE", cause="order:1", quantity=2, since=now))
     session.add(Return(rma="R-1", order_id=stuck.id, requested_at=now))
     session.add(Return(rma="R-2", order_id=stuck.id, requested_at=now, decision="approved", goods="received"))
     inspected = {"decision": "approved", "goods": "received", "inspected_at": now}
@@ -45,7 +48,8 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     a_refund(stuck, world.rita, world.fran, "failed")
     after = counts(client)
     assert {label: after[label] - before[label] for label in after} == {
-        "To pick": 1, "To pack": 1, "To ship": 1, "Stuck parcels": 1, "Came back or lost": 1,
+        "To pick": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1, "Stuck parcels": 1, "Came back or lost": 1,
+        "Can't be promised": 1,
         "Returns to decide": 1, "Returns to inspect": 1,
         "Money to propose": 1, "Money to approve": 1, "Money that failed": 1, "Open cases": 1, "Letters that failed": 1,
     }  # fmt: skip

@@ -326,6 +326,6 @@ def test_the_counts_are_those_of_the_lists(world):
     for step, order in (("picked", world.alice), ("handed_over", world.bob)):
         brought_to(step, order, world.max, world.now)
     found = lists.counts(now=world.now)
-    assert found == {"to_pick": 0, "to_pack": 1, "to_ship": 0, "stuck": 0, "came_back": 0, "under_way": 1}
+    assert found == {"to_pick": 0, "to_pack": 1, "to_ship": 0, "at_risk": 0, "stuck": 0, "came_back": 0, "under_way": 1}
     listed: dict[str, Any] = {name: len(lists.page_of(name, 1, now=world.now)[0]) for name in lists.LISTS}
     assert listed == found

@@ -11,16 +11,19 @@ from portal.adapters.stripe import StripeRefund
 from portal.db import session
 from portal.feedback import cases
 from portal.feedback.models import CaseMessage
+from portal.fulfilment.actions import plan_parcels
+from portal.fulfilment.jobs import watch_promises
 from portal.fulfilment.tracking import record_update
 from portal.fulfilment.watching import send_again
 from portal.lib import clock
+from portal.orders import stock
 from portal.orders.actions import accept_order
 from portal.refunds.actions import approve_refund, refuse_refund
 from portal.refunds.facts import apply
 from portal.refunds.models import Refund
 from portal.returns import actions as returns
 from portal.returns.rules import Finding
-from portal.tracking.actions import send_new_link
+from portal.tracking.actions import choose, send_new_link
 from tests.feedback.scenes import case_of
 from tests.fulfilment.hands import brought_to
 from tests.returns import hands
@@ -31,6 +34,8 @@ Work = Callable[..., int]
 
 def walk(world: World, work: Work) -> None:
     """Alice complains, sends back and gets her money; Bob sends back this and that."""
+    stock.set_count(stock.begin_counting("VASE", stock.main_place()), 3, "counted", "", by=world.max, now=clock.now())
+    break_a_promise(world)
     for order in (world.alice, world.bob):
         hands.delivered(world, order)
     work(task="feedback.schedule")
@@ -54,6 +59,16 @@ def travel_with_trouble(world: World) -> None:
         record_update(TrackingUpdate(str(parcel.tracking_number), "DHL", (said,)), now=clock.now())
     send_again(parcel, goods_are_fine=True, by=world.pat, now=clock.now())
     session.commit()
+
+
+def break_a_promise(world: World) -> None:
+    """Bob's goods are still here days after they should have left; he waits."""
+    plan_parcels(world.bob.id, now=clock.now())
+    session.commit()
+    with clock.moved(timedelta(days=4)):
+        watch_promises()
+        choose(world.bob.id, "wait", None, now=clock.now())
+        session.commit()
 
 
 def complain(world: World) -> None:

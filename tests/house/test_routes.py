@@ -16,6 +16,7 @@ from portal.lib.guards import anyone
 from portal.mail.models import Letter
 from portal.orders.guards import has_api_key, has_link
 from portal.orders.links import LIVES, OPENS
+from portal.orders.shelves import StockItem
 from portal.pulse import has_metrics_token
 from portal.refunds.models import Refund
 from portal.returns.models import Return
@@ -130,6 +131,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_watch": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk.give_up_parcel": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_labels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
+        "desk_stock": session.scalar(select(StockItem.id)),
+        "desk_calendar": 1,
         "desk_returns": session.scalar(select(Return.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_cases": session.scalar(select(Case.id)),

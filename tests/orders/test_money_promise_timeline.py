@@ -15,10 +15,10 @@ from portal.db import session, transaction
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.money import Money
-from portal.orders import timeline
+from portal.orders import calendar, timeline
 from portal.orders.models import Payment
 from portal.orders.payments import add_external, release, reserve
-from portal.orders.promise import add_working_days, on_or_after, promise
+from portal.orders.promise import add_working_days, on_or_after
 from tests.world import World, build
 
 # --- money ---
@@ -120,7 +120,8 @@ BERLIN = Settings(
 def test_the_promised_day_is_counted_in_working_days_of_the_warehouse(
     paid_at: str, country: str | None, promised: str
 ) -> None:
-    assert promise(datetime.fromisoformat(paid_at), country, BERLIN) == date.fromisoformat(promised)
+    told = calendar.promised_for(datetime.fromisoformat(paid_at), country, calendar.of(BERLIN))
+    assert told == date.fromisoformat(promised)
 
 
 def test_a_country_without_a_known_calendar_works_on_weekdays() -> None:
