@@ -36,6 +36,8 @@ from portal.staff import jobs as staff_jobs
 from portal.staff.guards import password_shown, signed_in
 from portal.staff.staff import account as staff_account
 from portal.staff.staff import door as staff_door
+from portal.staff.staff import passkeys as staff_passkeys
+from portal.staff.staff import people as staff_people
 from portal.staff.staff import second as staff_second
 from portal.tracking import jobs as tracking_jobs
 from portal.tracking import pages as tracking
@@ -82,6 +84,10 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, staff_door.bp, anyone)
     register(app, staff_second.bp, password_shown)
     register(app, staff_account.bp, signed_in)
+    register(app, staff_passkeys.door, anyone)
+    register(app, staff_passkeys.second, password_shown)
+    register(app, staff_passkeys.own, signed_in)
+    register(app, staff_people.bp, signed_in)
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_labels.bp, signed_in)

@@ -25,6 +25,7 @@ from portal.lib.errors import Refused
 from portal.orders import imports, stock_imports
 from portal.orders.channels import add_channel
 from portal.staff import actions as staff_actions
+from portal.staff import people
 from portal.staff.models import Staff
 from portal.staff.rules import Role
 
@@ -183,8 +184,7 @@ def invite(email: str, name: str, role: str) -> None:
 def list_staff() -> None:
     """Who is who."""
     for person in session.scalars(select(Staff).order_by(Staff.email)):
-        state = "disabled" if person.disabled_at else "active" if person.password_hash else "invited"
-        click.echo(f"{person.email:<40} {person.role:<10} {state:<10} {person.name}")
+        click.echo(f"{person.email:<40} {person.role:<10} {people.state_of(person):<10} {person.name}")
 
 
 @staff.command()
@@ -195,8 +195,20 @@ def disable(email: str) -> None:
     person = session.scalar(select(Staff).where(Staff.email == email.strip().lower()))
     if person is None:
         raise click.ClickException(f"Nobody here has the address {email}.")
-    staff_actions.disable_staff(person, now=clock.now())
+    people.shut_out(person, by=None, now=clock.now())
     click.echo(f"{person.name} is shut out.")
+
+
+@staff.command("reset-second-factor")
+@click.argument("email")
+@in_portal
+def reset_second_factor(email: str) -> None:
+    """For who lost phone and recovery codes: the next sign-in sets up a new second factor; a letter tells them."""
+    person = session.scalar(select(Staff).where(Staff.email == email.strip().lower()))
+    if person is None:
+        raise click.ClickException(f"Nobody here has the address {email}.")
+    people.reset_second_factor(person, by=None, now=clock.now())
+    click.echo(f"{person.name} sets up a new second factor at the next sign-in, and is signed out everywhere.")
 
 
 @main.group()

@@ -210,6 +210,18 @@ def test_a_disabled_person_is_out_at_once(portal: Portal) -> None:
     )
 
 
+def test_a_lost_second_factor_is_reset_and_the_person_told(portal: Portal) -> None:
+    person = Staff(email="dan@lantern.shop", name="Dan", role="picker", created_at=clock.now(), totp_secret=b"sealed")
+    session.add(person)
+    session.commit()
+    said = portal("staff", "reset-second-factor", "dan@lantern.shop").stdout
+    assert said.startswith("Dan sets up a new second factor at the next sign-in")
+    session.expire_all()
+    assert person.totp_secret is None
+    assert session.scalar(text("SELECT to_address FROM letters")) == "dan@lantern.shop"
+    assert "Nobody here" in portal("staff", "reset-second-factor", "eve@lantern.shop").stderr
+
+
 def test_a_channel_s_key_is_shown_once_and_kept_as_a_hash(portal: Portal) -> None:
     key = portal("channel", "add", "webshop").stdout.splitlines()[1]
     channel = session.scalars(select(Channel)).one()

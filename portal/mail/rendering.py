@@ -13,8 +13,8 @@ import mjml
 from flask import current_app, render_template
 from flask_babel import force_locale
 
-DOORS = {"unsubscribe": "unsubscribe"}
-"""Links that are no way to an order's pages: a mail program posts to them, without cookies."""
+DOORS = {"unsubscribe": "unsubscribe", "invitation": "desk/invitations", "reset": "desk/invitations"}
+"""Links that are no way to an order's pages: mail programs post to one, people of the shop open the others."""
 Mint = Callable[[str, int | None], str]
 """(purpose, subject) → a link's secret."""
 

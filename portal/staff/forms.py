@@ -2,18 +2,36 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms import EmailField, HiddenField, PasswordField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import Email, EqualTo, InputRequired, Length
 
-from portal.staff import codes
+from portal.staff import codes, words
 from portal.staff.models import Staff
-from portal.staff.rules import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from portal.staff.rules import LONGEST_PASSWORD, SHORTEST_PASSWORD, Role
 
 
 class SignInForm(FlaskForm):
     email = EmailField(_l("E-mail"), [InputRequired(_l("Enter your e-mail address.")), Length(max=320)])
     password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password.")), Length(max=LONGEST_PASSWORD)])
     next = HiddenField()
+
+
+class ResetForm(FlaskForm):
+    email = EmailField(_l("E-mail"), [InputRequired(_l("Enter your e-mail address.")), Length(max=320)])
+
+
+class RoleForm(FlaskForm):
+    role = SelectField(_l("Role"), choices=[SelectChoice(role, words.ROLE[role]) for role in Role])
+
+
+class InvitationForm(RoleForm):
+    name = StringField(_l("Name"), [InputRequired(_l("Enter the name.")), Length(max=100)])
+    email = EmailField(
+        _l("E-mail"),
+        [InputRequired(_l("Enter the address.")), Email(_l("This is no e-mail address.")), Length(max=320)],
+        filters=[lambda typed: typed and typed.strip()],
+    )
 
 
 class CodeForm(FlaskForm):

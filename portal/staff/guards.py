@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 
 from portal.lib import clock
 from portal.lib.guards import needed, needs_freshness
+from portal.staff import passkeys
 from portal.staff.actions import has_second_factor
 from portal.staff.forms import ConfirmForm
 from portal.staff.models import Staff, StaffSession
@@ -36,7 +37,7 @@ def signed_in() -> ResponseReturnValue | None:
 def ask_again(form: ConfirmForm, target: str, mistake: str = "") -> str:
     """The page that wants both factors once more. What was sent is kept and goes on to `target`."""
     kept = [(name, value) for name, value in request.form.items(multi=True) if not name.startswith(NOT_KEPT)]
-    here = {"form": form, "target": target, "kept": kept, "mistake": mistake}
+    here = {"form": form, "target": target, "kept": kept, "mistake": mistake, "has_passkey": passkeys.has_any(g.staff)}
     return render_template("desk/staff/confirmation.html", with_code=has_second_factor(g.staff), **here)
 
 

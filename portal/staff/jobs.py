@@ -3,11 +3,19 @@
 from portal.db import transaction
 from portal.jobs import task
 from portal.lib import clock
-from portal.staff.sessions import forget_sessions
+from portal.staff.actions import forget_what_ended
+from portal.staff.people import reset_asked
+
+
+@task(queue="mail")
+def send_reset(email: str) -> None:
+    """Whether a letter goes out is decided here, out of sight of who asked."""
+    with transaction():
+        reset_asked(email, now=clock.now())
 
 
 @task(queue="sweeps", periodic="17 3 * * *")
 def sweep_sessions() -> None:
-    """Sessions that ended by themselves are removed at night."""
+    """What ended by itself is removed at night."""
     with transaction():
-        forget_sessions(now=clock.now())
+        forget_what_ended(now=clock.now())

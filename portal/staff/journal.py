@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
+from portal import mail
 from portal.db import session
 from portal.staff.models import Staff, StaffEvent
 
@@ -26,6 +27,16 @@ KINDS: Mapping[str, tuple[Any, str]] = {
     "app_removed": (_l("Authenticator app removed"), "info"),
     "codes_made": (_l("Recovery codes made"), "info"),
     "code_spent": (_l("Recovery code used"), "info"),
+    "passkey_wrong": (_l("Wrong passkey"), "warn"),
+    "passkey_added": (_l("Passkey added"), "info"),
+    "passkey_removed": (_l("Passkey removed"), "info"),
+    "reset_asked": (_l("New password asked for"), "info"),
+    "link_sent": (_l("Link sent"), "info"),
+    "invited": (_l("Invited"), "info"),
+    "role_changed": (_l("Role changed"), "info"),
+    "disabled": (_l("Shut out"), "bad"),
+    "enabled": (_l("Let in again"), "good"),
+    "second_factor_reset": (_l("Second factor reset"), "warn"),
 }
 """What can happen, in words, and how it looks."""
 
@@ -44,6 +55,11 @@ def note(
         raise ValueError(f"nobody could read {kind}")
     by_id = by.id if by and by.id != staff_id else None
     session.add(StaffEvent(at=now, kind=kind, staff_id=staff_id, by_id=by_id, browser=browser[:100], detail=detail))
+
+
+def tell(person: Staff, kind: str, *, now: datetime) -> None:
+    """Write to the person that their keys changed: if it was not them, they know first."""
+    mail.queue("keys-changed", to=person.email, locale=person.locale, now=now, about=kind, what=KINDS[kind][0], at=now)
 
 
 def page_of(before: int | None, staff_id: int | None = None) -> tuple[Sequence[StaffEvent], bool]:

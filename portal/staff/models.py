@@ -60,6 +60,31 @@ class StaffRecoveryCode(Base):
     used_at: Mapped[datetime | None]
 
 
+class StaffPasskey(Base):
+    """A key that a device keeps: its public half, and how often it was used, which a copy would get wrong."""
+
+    __tablename__ = "staff_passkeys"
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int]
+    name: Mapped[str]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    staff: Mapped[Staff] = relationship(lazy="joined", innerjoin=True)
+
+
+class StaffChallenge(Base):
+    """What a device is to sign: for one purpose, one browser, five minutes, once."""
+
+    __tablename__ = "staff_challenges"
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    challenge: Mapped[bytes] = mapped_column(LargeBinary)
+    purpose: Mapped[str]
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    expires_at: Mapped[datetime]
+
+
 class StaffEvent(Base):
     """What happened at the doors: append-only. About whom, by whom, from which browser."""
 

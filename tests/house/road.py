@@ -23,6 +23,8 @@ from portal.refunds.facts import apply
 from portal.refunds.models import Refund
 from portal.returns import actions as returns
 from portal.returns.rules import Finding
+from portal.staff import people
+from portal.staff.rules import Role
 from portal.tracking.actions import choose, send_new_link
 from tests.feedback.scenes import case_of
 from tests.fulfilment.hands import brought_to
@@ -47,6 +49,7 @@ def walk(world: World, work: Work) -> None:
     send_back(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
     session.commit()
+    lose_keys(world)
 
 
 def travel_with_trouble(world: World) -> None:
@@ -58,6 +61,15 @@ def travel_with_trouble(world: World) -> None:
         said = TrackingEvent(clock.now(), Tracking(status))
         record_update(TrackingUpdate(str(parcel.tracking_number), "DHL", (said,)), now=clock.now())
     send_again(parcel, goods_are_fine=True, by=world.pat, now=clock.now())
+    session.commit()
+
+
+def lose_keys(world: World) -> None:
+    """Somebody is invited, somebody forgot the password, somebody lost the phone."""
+    world.sam.password_hash = "none"
+    people.invite("nora@shop.example", "Nora", Role.support, by=world.max, now=clock.now())
+    people.send_link(world.sam, by=world.max, now=clock.now())
+    people.reset_second_factor(world.sam, by=world.max, now=clock.now())
     session.commit()
 
 

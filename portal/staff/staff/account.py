@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
-from portal.staff import actions, codes, journal, sessions
+from portal.staff import actions, codes, journal, passkeys, sessions
 from portal.staff.forms import AppForm, ConfirmForm, PasswordForm
 from portal.staff.guards import ask_again, current_session, current_staff, keep, local
 from portal.staff.staff.shown import drawn, show_codes
@@ -47,6 +47,8 @@ def page(form: PasswordForm) -> str:
         person=person,
         here=current_session(),
         sessions=sessions.sessions_of(person, now=now),
+        passkeys=passkeys.passkeys_of(person),
+        fresh=sessions.is_fresh(current_session(), now=now),
         codes_left=codes.recovery_codes_left(person),
         events=journal.page_of(None, person.id)[0][:10],
         kinds=journal.KINDS,

@@ -5,11 +5,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import limits
+from portal.jobs import defer
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.staff import actions, browsers, journal, sessions
-from portal.staff.forms import PasswordForm, SignInForm
+from portal.staff.forms import PasswordForm, ResetForm, SignInForm
 from portal.staff.guards import cookie_name, drop, keep, local
+from portal.staff.jobs import send_reset
 from portal.staff.models import StaffInvitation
 from portal.staff.rules import SHORTEST_PASSWORD
 
@@ -48,6 +50,24 @@ def close_session() -> ResponseReturnValue:
     if who is not None:
         journal.note("signed_out", who, now=clock.now())
     return drop(redirect(url_for("staff.sign_in"), 303))
+
+
+@bp.get("/password-reset")
+def show_reset() -> ResponseReturnValue:
+    return render_template("desk/staff/reset.html", form=ResetForm(formdata=None), asked=False)
+
+
+@bp.post("/password-reset")
+def ask_reset() -> ResponseReturnValue:
+    """The same answer to everybody; the worker decides whether a letter goes out."""
+    form = ResetForm()
+    if not form.validate():
+        return render_template("desk/staff/reset.html", form=form, asked=False), 422
+    if not limits.take("reset-address", limits.network(request.remote_addr), 10, actions.A_QUARTER, clock.now()):
+        form.form_errors.append(_("Too many tries. Please wait a quarter of an hour."))
+        return render_template("desk/staff/reset.html", form=form, asked=False), 429
+    defer(send_reset, email=form.email.data)
+    return render_template("desk/staff/reset.html", form=form, asked=True)
 
 
 @bp.get("/invitations/<token>")

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from portal.lib import clock
 from portal.lib.errors import Refused
-from portal.staff import actions
+from portal.staff import actions, passkeys
 from portal.staff.forms import AppForm, CodeForm
 from portal.staff.guards import current_session, keep, local
 from portal.staff.staff.shown import drawn, show_codes
@@ -25,7 +25,9 @@ def show() -> ResponseReturnValue:
 
 def ask(form: CodeForm, *mistakes: str) -> str:
     form.form_errors.extend(mistakes)
-    return render_template("desk/staff/second-factor.html", form=form, person=current_session().staff)
+    person = current_session().staff
+    here = {"person": person, "has_passkey": passkeys.has_any(person)}
+    return render_template("desk/staff/second-factor.html", form=form, **here)
 
 
 def set_up(form: AppForm, *mistakes: str) -> str:
