@@ -46,7 +46,7 @@ def give_up_parcel(parcel: Parcel, *, goods_are_fine: bool, by: Staff, now: date
     parts = [_paid_for(packed) for packed in parcel.lines]
     if _is_all(parcel, order):
         parts += [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.kind != "item"]
-    return open_refund(order, parts, reason=_("Not delivered: parcel %(parcel)s", parcel=parcel.ref), by=by, now=now)
+    return open_refund(order, parts, reason=f"undelivered:{parcel.ref}", by=by, now=now)
 
 
 def _paid_for(packed: ParcelLine) -> RefundPart:

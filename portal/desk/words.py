@@ -6,7 +6,9 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from portal.fulfilment.risk import RISKS
+from portal.refunds.words import STATE
 
+REFUND = STATE
 PROMISE = {
     "kept": (_l("Promise kept"), "good"),
     "missed": (_l("Promise missed"), "bad"),
@@ -41,18 +43,6 @@ GOODS = {
     "in_transit": (_l("Goods on their way"), "info"),
     "received": (_l("Goods received"), "good"),
     "lost": (_l("Goods lost"), "bad"),
-}
-REFUND = {
-    "requested": (_l("To approve"), "warn"),
-    "approved": (_l("Approved"), "info"),
-    "sending": (_l("Being sent"), "info"),
-    "pending": (_l("Waiting for the bank"), "info"),
-    "succeeded": (_l("Sent"), "good"),
-    "rejected_by_us": (_l("Refused by us"), "neutral"),
-    "unknown": (_l("Outcome unknown, asking Stripe"), "warn"),
-    "needs_review": (_l("A person must look"), "bad"),
-    "refused_by_stripe": (_l("Refused by Stripe"), "bad"),
-    "failed": (_l("Failed"), "bad"),
 }
 CASE = {
     "open": (_l("Open"), "warn"),

@@ -27,6 +27,7 @@ from portal.refunds.rules import (
     check_lines,
     check_note,
     check_parts,
+    facts_mark,
     refundable_payment,
 )
 from portal.staff.models import Actor, Staff
@@ -97,13 +98,17 @@ def _next_decision(return_id: int | None) -> int:
     return (last or 0) + 1
 
 
-def approve_refund(refund: Refund, *, by: Staff, now: datetime, shown: int | None = None) -> None:
+def approve_refund(
+    refund: Refund, *, by: Staff, now: datetime, shown: int | None = None, facts: str | None = None
+) -> None:
     """Say yes as the second pair of eyes: the parameters are frozen, and the worker owes the call to Stripe.
 
-    `shown` is the amount that the person saw; when it has changed since, nothing happens.
+    `shown` is the amount that the person saw, `facts` the mark of all that they saw (`rules.facts_mark`);
+    when it has changed since, nothing happens.
     """
     check_four_eyes(refund, by)
     _lock_waiting(refund, refund.amount if shown is None else shown)
+    _check_facts(refund, facts)
     move(refund, "state", "approve", approved_by_id=by.id, approved_at=now, params=_frozen(refund), next_look_at=now)
     record(refund.order_id, "refund.approved", by=by, now=now, amount=refund.money)
     defer(send_refund, refund_id=refund.id)
@@ -118,6 +123,15 @@ def _lock_waiting(refund: Refund, amount: int) -> None:
         raise Refused(
             _("The amount has changed to %(amount)s meanwhile. Please look again.", amount=_told(refund.money))
         )
+
+
+def _check_facts(refund: Refund, facts: str | None) -> None:
+    """Raises Refused when the order's money has moved since the person looked."""
+    if facts is None:
+        return
+    session.refresh(refund.payment, with_for_update=True)
+    if facts != facts_mark(refund):
+        raise Refused(_("Something about this money has changed since you opened the page. Please look again."))
 
 
 def _told(money: Money) -> str:

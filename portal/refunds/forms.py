@@ -15,9 +15,10 @@ LONGEST_NOTE = 1000
 
 
 class ApprovalForm(FlaskForm):
-    """The amount that the person saw, so that nobody approves another one."""
+    """The amount that the person saw, and a mark of the facts beside it, so that nobody approves others."""
 
     shown = IntegerField(validators=[InputRequired()])
+    facts = StringField(validators=[InputRequired(), Length(max=64)])
 
 
 def _note(id: str, label: Any, missing: Any) -> TextAreaField:

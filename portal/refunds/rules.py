@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -75,3 +76,13 @@ def check_four_eyes(refund: Refund, by: Staff) -> None:
     """Raises Refused when the person asked for this money; the database refuses it too."""
     if refund.requested_by_id == by.id:
         raise Refused(_("You asked for this money yourself. A second person has to approve it."))
+
+
+def facts_mark(refund: Refund) -> str:
+    """A mark of what a decision rests on: the refund's lines, and what is left of its payment.
+
+    It is in the form of who decides; when it has changed by then, they would decide about other facts than they saw.
+    """
+    payment, lines = refund.payment, [(line.id, line.amount, line.note) for line in refund.lines]
+    facts = (refund.amount, refund.currency, payment.captured, payment.reserved, payment.external, lines)
+    return sha256(repr(facts).encode()).hexdigest()

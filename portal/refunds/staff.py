@@ -16,6 +16,7 @@ from portal.lib.money import Money
 from portal.refunds import actions, lists, words
 from portal.refunds.forms import ApprovalForm, CareForm, DropForm, ReductionForm, RefusalForm, reduction_form
 from portal.refunds.models import Refund
+from portal.refunds.rules import facts_mark
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk_refunds", __name__, url_prefix="/desk/refunds")
@@ -48,7 +49,8 @@ def approve(id: int) -> ResponseReturnValue:
 
 
 def _approve(refund: Refund, form: ApprovalForm) -> None:
-    actions.approve_refund(refund, by=current_staff(), now=clock.now(), shown=form.shown.data)
+    seen = {"shown": form.shown.data, "facts": form.facts.data}
+    actions.approve_refund(refund, **seen, by=current_staff(), now=clock.now())
     flash(_("%(amount)s approved. Stripe is asked now.", amount=_told(refund.money)), "good")
 
 
@@ -130,7 +132,7 @@ def _do(id: int, form: FlaskForm, act: Callable[[Refund], None]) -> ResponseRetu
 def _page(refund: Refund, form: FlaskForm | None = None, refusal: str = "") -> str:
     return render_template(
         "desk/refunds/show.html", refund=refund, order=refund.order, purse=lists.purse(refund), words=words,
-        letters=lists.letters(refund), amount=Money, refusal=refusal, wrong=form,
+        letters=lists.letters(refund), amount=Money, facts=facts_mark(refund), refusal=refusal, wrong=form,
         reduction=form if isinstance(form, ReductionForm) else reduction_form(refund, formdata=None),
         refusing=form if isinstance(form, RefusalForm) else RefusalForm(formdata=None),
         care=form if isinstance(form, CareForm) else CareForm(formdata=None),

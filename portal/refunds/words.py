@@ -1,7 +1,8 @@
-"""How a refund is told at the desk."""
+"""How a refund is told, wherever it is: to the desk, and to the customer."""
 
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 STATE: dict[str, tuple[Any, str]] = {
@@ -16,6 +17,19 @@ STATE: dict[str, tuple[Any, str]] = {
     "refused_by_stripe": (_l("refused by Stripe"), "bad"),
     "failed": (_l("failed"), "bad"),
 }
+BEING_PROCESSED = _l("Being processed.")
+CUSTOMER: dict[str, Any] = {
+    "pending": _l("Waiting for your bank."),
+    "succeeded": _l("Sent. It takes five to ten days until your bank shows it."),
+    "refused_by_stripe": _l("We could not send it. We will write to you."),
+    "failed": _l("We could not send it. We will write to you."),
+}
+"""What the customer reads of a state; of every other one it is `BEING_PROCESSED`."""
+REASONS: dict[str, Any] = {
+    "return": _l("Return %(number)s"),
+    "undelivered": _l("Not delivered: parcel %(number)s"),
+}
+"""What the money is for, by the kind that stands before the colon in `Refund.reason`."""
 WHY: dict[str, Any] = {
     "alive_again": _l("Stripe said that it failed, and now it is alive again"),
     "charge_already_refunded": _l("nothing is left of this payment at Stripe"),
@@ -48,6 +62,20 @@ ADVICE: dict[str, Any] = {
         "Nobody knows yet whether the money has moved. Look for it in Stripe's dashboard before anything."
     ),
 }
+
+
+def for_customer(state: str, reference: str | None = None) -> str:
+    """Where the money is, in the customer's words; with the bank's reference once it was sent and that is known."""
+    said = str(CUSTOMER.get(state, BEING_PROCESSED))
+    if state != "succeeded" or not reference:
+        return said
+    return f"{said} {_('Your bank finds it by this reference: %(reference)s.', reference=reference)}"
+
+
+def purpose(reason: str) -> str:
+    """What the money is for, in the reader's language; what a person wrote stays as it is."""
+    kind, colon, number = reason.partition(":")
+    return str(REASONS[kind]) % {"number": number} if colon and kind in REASONS else reason
 
 
 def why(code: str | None) -> Any:

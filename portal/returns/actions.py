@@ -218,7 +218,7 @@ def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Re
     settled = settlement.work_out(ret, read(ret.order, now=now, besides=ret.id))
     if settled.total != shown:
         raise Refused(_("The amount has changed while you looked at it. Look again."))
-    return open_refund(ret.order, settled.parts(), reason=f"Return {ret.rma}", by=by, now=now, return_id=ret.id)
+    return open_refund(ret.order, settled.parts(), reason=f"return:{ret.rma}", by=by, now=now, return_id=ret.id)
 
 
 def _refuse_unless_ready(ret: Return) -> None:

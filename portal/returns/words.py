@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.lib import days
 from portal.refunds.models import WENT_WRONG, Refund
+from portal.refunds.words import STATE, for_customer
 from portal.returns.models import FOUND, Return
 from portal.returns.rules import REASONS, spoken
 
@@ -47,18 +48,15 @@ GOODS = {
     "received": (_l("here"), "good"),
     "lost": (_l("lost"), "bad"),
 }
+MONEY = STATE
 ENDING = {"nothing_due": _l("closed, nothing due"), "in_channel": _l("money back through the sales channel")}
-MONEY = {
-    "requested": (_l("money to approve"), "warn"),
-    "approved": (_l("money on its way"), "info"),
-    "sending": (_l("money on its way"), "info"),
-    "unknown": (_l("money on its way"), "info"),
-    "pending": (_l("money pending"), "info"),
-    "succeeded": (_l("money sent"), "good"),
-    "needs_review": (_l("money needs a look"), "bad"),
-    "refused_by_stripe": (_l("money failed"), "bad"),
-    "failed": (_l("money failed"), "bad"),
+TOLD_UNPAID = {
+    "missing": _l("Not in the parcel"),
+    "wrong_item": _l("Something else was in the parcel"),
+    "back_to_customer": _l("It goes back to you"),
+    "surplus": _l("More than you bought: you get back what you paid"),
 }
+"""The same as `UNPAID`, to the customer."""
 
 
 def reason(code: str) -> str:
@@ -99,18 +97,20 @@ def _settled(ret: Return) -> Headline | None:
 
 
 def _money(refund: Refund) -> Headline:
-    amount = spoken(refund.money)
-    if refund.state == "succeeded":
-        lead = _("It takes five to ten days until your bank shows it.")
-        return Headline(_("We have sent you %(amount)s", amount=amount), lead)
     if refund.state in WENT_WRONG and refund.handled_at:
         return Headline(_("We have taken care of your money"), _("Is it not there yet? Write to us."))
+    return Headline(_titled(refund), for_customer(refund.state, refund.bank_reference))
+
+
+def _titled(refund: Refund) -> str:
+    amount = spoken(refund.money)
+    if refund.state == "succeeded":
+        return _("We have sent you %(amount)s", amount=amount)
     if refund.state in ("failed", "refused_by_stripe"):
-        return Headline(_("We could not send your money yet"), _("We are on it, and write to you."))
+        return _("We could not send your money yet")
     if refund.state == "pending":
-        return Headline(_("On its way to you: %(amount)s", amount=amount), _("Your bank is working on it."))
-    lead = _("We check it once more, then we send it. We write to you when it is on its way.")
-    return Headline(_("You get %(amount)s back", amount=amount), lead)
+        return _("On its way to you: %(amount)s", amount=amount)
+    return _("You get %(amount)s back", amount=amount)
 
 
 def _goods(ret: Return, today: date) -> Headline:

@@ -89,6 +89,7 @@ class MoneyBack:
     amount: Money
     state: str
     settled_at: datetime | None
+    reference: str | None = None
 
 
 @dataclass(slots=True)
@@ -232,7 +233,8 @@ def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
     """The returns with their latest refunds, and the refunds that belong to no return."""
     known = (Return.rma, Return.kind, Return.decision, Return.goods, Return.send_back_by, Return.closed_as)
     about = (Return.id, *known)
-    refund = (Refund.decision_no, Refund.amount, Refund.currency, Refund.state, Refund.settled_at)
+    said = (Refund.state, Refund.settled_at, Refund.bank_reference)
+    refund = (Refund.decision_no, Refund.amount, Refund.currency, *said)
     with_return = select(*about, *refund).outerjoin(Refund, Refund.return_id == Return.id)
     nothing = [cast(null(), Integer if column is Return.id else column.type) for column in about]
     without = select(*nothing, *refund).where(Refund.order_id == order_id, Refund.return_id.is_(None))
@@ -243,7 +245,8 @@ def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
         if row.id is not None:
             returns.setdefault(row.id, TrackedReturn(*row[1:7]))
         if row.amount is not None and row.state != "rejected_by_us":
-            told[row.id].append(MoneyBack(Money(row.amount, row.currency), row.state, row.settled_at))
+            money = Money(row.amount, row.currency)
+            told[row.id].append(MoneyBack(money, row.state, row.settled_at, row.bank_reference))
     for return_id, ret in returns.items():
         ret.money = _still_true(told[return_id])
     return list(reversed(returns.values())), told[None]

@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from portal.adapters.couriers import Tracking
 from portal.feedback.rules import SCORES
 from portal.lib import days
+from portal.refunds.words import for_customer
 from portal.tracking.models import (
     GOING_BACK,
     IN_TROUBLE,
@@ -82,14 +83,7 @@ DETAILS = {
     "refused": _l("Not accepted at the door"),
 }
 """Couriers' details that tell the customer more than the status does."""
-MONEY = {
-    "pending": _l("Waiting for your bank."),
-    "succeeded": _l("Sent. It takes five to ten days until your bank shows it."),
-    "refused_by_stripe": _l("We could not send it. We will write to you."),
-    "failed": _l("We could not send it. We will write to you."),
-}
 NO_BREAK = "\u00a0"
-BEING_PROCESSED = _l("Being processed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +328,7 @@ def returned(ret: TrackedReturn) -> tuple[str, str]:
 
 def money_words(back: MoneyBack) -> str:
     """Where the money is. "Sent" only when Stripe says so."""
-    return str(MONEY.get(back.state, BEING_PROCESSED))
+    return for_customer(back.state, back.reference)
 
 
 def case_words(case: TrackedCase) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -11,6 +12,8 @@ from portal.db import session
 from portal.lib import clock
 from portal.refunds import actions, sending
 from portal.refunds.models import Refund
+from portal.refunds.rules import facts_mark
+from portal.refunds.words import purpose
 from tests.conftest import nothing_appears, owed, statements
 from tests.refunds.hands import again, approved, asked, balance
 from tests.world import World, sign_in
@@ -27,6 +30,11 @@ def failed(world: World, *amounts: int, state: str = "refused_by_stripe", code: 
         sending.give_to_a_person(due, code, "neither yes nor no", now=clock.now())
     session.commit()
     return again(refund)
+
+
+def seen(refund: Refund, amount: int) -> dict[str, object]:
+    """What the form of an approval carries."""
+    return {"shown": amount, "facts": facts_mark(refund)}
 
 
 def text_of(page: str) -> str:
@@ -125,9 +133,22 @@ def test_the_page_tells_how_the_amount_came_about_who_asked_and_what_went_before
         assert words in page
 
 
+@pytest.mark.parametrize(
+    ("kept", "told"),
+    [
+        ("return:A-1", "Return A-1"),
+        ("undelivered:P-7", "Not delivered: parcel P-7"),
+        ("our: word", "our: word"),
+    ],
+)
+def test_what_money_is_for_is_worded_when_it_is_shown(app: Flask, kept: str, told: str) -> None:
+    with app.test_request_context():
+        assert purpose(kept) == told
+
+
 def test_approving_owes_the_call_and_says_so(fran: FlaskClient, world: World) -> None:
     refund = asked(world, 4000)
-    answer = fran.post(f"/desk/refunds/{refund.id}/approval", data={"shown": 4000})
+    answer = fran.post(f"/desk/refunds/{refund.id}/approval", data=seen(refund, 4000))
     assert (answer.status_code, answer.location) == (303, f"/desk/refunds/{refund.id}")
     assert "€40.00 approved. Stripe is asked now." in text_of(fran.get(answer.location).text)
     assert (again(refund).state, refund.approved_by_id) == ("approved", world.fran.id)
@@ -136,9 +157,9 @@ def test_approving_owes_the_call_and_says_so(fran: FlaskClient, world: World) ->
 
 def test_a_form_posted_twice_approves_once(fran: FlaskClient, world: World) -> None:
     refund = asked(world, 4000)
-    fran.post(f"/desk/refunds/{refund.id}/approval", data={"shown": 4000})
+    fran.post(f"/desk/refunds/{refund.id}/approval", data=seen(refund, 4000))
     with nothing_appears():
-        second = fran.post(f"/desk/refunds/{refund.id}/approval", data={"shown": 4000})
+        second = fran.post(f"/desk/refunds/{refund.id}/approval", data=seen(refund, 4000))
     assert second.status_code == 409
     assert "Somebody else has decided about this money already" in text_of(second.text)
 
@@ -146,12 +167,23 @@ def test_a_form_posted_twice_approves_once(fran: FlaskClient, world: World) -> N
 def test_an_amount_that_changed_meanwhile_is_not_approved(fran: FlaskClient, world: World) -> None:
     refund = asked(world, 4000)
     with nothing_appears():
-        answer = fran.post(f"/desk/refunds/{refund.id}/approval", data={"shown": 4100})
+        answer = fran.post(f"/desk/refunds/{refund.id}/approval", data=seen(refund, 4100))
     assert answer.status_code == 409
     assert again(refund).state == "requested"
 
 
-@pytest.mark.parametrize("data", [{}, {"shown": ""}, {"shown": "all"}])
+def test_an_approval_of_other_facts_than_were_seen_changes_nothing_and_says_so(fran: FlaskClient, world: World) -> None:
+    refund = asked(world, 1000)
+    before = seen(refund, 1000)
+    asked(world, 2000)  # the same payment has less left now
+    with nothing_appears():
+        answer = fran.post(f"/desk/refunds/{refund.id}/approval", data=before)
+    assert answer.status_code == 409
+    assert "has changed since you opened the page" in text_of(answer.text)
+    assert fran.post(f"/desk/refunds/{refund.id}/approval", data=seen(again(refund), 1000)).status_code == 303
+
+
+@pytest.mark.parametrize("data", [{}, {"shown": "", "facts": "x"}, {"shown": "all", "facts": "x"}, {"shown": "4000"}])
 def test_an_approval_that_names_no_amount_is_none(fran: FlaskClient, world: World, data: dict[str, str]) -> None:
     refund = asked(world, 4000)
     with nothing_appears():
@@ -167,7 +199,7 @@ def test_whoever_asked_is_told_that_somebody_else_approves(client: FlaskClient, 
     assert "A second person has to approve it" in page
     assert "Approve €" not in page
     with nothing_appears():
-        answer = fran.post(f"/desk/refunds/{refund.id}/approval", data={"shown": 1000})
+        answer = fran.post(f"/desk/refunds/{refund.id}/approval", data=seen(refund, 1000))
     assert answer.status_code == 409
     assert again(refund).state == "requested"
 
@@ -202,7 +234,7 @@ def test_without_a_sign_in_there_is_only_the_door(client: FlaskClient, world: Wo
 
 def test_a_refund_that_does_not_exist_is_not_found(fran: FlaskClient) -> None:
     assert fran.get("/desk/refunds/999999").status_code == 404
-    assert fran.post("/desk/refunds/999999/approval", data={"shown": 1}).status_code == 404
+    assert fran.post("/desk/refunds/999999/approval", data={"shown": 1, "facts": "x"}).status_code == 404
 
 
 def reduce(browser: FlaskClient, refund: Refund, **data: str) -> tuple[int, str]:

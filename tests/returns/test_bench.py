@@ -110,7 +110,7 @@ def test_the_amount_that_was_shown_is_proposed_and_held(desk, world):
         (line_of(world.alice, "MUG-01").id, 1, 2000)
     ]
     assert world.alice.payment.left.amount == 6400
-    assert "€20.00: money to approve" in page_of(desk, ret)
+    assert "€20.00: to approve" in page_of(desk, ret)
 
 
 @pytest.mark.parametrize("amount", ["1999", "2001", "", "all", "-2000", "9" * 40])
