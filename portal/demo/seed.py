@@ -19,15 +19,18 @@ from sqlalchemy import event
 
 from portal.db import db, session
 from portal.demo.calendar import Diary, working_day_before
-from portal.demo.catalogue import PEOPLE, SHOP
+from portal.demo.catalogue import PEOPLE, PRODUCTS, SHOP
 from portal.demo.courier import Book, Courier
 from portal.demo.people import PASSWORD, TEAM, address, hire
 from portal.demo.simulation import Simulation
 from portal.demo.stories import AGES, ON_THE_WAY, Life, Plan, Shop
 from portal.demo.stripe.remote import Remote
+from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock
-from portal.orders import links
+from portal.orders import links, stock
 from portal.orders.channels import add_channel
+from portal.orders.shelves import counted
+from portal.staff.models import Staff
 
 SETTINGS = {
     "SHOP_NAME": "Lantern & Loom",
@@ -42,6 +45,8 @@ SETTINGS = {
     "SHOPIFY_WEBHOOK_SECRET": "the-demo-shopify-s-secret",
 }
 FIRST_NUMBER = 1001
+ON_THE_SHELF, LOW = 60, 8
+SCARCE = "LANT-SM"
 OPEN_FOR = timedelta(days=60)
 ASKED_AFTER = timedelta(days=5)
 REALLY_MAILED = timedelta(days=3)
@@ -50,6 +55,7 @@ LINKS = {
     ("Margarethe Hohenlohe-Waldenburg", "two_parcels"): "one of two parcels is there, in German",
     ("Daniel Okafor", "delivered"): "delivered: something can be sent back",
     ("Callum MacRae", "case_reopened"): "something went wrong",
+    ("Grace Llewellyn", "left_lying"): "a promise that breaks, and the choice",
     ("George Whitaker", "refunded"): "the money is back",
 }
 """Which orders a newcomer is shown, and why."""
@@ -68,12 +74,32 @@ def fill(app: Flask, guide: Path) -> None:
         stripe = Remote(settings.stripe_api_base)
         stripe.webhooks(hold=True)
         courier = Courier(Book(guide.parent / "courier"), SETTINGS["EASYPOST_WEBHOOK_SECRET"], partial(tell, app), list)
-        lives = live(Shop(team, courier, partial(pay, stripe), Random(1), now))
+        shop = Shop(team, courier, partial(pay, stripe), Random(1), now)
+        lives = live(shop)
+        break_one(shop.member("mona"))
+        watch_promises()
         stripe.forward(120)  # what the bank does in the first minutes
         stripe.webhooks(hold=False)
         unfinished = guide.with_suffix(".part")
         unfinished.write_text(json.dumps(directions(lives, key, now), ensure_ascii=False, indent=1))
         unfinished.rename(guide)
+
+
+def fill_shelves() -> Iterator[datetime]:
+    """Before the first order: everything that is sold lies in the one warehouse and is counted."""
+    place = stock.main_place()
+    for product in PRODUCTS.values():
+        item = stock.begin_counting(product.sku, place, title=product.titles["en"], low_at=LOW)
+        stock.set_count(item, ON_THE_SHELF, "counted", "", by="system", now=clock.now())
+    yield from ()
+
+
+def break_one(person: Staff) -> None:
+    """One of the scarce article breaks, so that the order that came last has to wait for it."""
+    (item,) = counted({SCARCE})[SCARCE]
+    count = max(0, item.reserved - 1)
+    stock.correct(item, count, "damaged", seen=item.on_hand, by=person, now=clock.now(), note="Fell off the shelf")
+    session.commit()
 
 
 def do_not_wait_for_the_disk(connection: Any, _: object) -> None:
@@ -96,6 +122,7 @@ def live(shop: Shop) -> list[Life]:
     """All orders side by side, the oldest first; only the letters of the last hours really leave."""
     lives = sorted((Life(shop, plan, diary(shop, plan)) for plan in plans()), key=lambda life: life.began)
     simulation = Simulation(shop.now)
+    simulation.add(shop.now - OPEN_FOR, fill_shelves())
     simulation.add(shop.now - REALLY_MAILED, really_mail())
     for number, life in enumerate(lives, FIRST_NUMBER):
         simulation.add(life.began, life.story(str(number)))

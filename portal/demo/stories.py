@@ -61,6 +61,7 @@ AGES = {
     "delivered": 3, "asked": 8, "answered": 14, "case_open": 8, "case_waiting": 9, "case_solved": 13,
     "case_reopened": 10, "return_requested": 4, "return_approved": 6, "return_received": 9, "return_declined": 8,
     "refund_requested": 10, "refunded": 16, "refund_failed": 12, "two_parcels": 3, "own_courier": 1,
+    "left_lying": 3,
 }  # fmt: skip
 """How many working days ago an order was handed over, at the least, that got so far."""
 COURIERS = {"DE": "dhl", "AT": "dpd", "GB": "royalmail", "FR": "laposte", "NL": "postnl"}
@@ -122,6 +123,8 @@ class Life:
         self.number = number
         self.place()
         self.diary.last = clock.now()
+        if self.plan.until == "left_lying":
+            return
         if self.plan.until in IN_THE_WAREHOUSE:
             yield from self.in_the_warehouse()
             return

@@ -145,8 +145,14 @@ class Tracked:
         return max(parcel.delivered_at for parcel in self.parcels if parcel.delivered_at)
 
     def expected_on(self, parcel: TrackedParcel) -> date:
-        """The courier's estimate, else our promise."""
-        return parcel.estimate_on or self.promised_on
+        """The estimate, else the day we told last, else our promise."""
+        return parcel.estimate_on or (self.broken.told if self.broken else None) or self.promised_on
+
+    @property
+    def without_day(self) -> bool:
+        """Whether the promise broke and nobody can say when it comes instead."""
+        unknown = all(parcel.estimate_on is None for parcel in self.undelivered)
+        return self.broken is not None and self.broken.told is None and unknown
 
     @property
     def arrives_on(self) -> date:

@@ -172,7 +172,8 @@ class Words:
     def _coming(self) -> Headline:
         promised, on_the_van = self.tracked.promised_on, self._on_the_van()
         day = self.today if on_the_van else self.tracked.arrives_on
-        late = day < self.today or any(self._late_without_day(parcel) for parcel in self.tracked.undelivered)
+        unsure = any(self._late_without_day(parcel) for parcel in self.tracked.undelivered)
+        late = day < self.today or unsure or self.tracked.without_day
         if late and not on_the_van:
             lead = _("We promised %(date)s. We tell you the new day as soon as we know it.", date=self.date(promised))
             return Headline(_("Delayed. Sorry."), lead)

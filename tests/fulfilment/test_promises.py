@@ -92,6 +92,17 @@ def test_without_a_day_none_is_made_up_and_the_day_is_told_when_it_is_known(late
     assert "Thursday, 3 December" in again[1].text
 
 
+def test_the_page_makes_up_no_day_either(late: World, client: FlaskClient) -> None:
+    item = stock.begin_counting("MUG-01", stock.main_place())
+    actions.claim_stock(item.id, now=clock.now())
+    session.commit()
+    watched()
+    with clock.moved(at(THURSDAY)):
+        page = open_link(client, late.alice).get(f"/orders/{late.alice.ref}").text
+    assert "Delayed. Sorry." in page
+    assert "Arriving" not in page
+
+
 def test_what_nobody_waits_for_any_more_is_no_broken_promise(late: World) -> None:
     promises.cancel_order(late.alice, by=late.max, now=clock.now())
     session.commit()
