@@ -12,7 +12,7 @@ from portal.staff.forms import ConfirmForm
 from portal.staff.models import Staff, StaffSession
 from portal.staff.sessions import find_session, is_fresh
 
-NOT_KEPT = ("confirm-", "csrf_token")
+NOT_KEPT = ("confirm-", "csrf_token", "credential")
 
 
 def cookie_name() -> str:

@@ -210,6 +210,20 @@ def test_7_5_3_a_passkey_answers_whether_it_is_you(client: FlaskClient, sam: Sta
     assert client.post("/desk/account/recovery-codes").status_code == 200
 
 
+def test_6_3_1_a_wrong_passkey_is_used_up_and_counted_and_the_form_is_kept(
+    client: FlaskClient, sam: Staff, device: Device
+) -> None:
+    with clock.moved(timedelta(minutes=-11)):
+        sign_in(client, sam)
+    path, kept_form = "/desk/account/confirmation", {"confirm-target": "/desk/account/recovery-codes", "note": "six"}
+    device.origin = "https://evil.example"
+    answers = [shown(client, device, path, **kept_form) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [422] * 5 + [429]
+    assert 'name="note" value="six"' in answers[0].text
+    assert session.scalar(select(func.count()).select_from(StaffChallenge)) == 1  # the one that nobody looked at
+    assert client.post("/desk/account/recovery-codes").status_code == 401
+
+
 def test_7_5_1_a_passkey_is_added_by_who_has_just_shown_who_they_are(client: FlaskClient, sam: Staff) -> None:
     with clock.moved(timedelta(minutes=-11)):
         sign_in(client, sam)

@@ -9,8 +9,8 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
 from portal.staff import actions, browsers, passkeys, sessions
-from portal.staff.forms import AppForm, CodeForm, SignInForm
-from portal.staff.guards import cookie_name, current_session, current_staff, keep, local
+from portal.staff.forms import AppForm, CodeForm, ConfirmForm, SignInForm
+from portal.staff.guards import ask_again, cookie_name, current_session, current_staff, keep, local
 from portal.staff.passkeys import Question
 from portal.staff.staff.door import show_sign_in
 from portal.staff.staff.second import ask, set_up
@@ -149,8 +149,12 @@ def confirm() -> ResponseReturnValue:
     target = local(request.form.get("confirm-target"))
     if target is None:
         abort(400)
-    credential = request.form.get("credential", "")
-    token = actions.confirm_with_passkey(current_session(), held(), credential, now=clock.now())
+    form, credential = ConfirmForm(formdata=None, prefix="confirm-"), request.form.get("credential", "")
+    try:
+        token = actions.confirm_with_passkey(current_session(), held(), credential, now=clock.now())
+    except Refused as refused:
+        return ask_again(form, target, refused.message), 429
     if token is None:
-        raise Refused(_("That passkey is not yours, or the question was too old. Go back and try again."))
+        # an answer, not a Refused: what was used up and counted stays so
+        return ask_again(form, target, _("That is not right. Nothing was done yet.")), 422
     return keep(redirect(target, 307), token)
