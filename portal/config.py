@@ -74,6 +74,8 @@ class Settings(BaseModel):
     easypost_api_base: str = "https://api.easypost.com/v2"
     easypost_label_format: Literal["PDF", "PNG", "ZPL"] = "PDF"
     easypost_tracks: bool = False
+    label_printer_dots: Literal[6, 8, 12, 24] = 8
+    label_printer_font: str = Field(default="0", pattern=r"^(0|[A-Z]:[A-Z0-9_]{1,16}\.(TTF|TTE|FNT))$")
     ship_from: str = ""
     ship_from_phone: str = ""
 

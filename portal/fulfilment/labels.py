@@ -63,14 +63,14 @@ def _receiver(canvas: Canvas, to: dict[str, Any], settings: Settings) -> None:
     """Name and town large; each line as large as it fits, on two rows when it is long."""
     typeset.draw(canvas, 6 * mm, 125.5 * mm, _("To"), 7)
     baseline = 129.5 * mm
-    for text, largest, bold in _address(to, settings):
+    for text, largest, bold in address_lines(to, settings):
         size, lines = typeset.fit(text, 74 * mm, (largest, 6), bold, rows=2)
         for line in lines:
             baseline -= size * 1.22
             typeset.draw(canvas, 20 * mm, baseline, line, size, bold)
 
 
-def _address(to: dict[str, Any], settings: Settings) -> list[tuple[str, float, bool]]:
+def address_lines(to: dict[str, Any], settings: Settings) -> list[tuple[str, float, bool]]:
     """The lines of an address, each with its largest size and whether it is bold."""
     town = f"{to.get('postcode') or ''} {to.get('city') or ''}"
     return [
@@ -93,14 +93,17 @@ def country_name(code: str | None, settings: Settings) -> str:
 
 def _facts(canvas: Canvas, parcel: Parcel) -> None:
     _rule(canvas, 70)
-    weight = f"{parcel.weight_grams / 1000:.2f} kg" if parcel.weight_grams else "–"
-    for place, (name, value) in enumerate(
-        ((_("Order"), parcel.order.number), (_("Parcel"), parcel.ref), (_("Weight"), weight))
-    ):
+    for place, (name, value) in enumerate(facts(parcel)):
         top = (63 - 8 * place) * mm
         typeset.draw(canvas, 6 * mm, top, name, 7)
         typeset.draw_fitted(canvas, 20 * mm, top, value, 48 * mm, (12, 6), bold=True)
     _rule(canvas, 42)
+
+
+def facts(parcel: Parcel) -> list[tuple[str, str]]:
+    """What else a label says: name and value, in the language of the moment."""
+    weight = f"{parcel.weight_grams / 1000:.2f} kg" if parcel.weight_grams else "–"
+    return [(_("Order"), parcel.order.number), (_("Parcel"), parcel.ref), (_("Weight"), weight)]
 
 
 def _number(canvas: Canvas, number: str) -> None:

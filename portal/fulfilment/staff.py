@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
-from portal.fulfilment import actions, buying, labels, lists, promises, risk, rules, watching
+from portal.fulfilment import actions, buying, labels, lists, promises, risk, rules, watching, zpl
 from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
@@ -140,10 +140,28 @@ def packing_slip(id: int) -> ResponseReturnValue:
 @bp.get("/<int:id>/label.pdf")
 @requires("parcels.see")
 def label(id: int) -> ResponseReturnValue:
+    parcel = _with_our_label(id)
+    return _pdf(labels.shipping_label(parcel, current_app.config["SETTINGS"]), f"label-{parcel.tracking_number}")
+
+
+@bp.get("/<int:id>/label.zpl")
+@requires("parcels.see")
+def label_for_printer(id: int) -> ResponseReturnValue:
+    """Our own label as a file that a label printer takes as it is."""
+    parcel = _with_our_label(id)
+    name = f"label-{parcel.tracking_number}.zpl"
+    return Response(
+        zpl.shipping_label(parcel, current_app.config["SETTINGS"]),
+        mimetype="application/zpl",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _with_our_label(id: int) -> Parcel:
     parcel = _find(id)
     if parcel.courier != "own" or not parcel.tracking_number:
         abort(404)
-    return _pdf(labels.shipping_label(parcel, current_app.config["SETTINGS"]), f"label-{parcel.tracking_number}")
+    return parcel
 
 
 def _find(id: int) -> Parcel:
