@@ -30,7 +30,6 @@ from portal.lib import clock
 from portal.orders import links, stock
 from portal.orders.channels import add_channel
 from portal.orders.shelves import counted
-from portal.staff.models import Staff
 
 SETTINGS = {
     "SHOP_NAME": "Lantern & Loom",
@@ -45,6 +44,7 @@ SETTINGS = {
     "SHOPIFY_WEBHOOK_SECRET": "the-demo-shopify-s-secret",
 }
 FIRST_NUMBER = 1001
+A_MINUTE = timedelta(minutes=1)
 ON_THE_SHELF, LOW = 60, 8
 SCARCE = "LANT-SM"
 OPEN_FOR = timedelta(days=60)
@@ -74,10 +74,7 @@ def fill(app: Flask, guide: Path) -> None:
         stripe = Remote(settings.stripe_api_base)
         stripe.webhooks(hold=True)
         courier = Courier(Book(guide.parent / "courier"), SETTINGS["EASYPOST_WEBHOOK_SECRET"], partial(tell, app), list)
-        shop = Shop(team, courier, partial(pay, stripe), Random(1), now)
-        lives = live(shop)
-        break_one(shop.member("mona"))
-        watch_promises()
+        lives = live(Shop(team, courier, partial(pay, stripe), Random(1), now))
         stripe.forward(120)  # what the bank does in the first minutes
         stripe.webhooks(hold=False)
         unfinished = guide.with_suffix(".part")
@@ -94,12 +91,14 @@ def fill_shelves() -> Iterator[datetime]:
     yield from ()
 
 
-def break_one(person: Staff) -> None:
-    """One of the scarce article breaks, so that the order that came last has to wait for it."""
+def break_one(shop: Shop) -> Iterator[datetime]:
+    """At last one of the scarce article breaks, so that an order has to wait for it; and promises are looked after."""
     (item,) = counted({SCARCE})[SCARCE]
-    count = max(0, item.reserved - 1)
-    stock.correct(item, count, "damaged", seen=item.on_hand, by=person, now=clock.now(), note="Fell off the shelf")
+    count, mona = max(0, item.reserved - 1), shop.member("mona")
+    stock.correct(item, count, "damaged", seen=item.on_hand, by=mona, now=clock.now(), note="Fell off the shelf")
     session.commit()
+    watch_promises()
+    yield from ()
 
 
 def do_not_wait_for_the_disk(connection: Any, _: object) -> None:
@@ -124,6 +123,7 @@ def live(shop: Shop) -> list[Life]:
     simulation = Simulation(shop.now)
     simulation.add(shop.now - OPEN_FOR, fill_shelves())
     simulation.add(shop.now - REALLY_MAILED, really_mail())
+    simulation.add(shop.now - A_MINUTE, break_one(shop))
     for number, life in enumerate(lives, FIRST_NUMBER):
         simulation.add(life.began, life.story(str(number)))
     current_app.extensions["mail"].suppress = True

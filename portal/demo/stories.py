@@ -117,6 +117,8 @@ class Life:
             return self.shop.now - timedelta(
                 hours=self.shop.chance.randint(3, 19), minutes=self.shop.chance.randint(0, 59)
             )
+        if self.plan.until == "left_lying":
+            return self.diary.on(-1, 10)
         return self.diary.on(-1, self.shop.chance.randint(7, 21), self.shop.chance.randint(0, 59))
 
     def story(self, number: str) -> Story:
