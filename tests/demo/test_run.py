@@ -47,7 +47,7 @@ def test_the_shop_is_full_of_life(demo: Demo) -> None:
         "parcels": {"to_pick", "picking", "picked", "packed", "handed_over"},
         "on their way": {
             "unknown", "label_created", "in_transit", "delayed", "out_for_delivery", "attempt_failed",
-            "ready_for_pickup", "delivered", "returning", "exception",
+            "ready_for_pickup", "delivered", "returning", "returned", "exception",
         },
         "surveys": {"scheduled", "sent", "answered", "suppressed"},
         "cases": {"open", "waiting_for_customer", "solved"},
