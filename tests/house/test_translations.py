@@ -16,7 +16,7 @@ from portal.config import LANGUAGES
 
 ROOT = Path(__file__).parents[2]
 CATALOGUES = ROOT / "portal/translations"
-TRANSLATED = sorted(folder.name for folder in CATALOGUES.iterdir() if folder.is_dir())
+TRANSLATED = sorted(set(LANGUAGES) - {"en"})
 PLACES = re.compile(r"%\(\w+\)[sd]")
 KEYWORDS = {"_": None, "_l": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2)}
 
