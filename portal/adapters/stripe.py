@@ -4,6 +4,7 @@ Beside the answer a caller learns one of three things: `Temporary`, it was not e
 `Unknown`, it may have been executed. What the library does behind one's back is said where it is fenced in.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,11 @@ OLDEST = 300
 """Seconds after which a signature is refused; 0 would switch the check off."""
 ALIVE = ("pending", "requires_action", "succeeded")
 """Stripe's states of a refund in which the money has left or will."""
+ABOUT_MONEY = (
+    "refund.created", "refund.updated", "refund.failed", "charge.refunded", "charge.dispute.created",
+    "charge.dispute.closed", "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
+)  # fmt: skip
+"""The events to subscribe to."""
 sdk.enable_telemetry = False  # else it sends timings and writes a file into the home folder
 
 
@@ -153,6 +159,22 @@ class Account:
     def find_refund(self, payment_intent: str, our_id: str) -> StripeRefund | None:
         """The refund that carries our id, whatever became of it."""
         return next((refund for refund in self.refunds_of(payment_intent) if refund.our_id == our_id), None)
+
+    def refunds_since(self, since: datetime) -> list[StripeRefund]:
+        """All refunds of the account made since then, newest first, through all pages."""
+        with _translated():
+            first = self._api.refunds.list({"created": {"gte": int(since.timestamp())}, "limit": 100})
+            return [_refund(refund) for refund in first.auto_paging_iter()]
+
+    def undelivered(self, since: datetime) -> list[tuple[StripeEvent, bytes]]:
+        """Events about money since then that did not reach our webhook, oldest first, each with what it would carry."""
+        wanted: Any = {
+            "delivery_success": False, "types": list(ABOUT_MONEY), "created": {"gte": int(since.timestamp())},
+            "limit": 100,
+        }  # fmt: skip
+        with _translated():
+            found = [json.dumps(event.to_dict()).encode() for event in self._api.events.list(wanted).auto_paging_iter()]
+            return [(read_event(raw), raw) for raw in reversed(found)]
 
     def payment(self, payment_intent: str) -> StripePayment:
         with _translated():

@@ -13,7 +13,7 @@ from portal.feedback.models import Case
 from portal.fulfilment import lists
 from portal.mail.models import Letter
 from portal.orders.shelves import StockClaim
-from portal.refunds.models import Refund, wrong_and_waiting
+from portal.refunds.models import MoneyAlarm, Refund, wrong_and_waiting
 from portal.returns import lists as returns
 from portal.returns.models import Return
 from portal.staff.models import Staff
@@ -75,6 +75,9 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("to_settle", _l("Money to propose"), "money", "/desk/returns?state=to_settle", "refunds.request"),
             Queue("to_approve", _l("Money to approve"), "money", "/desk/refunds?state=requested", "refunds.see"),
             Queue("wrong", _l("Money that failed"), "alert", "/desk/refunds?state=wrong", "refunds.see", bad=True),
+            Queue(
+                "differs", _l("Money that does not fit"), "alert", "/desk/refunds/differences", "refunds.see", bad=True
+            ),
         ),
     ),
     (
@@ -112,6 +115,7 @@ def _counts(now: datetime) -> Mapping[str, int]:
         "to_settle": _number(Return, returns.belongs_to("to_settle")),
         "to_approve": _number(Refund, Refund.state == "requested"),
         "wrong": _number(Refund, wrong_and_waiting()),
+        "differs": _number(MoneyAlarm, MoneyAlarm.closed_at.is_(None)),
         "cases": _number(Case, Case.state == "open"),
         "short": _number(StockClaim, StockClaim.item_id.is_(None)),
         "letters": _number(Letter, Letter.state.in_(LETTERS_THAT_FAILED)),

@@ -41,6 +41,12 @@ class CareForm(FlaskForm):
     note = _note("care-note", _l("What was done?"), _l("Say what was done; colleagues read it later."))
 
 
+class ExplanationForm(FlaskForm):
+    """Why it is right as it is."""
+
+    note = _note("explanation-note", _l("Why is it right?"), _l("Say why; colleagues read it later."))
+
+
 class DropForm(FlaskForm):
     """What was seen at Stripe."""
 

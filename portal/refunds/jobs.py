@@ -20,6 +20,8 @@ from portal.jobs import defer, follows, task
 from portal.lib import clock
 from portal.orders.models import Order, Payment
 from portal.orders.timeline import record, words
+from portal.refunds.alarms import keep_alarms
+from portal.refunds.comparison import BACK, COMPARED, WATCHED, compare, overdue
 from portal.refunds.facts import apply, take_overdue
 from portal.refunds.models import Refund
 from portal.refunds.sending import (
@@ -38,6 +40,9 @@ OURS = {"refund.created", "refund.updated", "refund.failed", "charge.refunded", 
 """What is worth waiting for an order that has not come in yet."""
 MENDING = timedelta(minutes=10)
 """How long to wait when Stripe does not let our key in: a person has to mend it."""
+
+UNDELIVERED = timedelta(days=3)
+"""How far back Stripe is asked for events that did not reach us; it tries for as long itself."""
 
 DISPUTES = {
     "charge.dispute.created": _l("it was opened"),
@@ -146,6 +151,44 @@ def sweep() -> None:
     with transaction():
         for refund_id, to_send in take_overdue(database_now()):
             defer(send_refund if to_send else look_at_refund, refund_id=refund_id)
+
+
+@task(queue="refunds", retry=None, periodic="17 * * * *")
+def fetch_undelivered() -> None:
+    """Every hour: what Stripe could not tell us comes in as if its webhook had."""
+    try:
+        missed = stripe.account().undelivered(clock.now() - UNDELIVERED)
+    except stripe.Locked:
+        return
+    with transaction():
+        for event, raw in missed:
+            message = inbox.receive("stripe", event.id, raw, now=clock.now(), topic=event.type, headers={})
+            if message is not None:
+                defer(work_off_stripe, message_id=message)
+
+
+@task(queue="refunds", retry=None, periodic="40 3 * * *")
+def reconcile() -> None:
+    """Every night: all refunds at Stripe of five weeks are brought to our rows; what then differs is kept for a person.
+
+    Without a key there is nothing to compare with, and no refund can have been made by us.
+    """
+    with transaction():
+        asked_at = database_now()
+    try:
+        found = stripe.account().refunds_since(asked_at - BACK)
+    except stripe.Locked:
+        return
+    _write_down(found, source="reconcile", asked_at=asked_at)
+    with transaction():
+        keep_alarms(compare(found, since=asked_at - BACK, asked_at=asked_at), COMPARED, now=clock.now())
+
+
+@task(queue="sweeps", periodic="7 * * * *")
+def watch_money() -> None:
+    """Every hour: what waits for too long, and whether Stripe has fallen silent."""
+    with transaction():
+        keep_alarms(overdue(clock.now()), WATCHED, now=clock.now())
 
 
 def open_stripe(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:

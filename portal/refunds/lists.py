@@ -11,7 +11,7 @@ from portal.db import session
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.orders.models import Order
-from portal.refunds.models import UNDER_WAY, Refund, wrong_and_waiting
+from portal.refunds.models import UNDER_WAY, MoneyAlarm, Refund, wrong_and_waiting
 
 LISTS = ("requested", "wrong", "under_way", "done")
 PAGE = 50
@@ -89,3 +89,15 @@ def letters(refund: Refund) -> Sequence[Any]:
     columns = (Letter.id, Letter.subject, Letter.created_at, Letter.state)
     found = select(*columns).where(Letter.order_id == refund.order_id, Letter.about.in_(about))
     return session.execute(found.order_by(Letter.id.desc())).all()
+
+
+def alarms() -> tuple[Sequence[MoneyAlarm], Sequence[MoneyAlarm]]:
+    """What does not fit now, the oldest first; and what was closed last, up to a page of it."""
+    whole = select(MoneyAlarm).options(joinedload(MoneyAlarm.order), joinedload(MoneyAlarm.explained_by))
+    still = session.scalars(whole.where(MoneyAlarm.closed_at.is_(None)).order_by(MoneyAlarm.found_at, MoneyAlarm.id))
+    gone = whole.where(MoneyAlarm.closed_at.is_not(None)).order_by(MoneyAlarm.closed_at.desc(), MoneyAlarm.id.desc())
+    return still.all(), session.scalars(gone.limit(PAGE)).all()
+
+
+def find_alarm(alarm_id: int) -> MoneyAlarm | None:
+    return session.get(MoneyAlarm, alarm_id)

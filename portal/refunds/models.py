@@ -159,3 +159,40 @@ class RefundAttempt(Base):
     to_state: Mapped[str]
     request_id: Mapped[str | None]
     detail: Mapped[str] = mapped_column(default="")
+
+
+ALARMS = (
+    "unknown_here",
+    "missing_at_stripe",
+    "differs",
+    "balance",
+    "too_much",
+    "unknown_long",
+    "pending_long",
+    "silent",
+)
+
+
+class MoneyAlarm(Base):
+    """One thing that does not fit, open from `found_at` until it is gone or somebody has explained it.
+
+    `key` tells which thing of its kind it is: a number of Stripe's, of a refund, of a payment, or a day.
+    """
+
+    __tablename__ = "money_alarms"
+    __table_args__ = (
+        CheckConstraint(f"kind IN {ALARMS}", name="kind"),
+        CheckConstraint("explained_by_id IS NULL OR (closed_at IS NOT NULL AND note <> '')", name="explained"),
+        Index("uq_money_alarms_open", "kind", "key", unique=True, postgresql_where="closed_at IS NULL"),
+    )
+    kind: Mapped[str]
+    key: Mapped[str]
+    detail: Mapped[str]
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), index=True)
+    refund_id: Mapped[int | None] = mapped_column(ForeignKey("refunds.id"), index=True)
+    found_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    explained_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    note: Mapped[str] = mapped_column(default="")
+    order: Mapped[Order | None] = relationship()
+    explained_by: Mapped[Staff | None] = relationship()

@@ -9,12 +9,23 @@ from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 
 from portal.db import session
+from portal.jobs import defer
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
 from portal.refunds import actions, lists, words
-from portal.refunds.forms import ApprovalForm, CareForm, DropForm, ReductionForm, RefusalForm, reduction_form
+from portal.refunds.alarms import explain_alarm
+from portal.refunds.forms import (
+    ApprovalForm,
+    CareForm,
+    DropForm,
+    ExplanationForm,
+    ReductionForm,
+    RefusalForm,
+    reduction_form,
+)
+from portal.refunds.jobs import look_at_refund, reconcile
 from portal.refunds.models import Refund
 from portal.refunds.rules import facts_mark
 from portal.staff.guards import current_staff
@@ -32,6 +43,53 @@ def index() -> ResponseReturnValue:
     return render_template(
         "desk/refunds/list.html", name=name, rows=rows, number=number, more=more, counts=lists.counts(), words=words
     )
+
+
+@bp.get("/differences")
+@requires("refunds.see")
+def differences() -> ResponseReturnValue:
+    """What does not fit between Stripe, our refunds and the payments."""
+    return _differences(ExplanationForm(formdata=None))
+
+
+def _differences(form: ExplanationForm, wrong: int = 0, refusal: str = "") -> str:
+    still, gone = lists.alarms()
+    template = "desk/refunds/differences.html"
+    return render_template(template, still=still, gone=gone, form=form, wrong=wrong, refusal=refusal, words=words)
+
+
+@bp.post("/differences/comparison")
+@requires("refunds.approve")
+def compare_now() -> ResponseReturnValue:
+    """Compare now, not only at night."""
+    defer(reconcile)
+    flash(_("Stripe is asked now. What differs is here in a moment."), "info")
+    return redirect(url_for(".differences"), 303)
+
+
+@bp.post("/differences/<int:id>/explanation")
+@requires("refunds.approve")
+@fresh
+def explain(id: int) -> ResponseReturnValue:
+    """Somebody has looked: it is right as it is."""
+    form, alarm = ExplanationForm(), lists.find_alarm(id) or abort(404)
+    if not form.validate():
+        return _differences(form, wrong=id), 422
+    try:
+        explain_alarm(alarm, note=form.note.data, by=current_staff(), now=clock.now())
+    except Refused as refused:
+        session.rollback()
+        return _differences(ExplanationForm(formdata=None), refusal=refused.message), 409
+    return redirect(url_for(".differences"), 303)
+
+
+@bp.post("/<int:id>/look")
+@requires("refunds.see")
+def look(id: int) -> ResponseReturnValue:
+    """Ask Stripe now how it stands."""
+    defer(look_at_refund, refund_id=_find(id).id)
+    flash(_("Stripe is asked now how it stands."), "info")
+    return redirect(url_for(".show", id=id), 303)
 
 
 @bp.get("/<int:id>")

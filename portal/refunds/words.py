@@ -30,6 +30,17 @@ REASONS: dict[str, Any] = {
     "undelivered": _l("Not delivered: parcel %(number)s"),
 }
 """What the money is for, by the kind that stands before the colon in `Refund.reason`."""
+ALARM: dict[str, tuple[Any, Any]] = {
+    "unknown_here": (_l("Stripe has a refund that we do not"), _l("Ours: nothing. Stripe: %(detail)s.")),
+    "missing_at_stripe": (_l("Stripe does not list a refund that we have"), _l("Ours: %(detail)s.")),
+    "differs": (_l("Stripe says something else than we do"), _l("Ours / Stripe's: %(detail)s.")),
+    "balance": (_l("The payment's balance is not the sum of its refunds"), _l("Balance / refunds: %(detail)s.")),
+    "too_much": (_l("More was given back than was paid"), _l("Given back / paid: %(detail)s.")),
+    "unknown_long": (_l("Nobody knows for an hour whether it was sent"), _l("Ours: %(detail)s.")),
+    "pending_long": (_l("The bank has not taken it for three days"), _l("Ours: %(detail)s.")),
+    "silent": (_l("Stripe has told us nothing for a day with refunds"), _l("Its webhook may be switched off.")),
+}
+"""What does not fit, and its figures: smallest unit of the currency."""
 WHY: dict[str, Any] = {
     "alive_again": _l("Stripe said that it failed, and now it is alive again"),
     "charge_already_refunded": _l("nothing is left of this payment at Stripe"),
@@ -81,3 +92,9 @@ def purpose(reason: str) -> str:
 def why(code: str | None) -> Any:
     """A code of Stripe's, or of ours, in words; what nobody has words for stays as it is."""
     return WHY.get(code or "unknown", code)
+
+
+def alarm(kind: str, detail: str) -> tuple[str, str]:
+    """What does not fit about money, and by how much."""
+    title, figures = ALARM[kind]
+    return str(title), str(figures) % {"detail": detail}

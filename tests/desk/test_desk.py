@@ -13,6 +13,8 @@ from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order
 from portal.orders.shelves import StockClaim
+from portal.refunds.alarms import Trouble, keep_alarms
+from portal.refunds.comparison import COMPARED
 from portal.returns.models import Return
 from tests.conftest import statements
 from tests.tracking.scenes import a_parcel, an_order
@@ -44,6 +46,7 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     session.add(Return(rma="R-3", order_id=stuck.id, requested_at=now, **inspected))
     session.add(Case(order_id=stuck.id, opened_at=now, due_at=now))
     session.add(a_letter(stuck, "dead"))
+    keep_alarms([Trouble("balance", "1", "1 / 2 EUR")], COMPARED, now=now)
     a_refund(stuck, world.rita, world.fran, "requested")
     a_refund(stuck, world.rita, world.fran, "failed")
     after = counts(client)
@@ -51,7 +54,8 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
         "To pick": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1, "Stuck parcels": 1, "Came back or lost": 1,
         "Can't be promised": 1,
         "Returns to decide": 1, "Returns to inspect": 1,
-        "Money to propose": 1, "Money to approve": 1, "Money that failed": 1, "Open cases": 1, "Letters that failed": 1,
+        "Money to propose": 1, "Money to approve": 1, "Money that failed": 1, "Money that does not fit": 1,
+        "Open cases": 1, "Letters that failed": 1,
     }  # fmt: skip
 
 

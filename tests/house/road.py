@@ -19,6 +19,8 @@ from portal.lib import clock
 from portal.orders import stock
 from portal.orders.actions import accept_order
 from portal.refunds.actions import approve_refund, refuse_refund
+from portal.refunds.alarms import Trouble, keep_alarms
+from portal.refunds.comparison import COMPARED
 from portal.refunds.facts import apply
 from portal.refunds.models import Refund
 from portal.returns import actions as returns
@@ -46,6 +48,7 @@ def walk(world: World, work: Work) -> None:
         work(task="feedback.send")
     complain(world)
     give_money_back(world)
+    doubt_the_books(world)
     send_back(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
     session.commit()
@@ -81,6 +84,12 @@ def break_a_promise(world: World) -> None:
         watch_promises()
         choose(world.bob.id, "wait", None, now=clock.now())
         session.commit()
+
+
+def doubt_the_books(world: World) -> None:
+    """Stripe has a refund that nobody here knows."""
+    keep_alarms([Trouble("unknown_here", "re_nobodys", "100 EUR odd", world.alice.id)], COMPARED, now=clock.now())
+    session.commit()
 
 
 def complain(world: World) -> None:

@@ -10,6 +10,8 @@ from portal.db import session
 from portal.lib import clock, tokens
 from portal.orders.actions import accept_order
 from portal.refunds import actions
+from portal.refunds.alarms import Trouble, keep_alarms
+from portal.refunds.comparison import COMPARED
 from portal.refunds.models import Refund
 from portal.staff.models import StaffSession
 from tests.browser import DESKTOP, PHONE, nameless, overflow, pale_texts
@@ -51,7 +53,9 @@ def sign_in(page: Page, email: str, served: str) -> None:
     """The person sits down at this browser."""
     token, now = tokens.mint(), clock.now()
     person = session.query(actions.Staff).filter_by(email=email).one()
-    session.add(StaffSession(digest=tokens.digest(token), staff_id=person.id, created_at=now, seen_at=now))
+    session.add(
+        StaffSession(digest=tokens.digest(token), staff_id=person.id, created_at=now, seen_at=now, proven_at=now)
+    )
     session.commit()
     page.context.add_cookies([{"name": "desk", "value": token, "url": served}])
 
@@ -86,8 +90,16 @@ def test_pages_of_money_fit_are_readable_and_name_everything(
     context = chromium.new_context(base_url=served, viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     sign_in(page, "fran@shop.example", served)
-    for path in ("/desk/refunds", "/desk/refunds?state=wrong", f"/desk/refunds/{refund.id}"):
-        page.goto(path)
+    keep_alarms(
+        [Trouble("differs", "re_1", "1000 EUR succeeded / 1000 EUR pending", refund.order_id)],
+        COMPARED,
+        now=clock.now(),
+    )
+    session.commit()
+    for path in (
+        "/desk/refunds", "/desk/refunds?state=wrong", f"/desk/refunds/{refund.id}", "/desk/refunds/differences",
+    ):  # fmt: skip
+        assert page.goto(path).url.endswith(path)  # type: ignore[union-attr]
         page.evaluate("document.querySelectorAll('main details').forEach((fold) => { fold.open = true })")
         assert (path, overflow(page), pale_texts(page), nameless(page)) == (path, 0, [], [])
     context.close()
