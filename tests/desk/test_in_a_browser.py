@@ -30,7 +30,9 @@ def shop(real: Flask) -> World:
 def sit_down(page: Page, person: Staff, at: str) -> Page:
     """The person's signed-in browser, at this page."""
     token, now = tokens.mint(), clock.now()
-    session.add(StaffSession(digest=tokens.digest(token), staff_id=person.id, created_at=now, seen_at=now))
+    session.add(
+        StaffSession(digest=tokens.digest(token), staff_id=person.id, created_at=now, seen_at=now, proven_at=now)
+    )
     session.commit()
     page.goto("/desk/sign-in")
     page.context.add_cookies([{"name": cookie_name(), "value": token, "url": page.url}])

@@ -89,7 +89,7 @@ class Road:
         page.goto("/desk/sign-in")
         page.get_by_label("E-mail").fill(f"{name}@lantern-loom.example")
         page.get_by_label("Password").fill(self.guide["password"])
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_url("**/desk/")
         return page
 
