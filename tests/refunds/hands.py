@@ -11,6 +11,7 @@ from portal.demo.stripe import Remote
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order, Payment
+from portal.refunds import jobs
 from portal.refunds.actions import approve_refund, open_refund
 from portal.refunds.models import Refund, RefundAttempt
 from portal.refunds.rules import RefundPart
@@ -79,6 +80,13 @@ def make_due(refund: Refund) -> None:
     )
     session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE task_name LIKE 'refunds.%'"))
     session.commit()
+
+
+def send(refund: Refund) -> Refund:
+    """The worker tries, now."""
+    make_due(refund)
+    jobs.send_refund(refund.id)
+    return again(refund)
 
 
 def sent_ago(refund: Refund, ago: timedelta) -> None:

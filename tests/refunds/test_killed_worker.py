@@ -73,18 +73,19 @@ def state(refund_id: int) -> str:
     return session.get_one(Refund, refund_id, populate_existing=True).state
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", ["not yet", "before", "after"])
 def test_a_worker_killed_while_stripe_talks_loses_nothing_and_pays_once(
     real: Flask, stripe: Remote, start: Callable[[], subprocess.Popen[bytes]], moment: str
 ) -> None:
-    """`before`: the request is on its way and nothing was executed; `after`: the money moved, nobody knows."""
+    """`not yet`: nothing was sent; `before`: it is on its way, not executed; `after`: the money moved, nobody knows."""
     world: World = build(now=clock.now())
     paid_at_stripe(stripe, world.alice)
     refund_id = approved(world).id
-    stripe.fault("timeout", moment, seconds=PATIENCE)
+    call = "GET /v1/payment_intents" if moment == "not yet" else "POST /v1/refunds"
+    stripe.fault("timeout", "after" if moment == "after" else "before", match=call, seconds=PATIENCE)
 
     worker = start()
-    wait_for(lambda: money_moved(stripe))
+    wait_for(lambda: stripe.requests(call))
     time.sleep(0.2)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
@@ -96,7 +97,7 @@ def test_a_worker_killed_while_stripe_talks_loses_nothing_and_pays_once(
     posts = money_moved(stripe)
     assert len({post["key"] for post in posts}) == 1
     assert len(posts) == (2 if moment == "before" else 1), "what was executed is found, not asked for again"
-    assert stripe.requests("GET /v1/refunds"), "it looked before it did anything"
+    assert bool(stripe.requests("GET /v1/refunds")) == (moment != "not yet"), "it looks before it sends again"
     assert balance(world.alice) == (8400, 4000, 0)
     assert letters(world.alice) == ["refund-on-its-way"]
 

@@ -1,5 +1,7 @@
 """Many at once: one wins, the others are told, and the sums are right."""
 
+import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,6 +15,7 @@ from flask import Flask
 from portal.adapters.stripe import StripeRefund
 from portal.db import session
 from portal.demo.stripe import Remote, StandIn
+from portal.demo.stripe.hooks import sign
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.orders.actions import accept_order
@@ -24,9 +27,21 @@ from portal.refunds.models import Refund
 from portal.refunds.sending import begin_sending
 from portal.returns.models import Return
 from portal.staff.models import Staff
-from tests.conftest import owed
-from tests.refunds.hands import approved, asked, balance, letters, paid_at_stripe, parts, steps
-from tests.standin import KEY
+from tests.conftest import owed, work_off
+from tests.refunds.hands import (
+    again,
+    approved,
+    asked,
+    balance,
+    letters,
+    make_due,
+    money_moved,
+    paid_at_stripe,
+    parts,
+    send,
+    steps,
+)
+from tests.standin import KEY, SECRET
 from tests.world import ALICES_ORDER, World, build
 
 HUNDRED = replace(
@@ -81,9 +96,8 @@ def loaded(refund_id: int, staff_id: int) -> tuple[Refund, Staff]:
     return session.get_one(Refund, refund_id), session.get_one(Staff, staff_id)
 
 
-def test_two_approve_at_once_and_one_wins(real: Flask, small_world: World) -> None:
-    refund = asked(small_world)
-    refund_id = refund.id
+def test_eight_approve_at_once_and_one_wins(real: Flask, small_world: World) -> None:
+    refund_id = asked(small_world).id
 
     def approve(person: int) -> Callable[[], str]:
         def act() -> str:
@@ -93,8 +107,9 @@ def test_two_approve_at_once_and_one_wins(real: Flask, small_world: World) -> No
 
         return act
 
-    outcome = at_once(real, [approve(small_world.fran.id), approve(small_world.max.id)])
-    assert sorted(outcome) == ["Somebody else has decided about this money already. Nothing was changed.", "approved"]
+    outcome = at_once(real, [approve(small_world.fran.id), approve(small_world.max.id)] * 4)
+    too_late = "Somebody else has decided about this money already. Nothing was changed."
+    assert sorted(outcome) == [too_late] * 7 + ["approved"]
     assert owed("refunds.send_refund") == [("refunds.send_refund", {"refund_id": refund_id})]
     assert balance(small_world.alice) == (8400, 4000, 0)
 
@@ -168,6 +183,55 @@ def test_four_workers_send_five_refunds_with_five_calls(real: Flask, small_world
     assert len(posts) == len({post["key"] for post in posts}) == 5
     assert {session.get_one(Refund, refund_id).state for refund_id in ids} == {"succeeded"}
     assert balance(small_world.alice) == (8400, 3500, 0)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_claim_taken_while_the_first_call_still_runs_pays_once(
+    real: Flask, small_world: World, remote: Remote, moment: str
+) -> None:
+    """`before`: the key is taken and nothing was done yet, so the thief hears 409; `after`: it finds the refund."""
+    paid_at_stripe(remote, small_world.alice)
+    refund = approved(small_world)
+    refund_id = refund.id
+    remote.fault("slow", moment, seconds=1.0)
+
+    def steal() -> str:
+        while not money_moved(remote):
+            time.sleep(0.01)
+        make_due(loaded(refund_id, small_world.fran.id)[0])
+        jobs.send_refund(refund_id)
+        return session.get_one(Refund, refund_id).state
+
+    [_, stolen] = at_once(real, [lambda: jobs.send_refund(refund_id), steal])
+    assert stolen == ("unknown" if moment == "before" else "succeeded")
+    assert [post["key"] for post in money_moved(remote)] == [refund.idem_key] * (2 if moment == "before" else 1)
+    assert send(refund).state == "succeeded"
+    assert steps(refund).count("succeeded") == 1
+    assert letters(small_world.alice) == ["refund-on-its-way"]
+    assert balance(small_world.alice) == (8400, 4000, 0)
+
+
+def test_a_webhook_three_times_at_once_and_again_is_one_transition(
+    real: Flask, small_world: World, remote: Remote
+) -> None:
+    paid_at_stripe(remote, small_world.alice)
+    refund = approved(small_world)
+    remote.fault("cut", "after")
+    jobs.send_refund(refund.id)
+    [event] = [event for event in remote.undelivered() if event["type"] == "refund.created"]
+    body = json.dumps(event).encode()
+    headers = {"Stripe-Signature": sign(body, SECRET, int(time.time()))}
+
+    def tell() -> int:
+        return real.test_client().post("/hooks/stripe", data=body, headers=headers).status_code
+
+    assert at_once(real, [tell] * 3) == [200] * 3
+    assert len(owed("refunds.work_off_stripe")) == 1
+    work_off(task="refunds.work_off_stripe")
+    assert tell() == 200
+    assert owed("refunds.work_off_stripe") == []
+    assert steps(again(refund)) == ["sending", "unknown", "succeeded"]
+    assert letters(small_world.alice) == ["refund-on-its-way"]
 
 
 def test_the_same_word_from_three_sides_is_one_transition(real: Flask, small_world: World) -> None:

@@ -1,0 +1,350 @@
+"""Money back under everything at once, as a state machine: people, workers that die, lost replies, webhooks in any
+order and number, a bank that changes its mind, a dashboard, a clock.
+
+The real adapter speaks to the stand-in's core without a network. Whatever happens, the invariants hold after every
+step; and once everything is quiet, our rows and Stripe's refunds tell the same.
+"""
+
+import json
+import time
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import stripe as sdk
+from flask import Flask
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from requests.structures import CaseInsensitiveDict
+from sqlalchemy import func, select, text
+
+from portal import jobs
+from portal.adapters.errors import Temporary, Unknown
+from portal.db import db, session
+from portal.demo.stripe import StandIn
+from portal.demo.stripe.calls import Call
+from portal.demo.stripe.hooks import sign
+from portal.demo.stripe.refunds import LIVE
+from portal.demo.stripe.routes import read_form
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.mail.models import Letter
+from portal.orders.models import Payment
+from portal.refunds import actions
+from portal.refunds.facts import MEANS
+from portal.refunds.jobs import sweep
+from portal.refunds.models import GIVEN_UP, HOLDING, Refund
+from portal.refunds.rules import RefundPart
+from tests.refunds.hands import paid
+from tests.standin import KEY, SECRET
+from tests.world import World, found
+
+ONE_AT_A_TIME = st.integers(0, 50)
+"""Which of those there are, counted round."""
+
+
+class Died(BaseException):
+    """The worker's process is gone: no `except` and no `finally` of the portal's may matter."""
+
+
+class Line:
+    """The way from the library to the stand-in's core, without a network; a worker can die on it."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self.stand_in, self.dies = stand_in, ""
+
+    def request(
+        self, _client: Any, method: str, url: str, headers: Any, post_data: Any = None
+    ) -> tuple[bytes, int, Any]:
+        """In place of the library's HTTP client."""
+        parts = urlsplit(url)
+        call = Call(method.upper(), parts.path, read_form(post_data or parts.query), dict(headers))
+        dies = self._death(call)
+        if dies == "before":
+            raise Died
+        reply = self.stand_in.reply(call)
+        if dies == "after":
+            raise Died
+        if reply is None:
+            raise sdk.APIConnectionError("the line was cut", should_retry=False)
+        raw = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+        return raw.encode(), reply.status, CaseInsensitiveDict(reply.headers)
+
+    def _death(self, call: Call) -> str:
+        if call.method != "POST":
+            return ""
+        dies, self.dies = self.dies, ""
+        return dies
+
+
+class MoneyBack(RuleBasedStateMachine):
+    """Alice has paid 84 euros. Rita asks for money, Fran and Max decide, workers send, the world misbehaves."""
+
+    def __init__(self, app: Flask, stand_in: StandIn, line: Line) -> None:
+        super().__init__()
+        self.line, self.stand_in, self.control = line, stand_in, stand_in.control
+        self.client = app.test_client()
+        self.undo = ExitStack()
+        session.remove()
+        connection: Any = db.engine
+        nested = connection.begin_nested()
+        self.undo.callback(lambda: (session.remove(), nested.rollback()))
+        self.world: World = found()
+        self._forget_stripe()
+        self.captured = paid(self.world.alice).captured
+        self.intent = self.control.pay({"amount": self.captured, "currency": "eur", "id": "pi_alice"})
+        session.commit()
+
+    def _forget_stripe(self) -> None:
+        self.stand_in.faults.forget()
+        self.line.dies = ""
+        for kept in self.stand_in.book.data.values():
+            if not isinstance(kept, float):
+                kept.clear()
+        self.stand_in.book.data["ahead"] = 0.0
+
+    # people
+
+    @rule(line=st.integers(0, 1), amount=st.sampled_from([500, 1500, 3900]))
+    def somebody_asks(self, line: int, amount: int) -> None:
+        order = self.world.alice
+        part = RefundPart(order.lines[line].id, 1, amount)
+        self._try(lambda: actions.open_refund(order, [part], reason="", by=self.world.rita, now=clock.now()))
+
+    @rule(which=ONE_AT_A_TIME, who=st.sampled_from(["fran", "max", "rita"]))
+    def somebody_approves(self, which: int, who: str) -> None:
+        if refund := self._one(which, "requested"):
+            by = getattr(self.world, who)
+            self._try(lambda: actions.approve_refund(refund, by=by, now=clock.now()))
+
+    @rule(which=ONE_AT_A_TIME, less=st.sampled_from([100, 1499]))
+    def somebody_reduces(self, which: int, less: int) -> None:
+        if refund := self._one(which, "requested"):
+            amounts = {refund.lines[0].id: refund.amount - less}
+            self._try(lambda: actions.reduce_refund(refund, amounts, note="worn", by=self.world.fran, now=clock.now()))
+
+    @rule(which=ONE_AT_A_TIME)
+    def somebody_refuses(self, which: int) -> None:
+        if refund := self._one(which, "requested"):
+            self._try(lambda: actions.refuse_refund(refund, note="no", by=self.world.max, now=clock.now()))
+
+    @rule(which=ONE_AT_A_TIME)
+    def somebody_proposes_it_again(self, which: int) -> None:
+        if refund := self._one(which, *GIVEN_UP):
+            self._try(lambda: actions.repeat_refund(refund, by=self.world.rita, now=clock.now()))
+
+    # workers
+
+    @rule(which=ONE_AT_A_TIME)
+    def a_worker_takes_a_job(self, which: int) -> None:
+        due = self._due()
+        if due:
+            self._work(due[which % len(due)])
+
+    @rule()
+    def workers_take_all_jobs(self) -> None:
+        self._work_off()
+
+    @rule(when=st.sampled_from(["before", "after"]))
+    def the_next_worker_dies_while_it_sends(self, when: str) -> None:
+        self.line.dies = when
+
+    @rule()
+    def the_sweep_comes_round(self) -> None:
+        sweep()
+
+    # Stripe, the bank, the dashboard
+
+    @rule(
+        what=st.sampled_from(["cut", "500", "503", "409", "429", "401", "html"]),
+        when=st.sampled_from(["before", "after"]),
+        match=st.sampled_from(["POST /v1/refunds", "GET /v1/refunds", "GET /v1"]),
+    )
+    def stripe_stumbles(self, what: str, when: str, match: str) -> None:
+        assume(when == "before" or what in ("cut", "500", "html"))  # a 4xx is said by one who executed nothing
+        self.control.answer("POST", "faults", {"what": what, "when": when, "match": match})
+
+    @rule(which=ONE_AT_A_TIME, times=st.integers(1, 3))
+    def a_webhook_comes(self, which: int, times: int) -> None:
+        events = self.stand_in.book.all("events")
+        for _ in range(times):
+            self._tell(events[which % len(events)])
+
+    @precondition(lambda self: self._live_at_stripe())
+    @rule(which=ONE_AT_A_TIME, status=st.sampled_from(["failed", "failed", "requires_action", "succeeded"]))
+    def the_bank_changes_its_mind(self, which: int, status: str) -> None:
+        live = self._live_at_stripe()
+        why = {"failure_reason": "declined"} if status == "failed" else {}
+        self.control.change_refund({"id": live[which % len(live)]["id"], "status": status, **why})
+
+    @rule(amount=st.sampled_from([700, 3000]))
+    def somebody_gives_money_back_in_the_dashboard(self, amount: int) -> None:
+        call = Call("POST", "/v1/refunds", {"payment_intent": "pi_alice", "amount": str(amount)}, self._key())
+        self.stand_in.api.answer(call)
+
+    @rule(opened=st.booleans())
+    def the_customers_bank_disputes_or_lets_it_be(self, opened: bool) -> None:
+        if opened:
+            self.control.open_dispute({"payment_intent": "pi_alice"})
+        else:
+            self.stand_in.book.the("charges", self.intent["latest_charge"])["disputed"] = False
+
+    @rule(minutes=st.sampled_from([1, 3, 20, 90, 25 * 60, 3 * 24 * 60]))
+    def time_passes(self, minutes: int) -> None:
+        self._forward(timedelta(minutes=minutes))
+
+    # what always holds
+
+    @invariant()
+    def nothing_is_lost_twice_or_misreported(self) -> None:
+        self._look()
+        self._each_decision_moved_money_at_most_once()
+        self._what_is_held_is_what_lives()
+        self._money_at_stripe_is_held_here()
+        self._nobody_was_told_sent_before_stripe_said_so()
+
+    def _look(self) -> None:
+        """Our rows, the balance and the letters as they are now."""
+        self.rows = list(session.execute(select(Refund.__table__).order_by(Refund.id)))
+        balance = select(Payment.captured, Payment.reserved, Payment.external).where(
+            Payment.payment_intent == "pi_alice"
+        )
+        self.balance = session.execute(balance).one()
+        told = select(Letter.about, Letter.kind).where(Letter.about.like("refund:%"))
+        self.letters = [(row.about, row.kind) for row in session.execute(told)]
+        session.commit()
+
+    def _each_decision_moved_money_at_most_once(self) -> None:
+        ours = [made["metadata"]["rf"] for made in self._at_stripe() if made["metadata"]]
+        assert len(ours) == len(set(ours)), "two refunds for one decision"
+        assert set(ours) <= {row.uuid for row in self.rows if row.approved_at}, "money moved that nobody approved"
+        assert not [row for row in self.rows if row.approved_by_id and row.approved_by_id == row.requested_by_id]
+
+    def _what_is_held_is_what_lives(self) -> None:
+        for source, sum_here in (("ours", self.balance.reserved), ("external", self.balance.external)):
+            live = [row.amount for row in self.rows if row.source == source and row.state in HOLDING]
+            assert sum_here == sum(live), f"the balance and the live refunds differ: {source}"
+        assert self.balance.reserved <= self.balance.captured, "more is promised back than was paid"
+        assert sum(made["amount"] for made in self._live_at_stripe()) <= self.balance.captured
+
+    def _money_at_stripe_is_held_here(self) -> None:
+        states = {row.uuid: row.state for row in self.rows}
+        for made in self._live_at_stripe():
+            if made["metadata"]:
+                assert states[made["metadata"]["rf"]] in HOLDING, "it left, and its amount is free for another"
+
+    def _nobody_was_told_sent_before_stripe_said_so(self) -> None:
+        once = {event["data"]["object"]["id"] for event in self.stand_in.book.all("events") if _said_sent(event)}
+        for row in self.rows:
+            sent = self.letters.count((f"refund:{row.id}", "refund-on-its-way"))
+            corrected = self.letters.count((f"refund:{row.id}", "refund-corrected"))
+            assert row.stripe_refund_id in once or (row.state != "succeeded" and not sent), "“sent” was said too early"
+            assert corrected <= sent
+            assert row.state != "failed" or corrected == bool(sent), "what was told was not taken back"
+
+    def teardown(self) -> None:
+        """Everything falls quiet: faults end, people have spoken, 40 days pass. Then both books must agree."""
+        try:
+            self._fall_quiet()
+            self.nothing_is_lost_twice_or_misreported()
+            self._compare()
+        finally:
+            self.undo.close()
+
+    def _fall_quiet(self) -> None:
+        self.stand_in.faults.forget()
+        self.line.dies = ""
+        for event in self.stand_in.book.all("events"):  # webhooks about ours stay lost; nothing else tells of others'
+            if event["type"] == "refund.created" and not event["data"]["object"]["metadata"]:
+                self._tell(event)
+        for _ in range(60):
+            self._work_off()
+            sweep()
+            self._work_off()
+            waits = session.scalar(select(func.min(Refund.next_look_at)))
+            if waits is None:
+                return
+            self._forward(max(waits - clock.now(), timedelta()) + timedelta(minutes=2))
+        self._look()
+        raise AssertionError(f"it never falls quiet: {[(row.id, row.state) for row in self.rows]}")
+
+    def _compare(self) -> None:
+        rows = {row.stripe_refund_id: row for row in self.rows if row.stripe_refund_id}
+        for made in self._at_stripe():
+            row = rows.pop(made["id"], None)
+            assert row is not None, f"Stripe has {made['id']}, we have not"
+            assert row.state in (MEANS[made["status"]], "needs_review"), (row.state, made["status"])
+            assert (row.amount, row.source == "ours") == (made["amount"], bool(made["metadata"]))
+        assert rows == {}, "we have refunds that Stripe has not"
+        unsettled = [row.state for row in self.rows if row.state in ("approved", "sending", "unknown")]
+        assert unsettled == []
+
+    # how
+
+    def _try(self, act: Any) -> None:
+        """A person acts; a refusal leaves everything as it was."""
+        try:
+            with session.begin_nested():
+                act()
+        except Refused:
+            session.rollback()
+        session.commit()
+
+    def _one(self, which: int, *states: str) -> Refund | None:
+        rows = list(session.scalars(select(Refund).where(Refund.state.in_(states)).order_by(Refund.id)))
+        rows = [row for row in rows if row.source == "ours"]
+        return rows[which % len(rows)] if rows else None
+
+    def _due(self) -> list[Any]:
+        due = text(
+            "SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo' AND task_name LIKE 'refunds.%'"
+            " AND coalesce(scheduled_at, :now) <= :now ORDER BY id"
+        )
+        rows = list(session.execute(due, {"now": clock.now()}))
+        session.commit()
+        return rows
+
+    def _work(self, job: Any) -> bool:
+        """One job; one that raised stays, one whose worker died is lost."""
+        try:
+            jobs.app.tasks[job.task_name].func(**job.args)
+        except (Temporary, Unknown):
+            session.rollback()
+            return False
+        except Died:
+            session.rollback()
+        session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": job.id})
+        session.commit()
+        return True
+
+    def _work_off(self) -> None:
+        stuck: set[int] = set()
+        while due := [job for job in self._due() if job.id not in stuck]:
+            if not self._work(due[0]):
+                stuck.add(due[0].id)
+
+    def _tell(self, event: Any) -> None:
+        body = json.dumps(event).encode()
+        headers = {"Stripe-Signature": sign(body, SECRET, int(time.time()))}
+        session.commit()
+        assert self.client.post("/hooks/stripe", data=body, headers=headers).status_code == 200
+
+    def _forward(self, by: timedelta) -> None:
+        self.undo.enter_context(clock.moved(by))
+        self.control.move_clock({"forward": by.total_seconds()})
+
+    def _at_stripe(self) -> list[Any]:
+        return self.stand_in.book.all("refunds")
+
+    def _live_at_stripe(self) -> list[Any]:
+        return [made for made in self._at_stripe() if made["status"] in LIVE]
+
+    def _key(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {KEY}", "Idempotency-Key": f"dashboard-{time.monotonic_ns()}"}
+
+
+def _said_sent(event: Any) -> bool:
+    about = event["data"]["object"]
+    return about["object"] == "refund" and about["status"] == "succeeded"
