@@ -18,7 +18,7 @@ EXTRACT = $(BIN)/pybabel -q extract -F portal/translations/babel.cfg -k _l --no-
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test check lint types browser bench pictures words lock clean
+.PHONY: help run fresh test mutants machine check lint types browser bench pictures words lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ fresh: $(RUNTIME) ## Forget the demo shop's data; the next `make run` starts ove
 
 test: $(DEV) $(MO) browser ## Run the whole suite
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+mutants: $(DEV) $(MO) ## Take out each rule that keeps money safe, and show which test turns red; some minutes
+	@$(BIN)/python -m tests.mutants
+
+machine: $(DEV) $(MO) ## Let money go wrong in 500 random ways (more: make machine MACHINE_EXAMPLES=5000)
+	@MACHINE_EXAMPLES=$(or $(MACHINE_EXAMPLES),500) MACHINE_STEPS=60 MACHINE_SHRINK=yes $(BIN)/python -m pytest tests/refunds/test_machine.py
 
 check: lint types $(DEV) $(MO) ## Style, types and the laws of the house
 	@$(BIN)/python -m pytest tests/house

@@ -11,14 +11,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 
 from tests.mutants.rules import MUTANTS, Edit, Mutant
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "refunds.md"
 PARTS = ("portal", "tests", "migrations", "pyproject.toml", "wsgi.py", ".env.example", "docs")
+AT_ONCE = int(os.environ.get("MUTANTS_AT_ONCE", "2"))
 BEGIN, END = "<!-- mutants -->", "<!-- /mutants -->"
 RED = re.compile(r"^(?:FAILED|ERROR) \S+::(\w+)", re.MULTILINE)
 
@@ -30,8 +33,11 @@ class NoLongerThere(Exception):
 def main(words: list[str]) -> int:
     wanted = [mutant for mutant in MUTANTS if all(word in mutant.rule for word in words)]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copy = copied(Path(folder))
-        found = [(mutant, tried(mutant, copy)) for mutant in wanted]
+        trees: Queue[Path] = Queue()
+        for number in range(AT_ONCE):
+            trees.put(copied(Path(folder) / str(number)))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = list(zip(wanted, pool.map(lambda mutant: tried_in_one(trees, mutant), wanted), strict=True))
     if not words:
         write(found)
     survivors = [mutant.rule for mutant, red in found if not red]
@@ -49,6 +55,15 @@ def copied(folder: Path) -> Path:
         else:
             shutil.copy(source, target)
     return folder / "tree"
+
+
+def tried_in_one(trees: "Queue[Path]", mutant: Mutant) -> str:
+    """In a tree that nobody else uses meanwhile."""
+    tree = trees.get()
+    try:
+        return tried(mutant, tree)
+    finally:
+        trees.put(tree)
 
 
 def tried(mutant: Mutant, tree: Path) -> str:
@@ -87,7 +102,7 @@ def changed(text: str, edit: Edit) -> str:
 def first_red(tests: tuple[str, ...], tree: Path) -> str:
     """Raises RuntimeError when the tests could not be run at all: that proves nothing."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
-    environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "MACHINE_EXAMPLES": "60"}
+    environ = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "MACHINE_EXAMPLES": "40"}
     done = subprocess.run(command, cwd=tree, env=environ, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return ""

@@ -8,7 +8,8 @@ JOBS = "portal/refunds/jobs.py"
 ACTIONS = "portal/refunds/actions.py"
 MODELS = "portal/refunds/models.py"
 SCHEMA = "migrations/versions/0001_the_house.py"
-FAULTS, TOLD, HOOKS = "tests/refunds/test_faults.py", "tests/refunds/test_facts.py", "tests/refunds/test_webhooks.py"
+FAULTS, FACTS_TESTS = "tests/refunds/test_faults.py::test_", "tests/refunds/test_facts.py::test_"
+SENT = "tests/refunds/test_sending.py::test_"
 MACHINE = "tests/refunds/test_machine.py"
 
 
@@ -70,8 +71,16 @@ BELIEVED = Edit(
 )
 
 MUTANTS = (
-    Mutant("one key per refund, on every try", (NEW_KEY,), (FAULTS,)),
-    Mutant("a look before a second try", (NO_LOOK,), (FAULTS,)),
+    Mutant(
+        "one key per refund, on every try",
+        (NEW_KEY,),
+        (FAULTS + "a_line_cut_before_anything_happened_is_tried_again_under_the_same_key",),
+    ),
+    Mutant(
+        "a look before a second try",
+        (NO_LOOK,),
+        (FAULTS + "a_reply_lost_after_the_money_moved_is_found_and_nothing_is_sent_again",),
+    ),
     Mutant("neither a stable key nor a look", (NEW_KEY, NO_LOOK), (MACHINE,)),
     Mutant(
         "never more than is left of the payment",
@@ -82,12 +91,12 @@ MUTANTS = (
                 "enough = Payment.reserved >= 0",
             ),
         ),
-        (TOLD,),
+        (FACTS_TESTS + "a_refund_made_in_the_dashboard_is_adopted_and_reduces_what_is_left",),
     ),
     Mutant(
         "the state stands in the update that changes it",
         (Edit("portal/db/__init__.py", ", getattr(table, column).in_(origins)).values", ").values"),),
-        ("tests/db/test_db.py",),
+        ("tests/db/test_db.py::test_of_many_who_move_one_row_at_once_one_succeeds",),
     ),
     Mutant(
         "one row per decision of a return (database)",
@@ -99,7 +108,7 @@ MUTANTS = (
                 "",
             ),
         ),
-        (FAULTS,),
+        (FAULTS + "the_database_knows_each_decision_of_a_return_once",),
     ),
     Mutant(
         "approver is not requester (database)",
@@ -110,23 +119,31 @@ MUTANTS = (
                 "",
             ),
         ),
-        (FAULTS,),
+        (FAULTS + "the_database_itself_refuses",),
     ),
     Mutant(
         "approver is not requester (portal)",
         (Edit("portal/refunds/rules.py", "if refund.requested_by_id == by.id:", "if by.id < 0:"),),
-        ("tests/refunds/test_decisions.py",),
+        ("tests/refunds/test_decisions.py::test_nobody_approves_money_they_asked_for",),
     ),
-    Mutant("a time-out is unknown, no refusal", (REFUSED,), (FAULTS,)),
+    Mutant(
+        "a time-out is unknown, no refusal",
+        (REFUSED,),
+        (FAULTS + "a_reply_lost_after_the_money_moved_is_found_and_nothing_is_sent_again",),
+    ),
     Mutant("a time-out is unknown, no refusal", (REFUSED,), (MACHINE,)),
     Mutant(
         "what succeeded can still fail",
         (Edit(MODELS, '"fail": ((*UNDER_WAY, "succeeded"), "failed")', '"fail": (UNDER_WAY, "failed")'),),
-        (TOLD,),
+        (FACTS_TESTS + "a_refund_that_fails_late_frees_its_money_once_and_corrects_what_we_told",),
     ),
     Mutant("what failed gives its money back", (KEPT,), (MACHINE,)),
     Mutant("what failed gives it back once", (FREED_TWICE,), (MACHINE,)),
-    Mutant("the dashboard's refunds count", (NOT_COUNTED,), (TOLD,)),
+    Mutant(
+        "the dashboard's refunds count",
+        (NOT_COUNTED,),
+        (FACTS_TESTS + "a_refund_made_in_the_dashboard_is_adopted_and_reduces_what_is_left",),
+    ),
     Mutant("the dashboard's refunds count", (NOT_COUNTED,), (MACHINE,)),
     Mutant(
         "amount and currency are what we asked for",
@@ -137,12 +154,12 @@ MUTANTS = (
                 "if not found.amount:",
             ),
         ),
-        (TOLD,),
+        (FACTS_TESTS + "what_is_not_what_we_asked_for_is_for_a_person_and_keeps_its_id",),
     ),
     Mutant(
         "an absent amount is never sent",
         (Edit("portal/adapters/stripe.py", "        _check(body, key)\n", ""),),
-        ("tests/adapters/test_stripe.py",),
+        ("tests/adapters/test_stripe.py::test_an_amount_that_is_none_never_leaves",),
     ),
     Mutant(
         "no transaction is open while Stripe talks",
@@ -153,14 +170,22 @@ MUTANTS = (
                 "    due = begin_sending(refund_id)\n",
             ),
         ),
-        (FAULTS,),
+        (FAULTS + "after_a_day_it_is_only_looked_up_and_found",),
     ),
-    Mutant("a webhook wakes, it is not believed", (BELIEVED,), (HOOKS,)),
-    Mutant("after 23 hours it is only looked up", (Edit(JOBS, "if not due.key_lives:", "if not due.key:"),), (FAULTS,)),
+    Mutant(
+        "a webhook wakes, it is not believed",
+        (BELIEVED,),
+        ("tests/refunds/test_webhooks.py::test_what_the_event_claims_is_not_believed",),
+    ),
+    Mutant(
+        "after 23 hours it is only looked up",
+        (Edit(JOBS, "if not due.key_lives:", "if not due.key:"),),
+        (FAULTS + "after_a_day_and_not_found_a_person_must_look",),
+    ),
     Mutant(
         "a claim keeps others away",
         (Edit(SENDING, " or (refund.lease_until or now) > now:", ":"),),
-        ("tests/refunds/test_sending.py",),
+        (SENT + "a_claim_keeps_others_away_until_it_runs_out",),
     ),
     Mutant(
         "who lost the claim neither sends nor writes",
@@ -171,15 +196,17 @@ MUTANTS = (
                 "return refund",
             ),
         ),
-        ("tests/refunds/test_sending.py",),
+        (SENT + "a_worker_that_lost_its_claim_neither_sends_nor_writes",),
     ),
     Mutant(
         "an older word never undoes a later one",
         (Edit(FACTS, "if refund.looked_at and refund.looked_at > asked_at:", "if not refund.uuid:"),),
-        (TOLD,),
+        (FACTS_TESTS + "an_older_word_never_undoes_a_later_one",),
     ),
     Mutant(
-        "a disputed payment is not tried", (Edit(JOBS, "    if payment.disputed:", "    if not due.key:"),), (FAULTS,)
+        "a disputed payment is not tried",
+        (Edit(JOBS, "    if payment.disputed:", "    if not due.key:"),),
+        (FAULTS + "a_disputed_payment_is_not_even_tried",),
     ),
     Mutant("“sent” is said when Stripe says so", (TOLD_AT_ONCE,), (MACHINE,)),
 )
