@@ -68,7 +68,8 @@ class Line:
         if dies == "after":
             raise Died
         if reply is None:
-            raise sdk.APIConnectionError("the line was cut", should_retry=False)
+            cut: Any = sdk.APIConnectionError
+            raise cut("the line was cut", should_retry=False)
         raw = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
         return raw.encode(), reply.status, CaseInsensitiveDict(reply.headers)
 
@@ -90,7 +91,8 @@ class MoneyBack(RuleBasedStateMachine):
         session.remove()
         connection: Any = db.engine
         nested = connection.begin_nested()
-        self.undo.callback(lambda: (session.remove(), nested.rollback()))
+        self.undo.callback(nested.rollback)
+        self.undo.callback(session.remove)
         self.world: World = found()
         self._forget_stripe()
         self.captured = paid(self.world.alice).captured
