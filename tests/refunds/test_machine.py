@@ -34,7 +34,7 @@ def test_money_goes_back_once_whatever_happens(app: Flask, world: World, stand_i
         max_examples=EXAMPLES,
         stateful_step_count=STEPS,
         deadline=timedelta(seconds=60),
-        derandomize="MACHINE_EXAMPLES" not in os.environ,
+        derandomize="MACHINE_SHRINK" not in os.environ,
         database=None,
         phases=(Phase.generate, Phase.shrink) if os.environ.get("MACHINE_SHRINK") else (Phase.generate,),
         suppress_health_check=list(HealthCheck),
