@@ -16,6 +16,7 @@ MO := $(PO:.po=.mo)
 EXTRACT = $(BIN)/pybabel -q extract -F portal/translations/babel.cfg -k _l --no-location --sort-output -o $(VENV)/messages.pot .
 
 export PYTHONUTF8 := 1
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run fresh test mutants machine check lint types browser bench pictures words lock clean
@@ -30,7 +31,7 @@ fresh: $(RUNTIME) ## Forget the demo shop's data; the next `make run` starts ove
 	@$(BIN)/python -m portal.demo.run --forget
 
 test: $(DEV) $(MO) browser ## Run the whole suite
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 mutants: $(DEV) $(MO) ## Take out each rule that keeps money safe, and show which test turns red; some minutes
 	@$(BIN)/python -m tests.mutants

@@ -1,5 +1,7 @@
 """The demo shop as a subprocess, for tests that use it as a newcomer does."""
 
+import fcntl
+import json
 import os
 import signal
 import socket
@@ -9,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TextIO
 
 import psutil
 import pytest
@@ -110,17 +113,30 @@ class Opened:
 
     demo: Demo
     said: str
-    left: list[psutil.Process]
+    left: list[int]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def opened_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    """Filling a shop takes its time; all tests share this one, which is closed between them."""
-    demo = Demo(tmp_path_factory.mktemp("shop") / "demo")
-    process, said = demo.open()
+    """Filling a shop takes its time: all modules share this one, one after the other, whichever process runs them."""
+    its_own = tmp_path_factory.getbasetemp()
+    of_all = its_own.parent if "PYTEST_XDIST_WORKER" in os.environ else its_own
+    with (of_all / "demo.json").open("a+") as note:
+        fcntl.flock(note, fcntl.LOCK_EX)
+        note.seek(0)
+        shop = Demo(of_all / "demo")
+        kept = json.loads(note.read() or "null") or _opened(shop, note)
+        shop.port = kept["port"]
+        yield Opened(shop, kept["said"], kept["left"])
+        shop.kill()
+
+
+def _opened(shop: Demo, note: TextIO) -> dict[str, Any]:
+    process, said = shop.open()
     stop(process)
-    yield Opened(demo, said, demo.processes())
-    demo.kill()
+    kept = {"port": shop.port, "said": said, "left": [one.pid for one in shop.processes()]}
+    json.dump(kept, note)
+    return kept
 
 
 @pytest.fixture
