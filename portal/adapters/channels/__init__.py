@@ -1,7 +1,13 @@
-"""What every sales channel's order becomes: one shape, exact money, and a list of what is odd about it."""
+"""What every sales channel's order becomes: one shape, exact money, and a list of what is odd about it.
 
+A channel is two things. A module that reads what it sends (`Reader`: pure, total, no calls), and, for those that can be
+asked and told, its account (`Shop`: `prove`, `changed_since`, `push`), made from the settings.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,22 @@ class IncomingLine:
 
 
 @dataclass(frozen=True, slots=True)
+class IncomingRefund:
+    """Money that the channel gave back already, in minor units of the order's currency."""
+
+    external_id: str
+    amount: int
+    given_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingOrder:
-    """A paid order. `problems` are codes of what is missing or odd: the order is kept and flagged, never refused."""
+    """One copy of an order. `problems` are codes of what is missing or odd: it is kept and flagged, never refused.
+
+    Of two copies the one with the later `updated_at` is the newer; `rank` decides between copies of the same moment,
+    by what they say and never by which came first. `captured` is all that was ever paid, `refunds` what of it the
+    channel has given back since.
+    """
 
     channel: str
     external_id: str
@@ -54,3 +74,64 @@ class IncomingOrder:
     payment_intent: str | None = None
     reconciled: bool = True
     problems: tuple[str, ...] = ()
+    cancelled: bool = False
+    test: bool = False
+    refunds: tuple[IncomingRefund, ...] = ()
+    rank: str = ""
+
+
+class Reader(Protocol):
+    """What a channel's module does with bytes. Nothing here calls anybody."""
+
+    CODE: str
+
+    def verify(self, raw: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> bool:
+        """Whether one of our secrets signed these very bytes."""
+
+    def identify(self, raw: bytes, headers: Mapping[str, str]) -> tuple[str, str]:
+        """Our key for this message, the same for every delivery of it, and its topic."""
+
+    def parse(self, raw: bytes, topic: str = "") -> IncomingOrder:
+        """The order in these bytes. Raises Malformed for what is no order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Orders that changed, each as the body that `parse` takes; `after` asks for the next page, empty at the end."""
+
+    bodies: tuple[bytes, ...]
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One thing to tell a channel. `kind` is shipped, note or refunded; `key` is ours, the same for every try.
+
+    `pieces` counts what travels, by the channel's own id of the line; `text` is a note's words.
+    """
+
+    kind: str
+    key: str
+    order_external_id: str
+    courier: str = ""
+    number: str = ""
+    page: str = ""
+    pieces: Mapping[str, int] = field(default_factory=dict)
+    amount: int = 0
+    currency: str = ""
+    text: str = ""
+
+
+class Shop(Protocol):
+    """A channel that can be asked and told. Every call raises Temporary, Permanent or Unknown, and nothing else."""
+
+    code: str
+
+    def prove(self) -> str:
+        """Ask for something that changes nothing; the name of the shop whose key this is."""
+
+    def changed_since(self, since: datetime, after: str = "") -> Page:
+        """A page of orders that changed at `since` or later, the longest unchanged first."""
+
+    def push(self, push: Push) -> str:
+        """Tell it once, whatever was tried before under this key; the channel's own id of what was made."""
