@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from threading import Thread
+from typing import Literal
 
 import pytest
 from flask import Flask
@@ -11,6 +12,7 @@ from waitress import create_server
 
 from tests.chromium import HOW, find
 
+SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 QUIET = ["--no-sandbox", "--disable-background-networking"]
 
@@ -105,6 +107,23 @@ CONTRAST = """
   return pale;
 }
 """
+
+
+WIDTHS = (320, 390, 768, 1280)
+
+
+def complaints(page: Page) -> list[str]:
+    """What nobody should have to see on this page, on small and large screens, by day and by night."""
+    before, found = page.viewport_size, [f"nobody could name {one}" for one in nameless(page)]
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        found += [f"at {width} it is {over} too wide" for over in [overflow(page)] if over]
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found += [f"pale at {width} when {scheme}: {one}" for one in pale_texts(page)]
+    if before:
+        page.set_viewport_size(before)
+    return found
 
 
 def pale_texts(page: Page) -> list[str]:

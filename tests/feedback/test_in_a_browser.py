@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from itertools import product
 from threading import Thread
-from typing import Literal
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
@@ -18,7 +16,7 @@ from portal.feedback.models import Answer, Case
 from portal.lib import clock
 from portal.orders import links
 from portal.orders.models import Order
-from tests.browser import nameless, overflow, pale_texts
+from tests.browser import complaints
 from tests.conftest import census
 from tests.feedback.scenes import case_of, delivered, invitation_of
 from tests.world import World, build
@@ -143,16 +141,12 @@ def test_the_customer_says_that_it_is_solved(world: World, old_phone: Page) -> N
     assert [(case.state, case.reopened) for case in session.query(Case)] == [("solved", 1)]
 
 
-def test_every_page_is_readable_at_every_width(world: World, phone: Page) -> None:
+def test_every_page_can_be_read_on_every_screen_by_day_and_by_night(world: World, phone: Page) -> None:
     case = case_of(world.alice, 1, "Donaudampfschifffahrtsgesellschaftskapitänsmütze " * 12)
     said = "https://example.org/" + "x" * 200
     cases.reply(case, said, asks=True, seen=case.last_message_id, by=world.sam, now=clock.now())
     stop = link_to(world.alice, "unsubscribe", world.alice.customer_id).replace("/l/", "/unsubscribe/")
     survey, talk = link_to(world.alice, "survey"), link_to(world.alice, "case", case.id)
-    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for width, scheme in product((320, 390, 1280), schemes):
-        phone.emulate_media(color_scheme=scheme)
-        phone.set_viewport_size({"width": width, "height": 900})
-        for address in (f"{survey}?v=3", survey, talk, stop):
-            phone.goto(address)
-            assert (overflow(phone), pale_texts(phone), nameless(phone)) == (0, [], []), (address, width, scheme)
+    for address in (f"{survey}?v=3", survey, talk, stop):
+        phone.goto(address)
+        assert (address, complaints(phone)) == (address, [])

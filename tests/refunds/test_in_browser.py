@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from portal.db import session
 from portal.lib import clock, tokens
@@ -14,7 +14,7 @@ from portal.refunds.alarms import Trouble, keep_alarms
 from portal.refunds.comparison import COMPARED
 from portal.refunds.models import Refund
 from portal.staff.models import StaffSession
-from tests.browser import DESKTOP, PHONE, nameless, overflow, pale_texts
+from tests.browser import complaints
 from tests.refunds.hands import approved, asked
 from tests.world import ALICES_ORDER, World, build
 
@@ -82,14 +82,10 @@ def test_a_mistake_in_a_reduction_is_shown_where_it_was_made(old_phone: Page, se
     assert old_phone.locator("#reduction-note").input_value() == "too much"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_pages_of_money_fit_are_readable_and_name_everything(
-    chromium: Browser, served: str, refund: Refund, size: dict[str, int], scheme: str
+def test_pages_of_money_can_be_read_on_every_screen_by_day_and_by_night(
+    desktop: Page, served: str, refund: Refund
 ) -> None:
-    context = chromium.new_context(base_url=served, viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-    page = context.new_page()
-    sign_in(page, "fran@shop.example", served)
+    sign_in(desktop, "fran@shop.example", served)
     keep_alarms(
         [Trouble("differs", "re_1", "1000 EUR succeeded / 1000 EUR pending", refund.order_id)],
         COMPARED,
@@ -99,7 +95,6 @@ def test_pages_of_money_fit_are_readable_and_name_everything(
     for path in (
         "/desk/refunds", "/desk/refunds?state=wrong", f"/desk/refunds/{refund.id}", "/desk/refunds/differences",
     ):  # fmt: skip
-        assert page.goto(path).url.endswith(path)  # type: ignore[union-attr]
-        page.evaluate("document.querySelectorAll('main details').forEach((fold) => { fold.open = true })")
-        assert (path, overflow(page), pale_texts(page), nameless(page)) == (path, 0, [], [])
-    context.close()
+        assert desktop.goto(path).url.endswith(path)  # type: ignore[union-attr]
+        desktop.evaluate("document.querySelectorAll('main details').forEach((fold) => { fold.open = true })")
+        assert (path, complaints(desktop)) == (path, [])
