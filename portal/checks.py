@@ -22,8 +22,11 @@ from portal.db import session
 from portal.fulfilment import buying
 from portal.inbox.models import InboxMessage
 from portal.inbox.sources import SOURCES
+from portal.jobs import defer
 from portal.lib import clock
 from portal.orders.models import Channel
+from portal.refunds.jobs import try_key
+from portal.refunds.pause import paused
 from portal.staff.models import Staff
 
 Level = Literal["ok", "note", "wrong"]
@@ -57,7 +60,7 @@ def all_findings(migrations: Path) -> list[Finding]:
     try:
         tables = list(database(migrations))
         ready = all(finding.level == "ok" for finding in tables)
-        return [*found, *tables, *([*worker(), *people(), *ways_in(settings)] if ready else [])]
+        return [*found, *tables, *([*worker(), *refunds(), *people(), *ways_in(settings)] if ready else [])]
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         return [*found, Finding("wrong", "database", f"does not answer: {reason}")]
@@ -168,6 +171,16 @@ def worker() -> Iterator[Finding]:
         yield Finding("ok", "worker", "at least one is at work")
     else:
         yield Finding("wrong", "worker", "none is at work: no letter leaves and no money moves; run `portal worker`")
+
+
+def refunds() -> Iterator[Finding]:
+    """Lets the worker try the key once more when the queue waits for it."""
+    if since := paused():
+        defer(try_key)
+        session.commit()
+        yield Finding(
+            "wrong", "refunds", f"wait since {since:%Y-%m-%d %H:%M} UTC: Stripe refused the key. It is tried again now"
+        )
 
 
 def people() -> Iterator[Finding]:

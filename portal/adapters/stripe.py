@@ -41,6 +41,10 @@ class Locked(Temporary):
     """Stripe does not know our key, or does not let it do this: nothing happens until a person mends it."""
 
 
+class NoKey(Locked):
+    """This process was given no key."""
+
+
 class Declined(Permanent):
     """Stripe refused. `code` and `param` are its own and often empty; its texts change, so nobody should read them."""
 
@@ -86,6 +90,21 @@ class StripePayment:
 
 
 @dataclass(frozen=True, slots=True)
+class StripeDispute:
+    """The customer's bank asks for its money back, or only asks. `amount` in minor units."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the money stays with us after all."""
+        return self.status in ("won", "warning_closed", "prevented")
+
+
+@dataclass(frozen=True, slots=True)
 class StripeEvent:
     """What a webhook is about; the truth is asked for, never read from it."""
 
@@ -98,10 +117,10 @@ class StripeEvent:
 
 
 def account() -> "Account":
-    """The shop's account. Raises Locked when no key is set: the web process has none and needs none."""
+    """The shop's account. Raises NoKey when none is set: the web process has none and needs none."""
     settings = current_app.config["SETTINGS"]
     if not settings.stripe_api_key:
-        raise Locked("STRIPE_API_KEY is not set")
+        raise NoKey("STRIPE_API_KEY is not set")
     return _connected(settings.stripe_api_key, settings.stripe_api_base)
 
 
@@ -175,6 +194,12 @@ class Account:
         with _translated():
             found = [json.dumps(event.to_dict()).encode() for event in self._api.events.list(wanted).auto_paging_iter()]
             return [(read_event(raw), raw) for raw in reversed(found)]
+
+    def disputes_of(self, payment_intent: str) -> list[StripeDispute]:
+        """All disputes about a payment, those that are over too."""
+        with _translated():
+            found = self._api.disputes.list({"payment_intent": payment_intent, "limit": 100})
+            return [_dispute(dispute) for dispute in found.auto_paging_iter()]
 
     def payment(self, payment_intent: str) -> StripePayment:
         with _translated():
@@ -259,6 +284,11 @@ def _refund(answer: Any) -> StripeRefund:
         created_at=datetime.fromtimestamp(fields["created"], UTC),
         request_id=text(getattr(response, "request_id", "")),
     )
+
+
+def _dispute(answer: Any) -> StripeDispute:
+    fields: dict[str, Any] = answer.to_dict()
+    return StripeDispute(fields["id"], fields["status"], int(fields["amount"]), fields["currency"].upper())
 
 
 def _id(value: Any) -> str:

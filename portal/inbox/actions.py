@@ -1,12 +1,15 @@
 """Store a webhook once; work it off later; park what can't be understood yet."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import move, session
-from portal.inbox.models import InboxMessage
+from portal.inbox.models import InboxMessage, InboxRefusal
+
+ONE_SERIES = timedelta(hours=1)
+"""Refusals within this time of each other belong together."""
 
 
 def receive(
@@ -24,6 +27,19 @@ def receive(
     }
     statement = insert(InboxMessage).values(values).on_conflict_do_nothing().returning(InboxMessage.id)
     return session.execute(statement).scalar_one_or_none()
+
+
+def count_refusal(source: str, *, now: datetime) -> None:
+    """One more message whose signature is wrong; the count begins anew after an hour without any."""
+    first = insert(InboxRefusal).values(source=source, count=1, last_at=now)
+    again = case((InboxRefusal.last_at < now - ONE_SERIES, 1), else_=InboxRefusal.count + 1)
+    session.execute(first.on_conflict_do_update(index_elements=["source"], set_={"count": again, "last_at": now}))
+
+
+def refusals(source: str, *, now: datetime) -> int:
+    """How many messages were refused, the last of them within the hour."""
+    recent = (InboxRefusal.source == source, InboxRefusal.last_at >= now - ONE_SERIES)
+    return session.scalar(select(InboxRefusal.count).where(*recent)) or 0
 
 
 def claim(message_id: int) -> InboxMessage | None:

@@ -42,3 +42,12 @@ class InboxMessage(Base):
     error: Mapped[str | None]
     received_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
+
+
+class InboxRefusal(Base):
+    """How many messages in a sender's name were signed wrongly, one soon after the other: one row per sender."""
+
+    __tablename__ = "inbox_refusals"
+    source: Mapped[str] = mapped_column(unique=True)
+    count: Mapped[int]
+    last_at: Mapped[datetime]

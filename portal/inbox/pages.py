@@ -25,8 +25,10 @@ def receive(source: str) -> ResponseReturnValue:
     except NotReady:
         log.error("a message from %s came, but no secret is set to verify it", source)
         return {"error": "not set up"}, 503, {"Retry-After": "300"}
-    except NotGenuine:
+    except NotGenuine as error:
         log.warning("a message from %s was not genuine", source)
+        if error.signed:
+            actions.count_refusal(source, now=clock.now())
         return {"error": "signature"}, 401
     except Unreadable:
         return {"error": "unreadable"}, 400

@@ -7,7 +7,11 @@ from portal.config import Settings
 
 
 class NotGenuine(Exception):
-    """The signature is missing or wrong."""
+    """The signature is missing or wrong. `signed`: there was one, so this may be its sender and our secret be wrong."""
+
+    def __init__(self, *, signed: bool = False) -> None:
+        super().__init__()
+        self.signed = signed
 
 
 class NotReady(Exception):

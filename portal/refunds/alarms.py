@@ -1,4 +1,4 @@
-"""What does not fit about money: found by the daily comparison, closed when it is gone or a person explains it."""
+"""What does not fit about money: an alarm opens once, is told once, and closes when it is over or explained."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
+from sqlalchemy.dialects.postgresql import insert
 
+from portal import mail
 from portal.db import session
 from portal.lib.errors import Refused
+from portal.refunds import words
 from portal.refunds.models import MoneyAlarm
 from portal.refunds.rules import check_note
 from portal.staff.models import Staff
+from portal.staff.rules import PERMISSIONS
+
+END_BY_THEMSELVES = ("key_refused",)
+"""No person can talk these away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +42,57 @@ def keep_alarms(found: Iterable[Trouble], kinds: Sequence[str], *, now: datetime
     for alarm in session.scalars(_open(kinds).with_for_update(of=MoneyAlarm)):
         if wanted.pop((alarm.kind, alarm.key), None) is None:
             alarm.closed_at = now
-    explained = _explained(kinds) if wanted else set()
-    fresh = [one for one in wanted.values() if (one.kind, one.key, one.detail) not in explained]
-    session.add_all(_alarm(one, now) for one in fresh)
-    session.flush()
-    return len(fresh)
+    return raise_alarms(wanted.values(), now=now)
 
 
 def _open(kinds: Sequence[str]) -> Select[Any]:
     return select(MoneyAlarm).where(MoneyAlarm.kind.in_(kinds), MoneyAlarm.closed_at.is_(None))
 
 
-def _explained(kinds: Sequence[str]) -> set[tuple[str, str, str]]:
-    known = select(MoneyAlarm.kind, MoneyAlarm.key, MoneyAlarm.detail)
-    rows = session.execute(known.where(MoneyAlarm.kind.in_(kinds), MoneyAlarm.explained_by_id.is_not(None)))
-    return {(kind, key, detail) for kind, key, detail in rows}
+def raise_alarms(found: Iterable[Trouble], *, now: datetime) -> int:
+    """Open these, but for those that are open or explained, and tell of them. How many are new.
+
+    Of several who find the same trouble at once, one opens the alarm and tells of it.
+    """
+    unexplained = _unexplained(list(found))
+    if not unexplained:
+        return 0
+    rows = [
+        {
+            "kind": one.kind, "key": one.key, "detail": one.detail, "note": "",
+            "order_id": one.order_id, "refund_id": one.refund_id, "found_at": now,
+        }
+        for one in unexplained
+    ]  # fmt: skip
+    made = insert(MoneyAlarm).values(rows).on_conflict_do_nothing().returning(MoneyAlarm.kind, MoneyAlarm.detail)
+    fresh = [(row.kind, row.detail) for row in session.execute(made)]
+    if fresh:
+        _tell(fresh, now)
+    return len(fresh)
 
 
-def _alarm(one: Trouble, now: datetime) -> MoneyAlarm:
-    about = {"order_id": one.order_id, "refund_id": one.refund_id}
-    return MoneyAlarm(kind=one.kind, key=one.key, detail=one.detail, found_at=now, **about)
+def _unexplained(found: Sequence[Trouble]) -> list[Trouble]:
+    if not found:
+        return []
+    known = select(MoneyAlarm.kind, MoneyAlarm.key, MoneyAlarm.detail).where(MoneyAlarm.explained_by_id.is_not(None))
+    rows = session.execute(known.where(MoneyAlarm.kind.in_({one.kind for one in found})))
+    explained = {(kind, key, detail) for kind, key, detail in rows}
+    return [one for one in found if (one.kind, one.key, one.detail) not in explained]
+
+
+def _tell(fresh: Sequence[tuple[str, str]], now: datetime) -> None:
+    """One letter to everybody who may approve money, however many are new."""
+    roles = [role.value for role, may in PERMISSIONS.items() if "refunds.approve" in may]
+    here = (Staff.role.in_(roles), Staff.disabled_at.is_(None), Staff.password_hash.is_not(None))
+    for person in session.scalars(select(Staff).where(*here).order_by(Staff.id)):
+        mail.queue("money-alarm", to=person.email, locale=person.locale, now=now, alarms=fresh, words=words)
+
+
+def close_alarm(kind: str, key: str, *, now: datetime) -> bool:
+    """It is over; whether it was open."""
+    still = (MoneyAlarm.kind == kind, MoneyAlarm.key == key, MoneyAlarm.closed_at.is_(None))
+    closed = update(MoneyAlarm).where(*still).values(closed_at=now).returning(MoneyAlarm.id)
+    return session.execute(closed).first() is not None
 
 
 def explain_alarm(alarm: MoneyAlarm, *, note: str, by: Staff, now: datetime) -> None:
@@ -63,4 +101,6 @@ def explain_alarm(alarm: MoneyAlarm, *, note: str, by: Staff, now: datetime) -> 
     session.refresh(alarm, with_for_update={"of": MoneyAlarm})
     if alarm.closed_at is not None:
         raise Refused(_("This is closed already. Nothing was changed."))
+    if alarm.kind in END_BY_THEMSELVES:
+        raise Refused(_("This ends by itself when Stripe takes the key."))
     alarm.closed_at, alarm.explained_by_id, alarm.note = now, by.id, note

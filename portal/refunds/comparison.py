@@ -6,19 +6,24 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from portal.adapters.stripe import ALIVE, StripeRefund
+from portal.adapters.stripe import ALIVE, StripeDispute, StripeRefund
 from portal.db import session
+from portal.inbox import actions as inbox
 from portal.inbox.models import InboxMessage
 from portal.orders.models import Payment
 from portal.refunds.alarms import Trouble
 from portal.refunds.facts import MEANS
-from portal.refunds.models import HOLDING, Refund
+from portal.refunds.models import HOLDING, LEFT, Refund
 
 BACK = timedelta(days=35)
 """How far back Stripe is asked: a refund that succeeded can still fail for 30 days."""
 COMPARED = ("unknown_here", "missing_at_stripe", "differs", "balance", "too_much")
-WATCHED = ("unknown_long", "pending_long", "silent")
+WATCHED = ("unknown_long", "pending_long", "silent", "bad_signature")
 UNKNOWN_TOO_LONG, PENDING_TOO_LONG, SILENT_TOO_LONG = timedelta(hours=1), timedelta(days=3), timedelta(days=1)
+TOO_MANY_REFUSALS = 3
+"""One message with a wrong signature may be anybody's."""
+FETCHED = {"fetched": "yes"}
+"""The headers of an event that we asked for: it does not show that Stripe's webhook reaches us."""
 
 
 def compare(found: Sequence[StripeRefund], *, since: datetime, asked_at: datetime) -> list[Trouble]:
@@ -113,29 +118,48 @@ def _too_much(found: Iterable[StripeRefund], payments: dict[str, Payment]) -> It
 
 
 def overdue(now: datetime) -> list[Trouble]:
-    """What waits for too long: unknown for an hour, pending for three days, and a Stripe that tells us nothing."""
+    """What waits for too long: unknown for an hour, pending for three days; and a Stripe that tells us nothing, or
+    whose signatures are wrong.
+    """
     late = Refund.first_sent_at <= now - UNKNOWN_TOO_LONG
-    unknown = session.scalars(select(Refund).where(Refund.state == "unknown", late))
+    unknown = session.scalars(select(Refund).where(Refund.state.in_(("unknown", "sending")), late))
     long_ago = func.coalesce(Refund.first_sent_at, Refund.requested_at) <= now - PENDING_TOO_LONG
     pending = session.scalars(select(Refund).where(Refund.state == "pending", long_ago))
     return [
         *(_waits("unknown_long", refund) for refund in unknown),
         *(_waits("pending_long", refund) for refund in pending),
         *_silent(now),
+        *_unsigned(now),
     ]
 
 
 def _waits(kind: str, refund: Refund) -> Trouble:
-    detail = f"{refund.amount} {refund.currency} {refund.state}"
-    return Trouble(kind, str(refund.id), detail, refund.order_id, refund.id)
+    return Trouble(kind, str(refund.id), f"{refund.amount} {refund.currency}", refund.order_id, refund.id)
 
 
 def _silent(now: datetime) -> Iterator[Trouble]:
     """Refunds were settled within a day, and in that day nothing came in by Stripe's webhook."""
     day = now - SILENT_TOO_LONG
-    heard = select(InboxMessage.id).where(InboxMessage.source == "stripe", InboxMessage.received_at > day)
+    by_webhook = (InboxMessage.source == "stripe", InboxMessage.headers != FETCHED)
+    heard = select(InboxMessage.id).where(*by_webhook, InboxMessage.received_at > day)
     settled = select(Refund.id).where(
         Refund.settled_at.between(day, now - timedelta(hours=1)), Refund.state == "succeeded"
     )
     if session.scalar(settled.limit(1)) is not None and session.scalar(heard.limit(1)) is None:
-        yield Trouble("silent", f"{now:%Y-%m-%d}", "")
+        yield Trouble("silent", "stripe", f"{now:%Y-%m-%d}")
+
+
+def _unsigned(now: datetime) -> Iterator[Trouble]:
+    if inbox.refusals("stripe", now=now) >= TOO_MANY_REFUSALS:
+        yield Trouble("bad_signature", "stripe", f"{now:%Y-%m-%d}")
+
+
+def disputed(payment: Payment, disputes: Iterable[StripeDispute]) -> list[Trouble]:
+    """Disputes, won ones left out, of a payment of which money left or may have left: it may leave twice."""
+    refunds = session.scalars(select(Refund).where(Refund.payment_id == payment.id, Refund.state.in_(LEFT))).all()
+    back = sum(refund.amount for refund in refunds)
+    return [
+        Trouble("disputed", one.id, f"{one.amount} / {back} {one.currency}", payment.order_id, refunds[-1].id)
+        for one in disputes
+        if refunds and not one.is_over
+    ]

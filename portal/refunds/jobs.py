@@ -1,7 +1,7 @@
 """The worker's door to Stripe: never a transaction open while Stripe talks, always a look before a second try."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from portal.adapters import stripe
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
-from portal.adapters.stripe import StripeEvent, StripeRefund
+from portal.adapters.stripe import StripeDispute, StripeEvent, StripeRefund
 from portal.config import Settings
 from portal.db import session, transaction
 from portal.inbox import actions as inbox
@@ -20,10 +20,11 @@ from portal.jobs import defer, follows, task
 from portal.lib import clock
 from portal.orders.models import Order, Payment
 from portal.orders.timeline import record, words
-from portal.refunds.alarms import keep_alarms
-from portal.refunds.comparison import BACK, COMPARED, WATCHED, compare, overdue
-from portal.refunds.facts import apply, take_overdue
+from portal.refunds.alarms import close_alarm, keep_alarms, raise_alarms
+from portal.refunds.comparison import BACK, COMPARED, FETCHED, WATCHED, compare, disputed, overdue
+from portal.refunds.facts import GRACE, apply, take_overdue
 from portal.refunds.models import Refund
+from portal.refunds.pause import first_waiting, pause, paused, resume
 from portal.refunds.sending import (
     Due,
     about_to_send,
@@ -38,9 +39,6 @@ from portal.refunds.sending import (
 log = logging.getLogger(__name__)
 OURS = {"refund.created", "refund.updated", "refund.failed", "charge.refunded", "charge.dispute.created"}
 """What is worth waiting for an order that has not come in yet."""
-MENDING = timedelta(minutes=10)
-"""How long to wait when Stripe does not let our key in: a person has to mend it."""
-
 UNDELIVERED = timedelta(days=3)
 """How far back Stripe is asked for events that did not reach us; it tries for as long itself."""
 
@@ -61,14 +59,18 @@ class TooOld(Exception):
 def send_refund(refund_id: int) -> None:
     """One try. However it ends, the row says how to go on, and `sweep` sees to it."""
     with transaction():
-        due = begin_sending(refund_id)
-    if due is None:
-        return
+        due = None if paused() else begin_sending(refund_id)
+    if due is not None:
+        _try(due)
+
+
+def _try(due: Due) -> bool:
+    """Whether Stripe let us in."""
     try:
         found = _look_or_send(due)
     except stripe.Locked as error:
-        log.error("refunds wait: %s", error)
-        _again(due, str(error), executed=False, at_least=MENDING)
+        _wait_for_a_key(due, str(error))
+        return False
     except Temporary as error:
         _again(due, str(error), executed=False)
     except (stripe.KeyReused, TooOld) as error:
@@ -81,6 +83,7 @@ def send_refund(refund_id: int) -> None:
             reject(due, getattr(error, "code", ""), str(error), now=clock.now())
     else:
         _write_down(found, source="call", asked_at=due.claimed_at)
+    return True
 
 
 CODES: dict[type[Exception], str] = {stripe.KeyReused: "key_reused", TooOld: "too_old"}
@@ -116,9 +119,16 @@ def _send(account: stripe.Account, due: Due) -> StripeRefund:
         raise
 
 
-def _again(due: Due, reason: str, *, executed: bool, at_least: timedelta = timedelta()) -> None:
+def _wait_for_a_key(due: Due, reason: str) -> None:
+    """Nothing is owed: `try_key` lets it go on."""
     with transaction():
-        at = try_later(due, reason, executed=executed, at_least=at_least)
+        try_later(due, reason, executed=False)
+        pause(reason, now=clock.now())
+
+
+def _again(due: Due, reason: str, *, executed: bool) -> None:
+    with transaction():
+        at = try_later(due, reason, executed=executed)
         if at is not None:
             defer(send_refund, at=at, refund_id=due.refund_id)
 
@@ -129,6 +139,34 @@ def _write_down(found: list[StripeRefund], *, source: str, asked_at: datetime) -
             apply(refund, source=source, asked_at=asked_at, now=clock.now())
 
 
+@task(queue="refunds", retry=None, periodic="*/10 * * * *")
+def try_key() -> None:
+    """Every ten minutes, and when a person wants it: does Stripe take our key again? Then the queue goes on.
+
+    A key may read and not write, so the refund that waits longest is sent first, and alone.
+    """
+    with transaction():
+        now = database_now()
+        wait, first = paused(), first_waiting(now)
+    if wait is None or not _key_may_read():
+        return
+    with transaction():
+        due = begin_sending(first) if first else None
+    if due is None or _try(due):
+        with transaction():
+            resume(at=now - GRACE, now=clock.now())
+        sweep()
+
+
+def _key_may_read() -> bool:
+    try:
+        stripe.account().prove()
+    except (Temporary, Permanent, Unknown) as error:
+        log.error("refunds still wait for a key that Stripe takes: %s", error)
+        return False
+    return True
+
+
 @task(queue="refunds", retry=None)
 def look_at_refund(refund_id: int) -> None:
     """Ask Stripe how it stands."""
@@ -137,7 +175,9 @@ def look_at_refund(refund_id: int) -> None:
     if stripe_id is None:
         return
     try:
-        found = stripe.account().get_refund(stripe_id)
+        found = _account().get_refund(stripe_id)
+    except stripe.Locked as error:
+        _note_locked(error)
     except Permanent as error:
         with transaction():
             review(session.get_one(Refund, refund_id, with_for_update=True), "vanished", str(error), now=clock.now())
@@ -145,10 +185,27 @@ def look_at_refund(refund_id: int) -> None:
         _write_down([found], source="look", asked_at=asked_at)
 
 
+def _account() -> stripe.Account:
+    """Raises Locked without asking, while Stripe does not take our key."""
+    with transaction():
+        if paused():
+            raise stripe.Locked("Stripe does not take our key")
+    return stripe.account()
+
+
+def _note_locked(error: stripe.Locked) -> None:
+    """Where there is no key at all, nobody expects Stripe to answer."""
+    if not isinstance(error, stripe.NoKey):
+        with transaction():
+            pause(str(error), now=clock.now())
+
+
 @task(queue="sweeps", periodic="* * * * *")
 def sweep() -> None:
     """Every minute: what should have been looked at by now. Its worker died, its job was lost, or its time came."""
     with transaction():
+        if paused():
+            return
         for refund_id, to_send in take_overdue(database_now()):
             defer(send_refund if to_send else look_at_refund, refund_id=refund_id)
 
@@ -157,12 +214,13 @@ def sweep() -> None:
 def fetch_undelivered() -> None:
     """Every hour: what Stripe could not tell us comes in as if its webhook had."""
     try:
-        missed = stripe.account().undelivered(clock.now() - UNDELIVERED)
-    except stripe.Locked:
+        missed = _account().undelivered(clock.now() - UNDELIVERED)
+    except stripe.Locked as error:
+        _note_locked(error)
         return
     with transaction():
         for event, raw in missed:
-            message = inbox.receive("stripe", event.id, raw, now=clock.now(), topic=event.type, headers={})
+            message = inbox.receive("stripe", event.id, raw, now=clock.now(), topic=event.type, headers=FETCHED)
             if message is not None:
                 defer(work_off_stripe, message_id=message)
 
@@ -176,17 +234,18 @@ def reconcile() -> None:
     with transaction():
         asked_at = database_now()
     try:
-        found = stripe.account().refunds_since(asked_at - BACK)
-    except stripe.Locked:
+        found = _account().refunds_since(asked_at - BACK)
+    except stripe.Locked as error:
+        _note_locked(error)
         return
     _write_down(found, source="reconcile", asked_at=asked_at)
     with transaction():
         keep_alarms(compare(found, since=asked_at - BACK, asked_at=asked_at), COMPARED, now=clock.now())
 
 
-@task(queue="sweeps", periodic="7 * * * *")
+@task(queue="sweeps", periodic="*/10 * * * *")
 def watch_money() -> None:
-    """Every hour: what waits for too long, and whether Stripe has fallen silent."""
+    """Every ten minutes: what waits for too long, and whether Stripe has fallen silent or signs wrongly."""
     with transaction():
         keep_alarms(overdue(clock.now()), WATCHED, now=clock.now())
 
@@ -195,10 +254,11 @@ def open_stripe(raw: bytes, headers: Mapping[str, str], settings: Settings) -> E
     """Signed by Stripe and readable, else it says what is wrong."""
     if not settings.stripe_webhook_secret:
         raise NotReady
+    signature = headers.get("Stripe-Signature", "")
     try:
-        event = stripe.verify_webhook(raw, headers.get("Stripe-Signature", ""), settings.stripe_webhook_secret)
+        event = stripe.verify_webhook(raw, signature, settings.stripe_webhook_secret)
     except stripe.BadSignature as error:
-        raise NotGenuine from error
+        raise NotGenuine(signed="v1=" in signature) from error
     except Malformed as error:
         raise Unreadable from error
     return Envelope(external_id=event.id, topic=event.type)
@@ -221,14 +281,17 @@ def work_off_stripe(message_id: int) -> None:
     if news is None:
         return
     try:
-        found = _refunds_behind(news.event)
+        found, disputes = _refunds_behind(news.event), _disputes_behind(news.event)
+    except stripe.Locked as error:
+        _note_locked(error)
+        raise
     except Permanent as error:
         with transaction():
             inbox.fail(session.get_one(InboxMessage, message_id), str(error))
         return
     _write_down(found, source=news.event.type, asked_at=news.asked_at)
     with transaction():
-        _end(session.get_one(InboxMessage, message_id), news.event)
+        _end(session.get_one(InboxMessage, message_id), news.event, disputes)
 
 
 def _read(message_id: int) -> News | None:
@@ -239,13 +302,20 @@ def _read(message_id: int) -> News | None:
 def _refunds_behind(event: StripeEvent) -> list[StripeRefund]:
     """The refund itself, or all refunds of the charge's payment."""
     if event.object_kind == "refund":
-        return [stripe.account().get_refund(event.object_id)]
+        return [_account().get_refund(event.object_id)]
     if event.type == "charge.refunded" and event.payment_intent:
-        return stripe.account().refunds_of(event.payment_intent)
+        return _account().refunds_of(event.payment_intent)
     return []
 
 
-def _end(message: InboxMessage, event: StripeEvent) -> None:
+def _disputes_behind(event: StripeEvent) -> list[StripeDispute]:
+    """All disputes about the payment as they are now."""
+    if event.type.startswith("charge.dispute.") and event.payment_intent:
+        return _account().disputes_of(event.payment_intent)
+    return []
+
+
+def _end(message: InboxMessage, event: StripeEvent, disputes: Sequence[StripeDispute]) -> None:
     """Done; what is about an order that has not come in yet waits for it."""
     payment = session.scalar(select(Payment).where(Payment.payment_intent == event.payment_intent))
     if payment is None and event.payment_intent and event.type in OURS:
@@ -254,7 +324,16 @@ def _end(message: InboxMessage, event: StripeEvent) -> None:
     if payment is not None and event.type.startswith("charge.dispute."):
         what = str(DISPUTES.get(event.type, event.type))
         record(payment.order_id, "payment.disputed", by="stripe", now=clock.now(), what=what)
+        _keep_disputes(payment, disputes)
     inbox.finish(message, now=clock.now())
+
+
+def _keep_disputes(payment: Payment, disputes: Sequence[StripeDispute]) -> None:
+    """An alarm for each that may cost us the money twice, until it is won or a person has dealt with it."""
+    raise_alarms(disputed(payment, disputes), now=clock.now())
+    for dispute in disputes:
+        if dispute.is_over:
+            close_alarm("disputed", dispute.id, now=clock.now())
 
 
 @follows("order.accepted")

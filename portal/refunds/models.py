@@ -22,6 +22,8 @@ TO_SEND = ("approved", "sending", "unknown")
 UNDER_WAY = (*TO_SEND, "pending")
 UNSETTLED = ("requested", *UNDER_WAY, "needs_review")
 """States from which the money may still move, or may have moved without our knowing."""
+LEFT = ("sending", "unknown", "pending", "succeeded", "needs_review")
+"""States in which the money has left, or may have."""
 GIVEN_UP = ("refused_by_stripe", "failed")
 """States in which the money surely did not reach the customer, as far as we know."""
 WENT_WRONG = ("needs_review", *GIVEN_UP)
@@ -170,6 +172,9 @@ ALARMS = (
     "unknown_long",
     "pending_long",
     "silent",
+    "bad_signature",
+    "key_refused",
+    "disputed",
 )
 
 

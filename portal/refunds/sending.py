@@ -87,7 +87,7 @@ def _still_ours(due: Due) -> Refund | None:
     return refund if refund.state == "sending" and refund.attempts == due.attempt else None
 
 
-def try_later(due: Due, reason: str, *, executed: bool, at_least: timedelta) -> datetime | None:
+def try_later(due: Due, reason: str, *, executed: bool) -> datetime | None:
     """The try brought no answer; when to try again, None when the refund is no longer ours.
 
     What surely was never executed is approved as before. Else it is unknown and keeps its money until Stripe answers.
@@ -96,7 +96,7 @@ def try_later(due: Due, reason: str, *, executed: bool, at_least: timedelta) -> 
     if refund is None:
         return None
     never = not due.sent and (not executed or refund.first_sent_at is None)
-    again = database_now() + max(at_least, min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(due.attempt - 1, 12)))
+    again = database_now() + min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(due.attempt - 1, 12))
     also = {"first_sent_at": None} if never else {}
     move(refund, "state", "postpone" if never else "lose", lease_until=None, next_look_at=again, **also)
     note(refund, "sending", source="call", detail=reason)

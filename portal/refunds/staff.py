@@ -25,8 +25,9 @@ from portal.refunds.forms import (
     RefusalForm,
     reduction_form,
 )
-from portal.refunds.jobs import look_at_refund, reconcile
+from portal.refunds.jobs import look_at_refund, reconcile, try_key
 from portal.refunds.models import Refund
+from portal.refunds.pause import paused
 from portal.refunds.rules import facts_mark
 from portal.staff.guards import current_staff
 
@@ -41,7 +42,14 @@ def index() -> ResponseReturnValue:
         abort(404)
     rows, more = lists.page_of(name, number)
     return render_template(
-        "desk/refunds/list.html", name=name, rows=rows, number=number, more=more, counts=lists.counts(), words=words
+        "desk/refunds/list.html",
+        name=name,
+        rows=rows,
+        number=number,
+        more=more,
+        counts=lists.counts(),
+        words=words,
+        paused=paused(),
     )
 
 
@@ -64,6 +72,15 @@ def compare_now() -> ResponseReturnValue:
     """Compare now, not only at night."""
     defer(reconcile)
     flash(_("Stripe is asked now. What differs is here in a moment."), "info")
+    return redirect(url_for(".differences"), 303)
+
+
+@bp.post("/differences/key")
+@requires("refunds.approve")
+def try_key_now() -> ResponseReturnValue:
+    """The key was mended: ask Stripe now, not in ten minutes."""
+    defer(try_key)
+    flash(_("Stripe is asked now whether it takes the key. If so, the refunds go on at once."), "info")
     return redirect(url_for(".differences"), 303)
 
 

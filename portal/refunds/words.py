@@ -39,6 +39,18 @@ ALARM: dict[str, tuple[Any, Any]] = {
     "unknown_long": (_l("Nobody knows for an hour whether it was sent"), _l("Ours: %(detail)s.")),
     "pending_long": (_l("The bank has not taken it for three days"), _l("Ours: %(detail)s.")),
     "silent": (_l("Stripe has told us nothing for a day with refunds"), _l("Its webhook may be switched off.")),
+    "bad_signature": (
+        _l("Messages in Stripe's name have a wrong signature"),
+        _l("The webhook's secret may be another one by now, or this server's clock is wrong."),
+    ),
+    "key_refused": (
+        _l("Stripe does not let our key in: no money is sent"),
+        _l("All refunds wait until it does. Stripe says: %(detail)s"),
+    ),
+    "disputed": (
+        _l("The customer's bank disputes a payment that we gave money back of"),
+        _l("The money may leave twice. Disputed / given back: %(detail)s."),
+    ),
 }
 """What does not fit, and its figures: smallest unit of the currency."""
 WHY: dict[str, Any] = {

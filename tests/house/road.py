@@ -87,7 +87,8 @@ def break_a_promise(world: World) -> None:
 
 
 def doubt_the_books(world: World) -> None:
-    """Stripe has a refund that nobody here knows."""
+    """Stripe has a refund that nobody here knows, and Fran, who works here by now, is told."""
+    world.fran.password_hash = "none"
     keep_alarms([Trouble("unknown_here", "re_nobodys", "100 EUR odd", world.alice.id)], COMPARED, now=clock.now())
     session.commit()
 

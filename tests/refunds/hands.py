@@ -13,7 +13,7 @@ from portal.mail.models import Letter
 from portal.orders.models import Order, Payment
 from portal.refunds import jobs
 from portal.refunds.actions import approve_refund, open_refund
-from portal.refunds.models import Refund, RefundAttempt
+from portal.refunds.models import MoneyAlarm, Refund, RefundAttempt
 from portal.refunds.rules import RefundPart
 from tests.world import World
 
@@ -107,6 +107,19 @@ def letters(order: Order) -> list[str]:
     """The kinds of letters written about an order's money."""
     kinds = select(Letter.kind).where(Letter.order_id == order.id, Letter.kind.like("refund%")).order_by(Letter.id)
     return list(session.scalars(kinds))
+
+
+def open_alarms() -> list[tuple[str, str]]:
+    """What does not fit about money just now: kind and figures."""
+    session.expire_all()
+    rows = session.execute(select(MoneyAlarm.kind, MoneyAlarm.detail).where(MoneyAlarm.closed_at.is_(None)))
+    return [(row.kind, row.detail) for row in rows]
+
+
+def alarms_told() -> list[tuple[str, str]]:
+    """To whom, and under which subject, letters about alarms were written."""
+    rows = session.execute(select(Letter.to_address, Letter.subject).where(Letter.kind == "money-alarm"))
+    return [(row.to_address, row.subject) for row in rows.all()]
 
 
 def money_moved(stripe: Remote) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ from portal.mail.models import Letter
 from portal.orders.models import Payment
 from portal.refunds import actions
 from portal.refunds.facts import MEANS
-from portal.refunds.jobs import sweep
+from portal.refunds.jobs import sweep, try_key
 from portal.refunds.models import GIVEN_UP, HOLDING, Refund
 from portal.refunds.rules import RefundPart
 from tests.refunds.hands import paid
@@ -178,6 +178,13 @@ class MoneyBack(RuleBasedStateMachine):
     def the_sweep_comes_round(self) -> None:
         sweep()
 
+    @rule()
+    def somebody_tries_the_key(self) -> None:
+        try:
+            try_key()
+        except Died:
+            session.rollback()
+
     # Stripe, the bank, the dashboard
 
     @rule(
@@ -286,6 +293,7 @@ class MoneyBack(RuleBasedStateMachine):
             if made["status"] != "succeeded":  # the bank makes up its mind
                 self.control.change_refund({"id": made["id"], "status": "succeeded"})
         for _ in range(60):
+            try_key()
             self._work_off()
             sweep()
             self._work_off()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -11,14 +12,25 @@ from sqlalchemy import select, update
 from portal.db import session
 from portal.demo.stripe import Remote
 from portal.lib import clock
+from portal.mail.models import Letter
 from portal.orders.models import Payment
 from portal.refunds import jobs
 from portal.refunds.alarms import Trouble, keep_alarms
 from portal.refunds.comparison import COMPARED, WATCHED, overdue
 from portal.refunds.models import MoneyAlarm, Refund
 from tests.conftest import nothing_appears, owed
-from tests.refunds.hands import again, approved, balance, in_the_dashboard, letters, paid_at_stripe
+from tests.refunds.hands import (
+    again,
+    alarms_told,
+    approved,
+    balance,
+    in_the_dashboard,
+    letters,
+    open_alarms,
+    paid_at_stripe,
+)
 from tests.refunds.test_desk import text_of
+from tests.refunds.test_webhooks import told
 from tests.world import World, sign_in
 
 Work = Callable[..., int]
@@ -31,12 +43,6 @@ def refund(shop: Flask, world: World, stripe: Remote) -> Refund:
     sent = approved(world, 1000)
     jobs.send_refund(sent.id)
     return again(sent)
-
-
-def open_alarms() -> list[tuple[str, str]]:
-    session.expire_all()
-    rows = session.execute(select(MoneyAlarm.kind, MoneyAlarm.detail).where(MoneyAlarm.closed_at.is_(None)))
-    return [(row.kind, row.detail) for row in rows]
 
 
 def change(refund: Refund, **columns: object) -> None:
@@ -114,6 +120,7 @@ def test_events_that_never_reached_us_come_in_by_the_hour(refund: Refund, stripe
     [
         ("unknown", timedelta(minutes=59), []),
         ("unknown", timedelta(minutes=61), ["unknown_long"]),
+        ("sending", timedelta(minutes=61), ["unknown_long"]),
         ("pending", timedelta(days=2, hours=23), []),
         ("pending", timedelta(days=3, minutes=1), ["pending_long"]),
     ],
@@ -128,6 +135,53 @@ def test_a_stripe_that_is_silent_on_a_day_with_refunds_is_told(refund: Refund) -
     change(refund, settled_at=clock.now() - timedelta(hours=5))
     jobs.watch_money()
     assert [kind for kind, _detail in open_alarms()] == ["silent"]
+
+
+def test_events_that_we_had_to_fetch_do_not_break_the_silence(refund: Refund, work: Work) -> None:
+    session.commit()
+    jobs.fetch_undelivered()
+    work()
+    change(refund, settled_at=clock.now() - timedelta(hours=5))
+    assert [one.kind for one in overdue(clock.now())] == ["silent"]
+
+
+def test_wrong_signatures_are_told_and_settled_an_hour_after_the_last(client: FlaskClient, world: World) -> None:
+    for _ in range(2):
+        assert told(client, {}, secret="whsec_other").status_code == 401
+        assert client.post("/hooks/stripe", data=b"{}").status_code == 401
+    assert overdue(clock.now()) == [], "two, and two that were not signed, may be anybody's"
+    assert told(client, {}, secret="whsec_other").status_code == 401
+    jobs.watch_money()
+    assert [kind for kind, _detail in open_alarms()] == ["bad_signature"]
+    with clock.moved(timedelta(minutes=61)):
+        jobs.watch_money()
+        assert open_alarms() == []
+        told(client, {}, secret="whsec_other")
+        assert overdue(clock.now()) == [], "it counts anew"
+
+
+def test_an_alarm_is_told_once_to_all_who_may_approve_money(world: World) -> None:
+    for person in (world.fran, world.max, world.rita):
+        person.password_hash = "set"
+    world.max.disabled_at = clock.now()
+    two = [TROUBLE, Trouble("differs", "re_1", "1 EUR failed / 1 EUR succeeded")]
+    for _ in range(2):
+        keep_alarms(two, COMPARED, now=clock.now())
+    assert alarms_told() == [
+        ("fran@shop.example", "Money needs a look: The payment's balance is not the sum of its refunds")
+    ]
+    letter = session.scalars(select(Letter).where(Letter.kind == "money-alarm")).one()
+    for said in ("Balance / refunds: 1 / 2 EUR.", "Ours / Stripe's: 1 EUR failed / 1 EUR succeeded.", "/desk/refunds/"):
+        assert said in letter.text
+        assert said in unescape(letter.html)
+
+
+def test_an_alarm_is_settled_and_told_anew_when_it_happens_again(world: World) -> None:
+    world.fran.password_hash = "set"
+    for found in ([TROUBLE], [], [TROUBLE]):
+        keep_alarms(found, COMPARED, now=clock.now())
+    assert len(alarms_told()) == 2
+    assert open_alarms() == [("balance", "1 / 2 EUR")]
 
 
 TROUBLE = Trouble("balance", "7", "1 / 2 EUR")

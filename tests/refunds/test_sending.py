@@ -1,7 +1,6 @@
 """A refund on its way to Stripe, and everything that can go wrong there: money moves once, and nothing is lost."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
@@ -95,7 +94,7 @@ def test_a_worker_that_lost_its_claim_neither_sends_nor_writes(world: World, str
     send(refund)
     assert again(refund).state == "succeeded"
     assert not sending.about_to_send(slow)
-    assert sending.try_later(slow, "late", executed=True, at_least=timedelta()) is None
+    assert sending.try_later(slow, "late", executed=True) is None
     sending.reject(slow, "late", "late", now=clock.now())
     sending.give_to_a_person(slow, "too_old", "late", now=clock.now())
     session.commit()
@@ -110,7 +109,7 @@ def test_a_thief_of_a_claim_is_not_disturbed_by_the_first(world: World) -> None:
     make_due(refund)
     assert sending.begin_sending(refund.id) is not None
     assert first is not None
-    assert sending.try_later(first, "late", executed=True, at_least=timedelta()) is None
+    assert sending.try_later(first, "late", executed=True) is None
     assert again(refund).state == "sending"
 
 

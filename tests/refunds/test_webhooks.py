@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from portal.adapters import stripe as adapter
 from portal.db import session
-from portal.demo.stripe import Remote
+from portal.demo.stripe import Remote, StandIn
 from portal.demo.stripe.hooks import sign
 from portal.inbox.models import InboxMessage
 from portal.lib import clock
@@ -23,7 +23,18 @@ from portal.orders.timeline import for_staff
 from portal.refunds import jobs
 from portal.refunds.models import Refund
 from tests.conftest import nothing_appears, owed
-from tests.refunds.hands import again, approved, balance, in_the_dashboard, letters, money_moved, paid_at_stripe
+from tests.refunds.hands import (
+    again,
+    alarms_told,
+    approved,
+    asked,
+    balance,
+    in_the_dashboard,
+    letters,
+    money_moved,
+    open_alarms,
+    paid_at_stripe,
+)
 from tests.standin import SECRET
 from tests.world import BOBS_ORDER, World
 
@@ -145,6 +156,41 @@ def test_a_dispute_is_told_to_staff_and_not_to_the_customer(
     assert letters(world.alice) == []
 
 
+def test_a_dispute_after_a_refund_is_an_alarm_until_it_is_won(
+    world: World, stripe: Remote, client: FlaskClient, work: Work, stand_in: StandIn
+) -> None:
+    world.fran.password_hash = "set"
+    refund = approved(world, 3000)
+    jobs.send_refund(refund.id)
+    stripe.dispute("pi_alice")
+    tell_of_disputes(stripe, client, work)
+    assert open_alarms() == [("disputed", "8400 / 3000 EUR")]
+    assert len(alarms_told()) == 1, "two events tell of it, and one letter"
+    [dispute] = stand_in.book.all("disputes")
+    with stand_in.book.change():
+        dispute["status"] = "won"
+        stand_in.book.emit("charge.dispute.closed", dispute)
+    tell_of_disputes(stripe, client, work)
+    assert open_alarms() == []
+
+
+def test_a_dispute_of_a_payment_that_kept_all_its_money_is_no_alarm(
+    world: World, stripe: Remote, client: FlaskClient, work: Work
+) -> None:
+    asked(world, 3000)
+    stripe.dispute("pi_alice")
+    tell_of_disputes(stripe, client, work)
+    assert open_alarms() == []
+
+
+def tell_of_disputes(stripe: Remote, client: FlaskClient, work: Work) -> None:
+    session.commit()
+    for event in stripe.undelivered():
+        if event["type"].startswith("charge.dispute."):
+            assert told(client, event).status_code == 200
+    work(task="refunds.work_off_stripe")
+
+
 def test_an_event_about_an_order_that_is_not_here_yet_waits_for_it(
     world: World, stripe: Remote, client: FlaskClient, work: Work
 ) -> None:
@@ -217,14 +263,14 @@ EVENT = {
     ],
 )
 def test_what_is_not_stripes_word_changes_nothing(client: FlaskClient, how: dict[str, Any], status: int) -> None:
-    with nothing_appears():
+    with nothing_appears(but={"inbox_refusals"}):
         assert told(client, how.pop("event", EVENT), **how).status_code == status
 
 
 @pytest.mark.parametrize("header", [None, "", "junk", "t=1,v1=\u00e9"])
 def test_without_a_good_signature_nothing_is_read(client: FlaskClient, header: str | None) -> None:
     headers = {} if header is None else {"Stripe-Signature": header}
-    with nothing_appears():
+    with nothing_appears(but={"inbox_refusals"}):
         assert client.post("/hooks/stripe", data=json.dumps(EVENT), headers=headers).status_code == 401
 
 
