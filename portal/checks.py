@@ -174,10 +174,9 @@ def worker() -> Iterator[Finding]:
 
 
 def refunds() -> Iterator[Finding]:
-    """Lets the worker try the key once more when the queue waits for it."""
+    """When the queue waits for a key, owes one more try at it; the caller commits."""
     if since := paused():
         defer(try_key)
-        session.commit()
         yield Finding(
             "wrong", "refunds", f"wait since {since:%Y-%m-%d %H:%M} UTC: Stripe refused the key. It is tried again now"
         )

@@ -51,7 +51,9 @@ def give_up_parcel(parcel: Parcel, *, goods_are_fine: bool, by: Staff, now: date
 
 def _paid_for(packed: ParcelLine) -> RefundPart:
     line = packed.line
-    return RefundPart(line.id, packed.quantity, share(line.paid, packed.quantity, line.quantity))
+    return RefundPart(
+        line.id, packed.quantity, share(line.paid, packed.quantity, line.quantity, currency=line.order.currency)
+    )
 
 
 def _is_all(parcel: Parcel, order: Order) -> bool:

@@ -51,12 +51,12 @@ def to_minor(amount: str | int | Decimal, currency: str) -> int:
         minor = int(scaled) if abs(scaled) < TOO_MUCH else TOO_MUCH
     except ArithmeticError:
         raise NotMoney(f"not an amount: {str(amount)[:40]!r}") from None
-    if scaled != minor or minor % _step(currency) or abs(minor) >= TOO_MUCH:
+    if scaled != minor or minor % step(currency) or abs(minor) >= TOO_MUCH:
         raise NotMoney(f"{str(amount)[:40]} does not fit {currency}")
     return minor
 
 
-def _step(currency: str) -> int:
+def step(currency: str) -> int:
     """Minor units come in these steps: Stripe moves dinars in tens of fils, and ISK and UGX in whole ones."""
     return 10 if currency in THREE else 100 if currency in WHOLE_ONLY else 1
 
@@ -96,6 +96,13 @@ class Money:
         return CODE_AT_NUMBER.sub("\u00a0", format_currency(self.decimal, self.currency, locale=locale))
 
 
-def share(total: int, part: int, whole: int, taken: int = 0) -> int:
-    """What `part` more pieces of `whole` are worth after `taken` went before: all shares add up to `total`."""
-    return total * (taken + part) // whole - total * taken // whole
+def share(total: int, part: int, whole: int, taken: int = 0, *, currency: str = "EUR") -> int:
+    """What `part` more pieces of `whole` are worth after `taken` went before: all shares add up to `total`.
+
+    Each is an amount that moves in this currency; the last takes what is left.
+    """
+    return _up_to(total, taken + part, whole, step(currency)) - _up_to(total, taken, whole, step(currency))
+
+
+def _up_to(total: int, pieces: int, whole: int, step: int) -> int:
+    return total if pieces == whole else total * pieces // whole // step * step

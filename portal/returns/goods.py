@@ -44,8 +44,9 @@ class Goods:
 
     def worth(self, pieces: int, taken: int) -> Money:
         """What was really paid for `pieces` more after `taken`, less what was given back before."""
-        fair = share(self.line.paid, pieces, self.line.quantity, taken)
-        return Money(max(0, min(fair, self.line.paid - self.given)), self.line.order.currency)
+        line, currency = self.line, self.line.order.currency
+        fair = share(line.paid, pieces, line.quantity, taken, currency=currency)
+        return Money(max(0, min(fair, line.paid - self.given)), currency)
 
 
 @dataclass(frozen=True, slots=True)

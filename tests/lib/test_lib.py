@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from portal.config import LANGUAGES, spoken
 from portal.lib import clock
 from portal.lib.errors import Refused
-from portal.lib.money import EXPONENTS, TOO_MUCH, Money, NotMoney, exponent, share, to_minor
+from portal.lib.money import EXPONENTS, TOO_MUCH, Money, NotMoney, exponent, share, step, to_minor
 from portal.lib.tokens import ALPHABET, LINK_LENGTH, digest, mint, reference
 
 # --- money ---
@@ -104,6 +104,17 @@ def test_money_is_whole_minor_units(amount: Any) -> None:
 )
 def test_money_is_written_as_people_write_it(money: Money, locale: str, words: str) -> None:
     assert money.format(locale) == words
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 9), min_size=1, max_size=9), st.sampled_from(sorted(EXPONENTS)))
+def test_every_share_is_an_amount_that_stripe_moves_in_this_currency(pieces: int, parts: list[int], code: str) -> None:
+    """33.33 crowns of Iceland, or a fils, would be refused."""
+    total, taken, given_out = pieces * step(code), 0, []
+    for part in parts:
+        given_out.append(share(total, part, sum(parts), taken, currency=code))
+        taken += part
+    assert sum(given_out) == total
+    assert all(got >= 0 and got % step(code) == 0 for got in given_out)
 
 
 @given(st.integers(0, TOO_MUCH), st.lists(st.integers(1, 9), min_size=1, max_size=9))

@@ -36,13 +36,13 @@ class Amounts:
         return 0
 
 
-def spread(amount: int, weights: Sequence[int]) -> list[int]:
+def spread(amount: int, weights: Sequence[int], currency: str) -> list[int]:
     """The amount in parts by weight that add up to it; in equal parts when nothing weighs."""
     whole = sum(weights)
     if not whole:
-        return spread(amount, [1] * len(weights)) if weights else []
+        return spread(amount, [1] * len(weights), currency) if weights else []
     parts, taken = [], 0
     for weight in weights:
-        parts.append(share(amount, weight, whole, taken))
+        parts.append(share(amount, weight, whole, taken, currency=currency))
         taken += weight
     return parts

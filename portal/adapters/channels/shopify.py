@@ -123,16 +123,18 @@ def _priced(order: dict[str, Any], amounts: Amounts) -> list[Priced]:
 def _paid(order: dict[str, Any], rows: list[dict[str, Any]], counts: list[int], amounts: Amounts) -> list[int]:
     """What was really paid for each row: price, less discount, plus tax that is not in the price."""
     worth = [amounts.read(row.get("price")) * count for row, count in zip(rows, counts, strict=True)]
-    off = _per_row([_discount(row, amounts) for row in rows], amounts.read(order.get("total_discounts")), worth)
+    less = [_discount(row, amounts) for row in rows]
+    off = _per_row(less, amounts.read(order.get("total_discounts")), worth, amounts.currency)
     net = [amounts.sane(gross - less) for gross, less in zip(worth, off, strict=True)]
     if order.get("taxes_included") is True:
         return net
-    tax = _per_row([_tax(row, amounts) for row in rows], amounts.read(order.get("total_tax")), net)
+    taxes = [_tax(row, amounts) for row in rows]
+    tax = _per_row(taxes, amounts.read(order.get("total_tax")), net, amounts.currency)
     return [amounts.sane(amount + more) for amount, more in zip(net, tax, strict=True)]
 
 
-def _per_row(told: list[int], whole: int, worth: list[int]) -> list[int]:
-    return told if any(told) or not whole else spread(whole, worth)
+def _per_row(told: list[int], whole: int, worth: list[int], currency: str) -> list[int]:
+    return told if any(told) or not whole else spread(whole, worth, currency)
 
 
 def _discount(row: dict[str, Any], amounts: Amounts) -> int:
@@ -154,7 +156,7 @@ def _item(item: dict[str, Any], place: int, amounts: Amounts, paid: int) -> Pric
         title=first(item.get("title"), item.get("name"), item.get("sku"), f"#{place + 1}", limit=300),
         quantity=_pieces(item),
         unit_price=amounts.read(item.get("price")),
-        paid=amounts.sane(share(paid, _pieces(item), _bought(item))),
+        paid=amounts.sane(share(paid, _pieces(item), _bought(item), currency=amounts.currency)),
         sku=text(item.get("sku"), 100),
         variant=text(item.get("variant_title")),
     )

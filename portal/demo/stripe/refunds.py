@@ -5,7 +5,7 @@ from decimal import Decimal
 from portal.demo.stripe.book import Book, Thing
 from portal.demo.stripe.problems import Impossible, Invalid, missing
 from portal.demo.stripe.routes import listed, route, whole
-from portal.lib.money import exponent
+from portal.lib.money import exponent, step
 
 LIVE = ("pending", "requires_action", "succeeded")
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
@@ -23,6 +23,8 @@ def create(book: Book, params: Thing) -> Thing:
     if reason is not None and reason not in REASONS:
         raise Invalid(f"Invalid reason: must be one of {', '.join(REASONS)}", "reason")
     charge = _charge(book, params)
+    if (amount or 0) % step(charge["currency"].upper()):
+        raise Invalid(f"Invalid amount: {charge['currency']} does not move in such small parts", "amount")
     left = charge["amount_captured"] - sum(one["amount"] for one in of_charge(book, charge) if one["status"] in LIVE)
     if charge["disputed"]:
         raise Impossible(f"Charge {charge['id']} has been charged back; cannot issue a refund.", "charge_disputed")
@@ -105,10 +107,10 @@ def change(book: Book, refund: Thing, status: str, why: str | None = None, refer
 
 def run_later(book: Book) -> None:
     """Do what is due by the stand-in's clock."""
-    due = [step for step in book.data["later"] if step["at"] <= book.now()]
-    book.data["later"] = [step for step in book.data["later"] if step not in due]
-    for step in due:
-        change(book, book.the("refunds", step["refund"]), step["status"], step["why"])
+    due = [one for one in book.data["later"] if one["at"] <= book.now()]
+    book.data["later"] = [one for one in book.data["later"] if one not in due]
+    for one in due:
+        change(book, book.the("refunds", one["refund"]), one["status"], one["why"])
 
 
 @route("GET", "/v1/refunds", "payment_intent charge created limit starting_after")
