@@ -1,15 +1,21 @@
 """What the outside world can do to us. Every adapter raises one of these and nothing else."""
 
 
-class Temporary(Exception):
+class Trouble(Exception):
+    """`request_id` is the other side's number for the request, when it gave one."""
+
+    request_id = ""
+
+
+class Temporary(Trouble):
     """It did not happen and may work later: try again."""
 
 
-class Permanent(Exception):
+class Permanent(Trouble):
     """It did not happen and never will as it stands."""
 
 
-class Unknown(Exception):
+class Unknown(Trouble):
     """It may or may not have happened: look before trying again."""
 
 

@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import stripe as sdk
 from flask import current_app
 
-from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
+from portal.adapters.errors import Malformed, Permanent, Temporary, Trouble, Unknown
 from portal.adapters.reading import document, part, text
 from portal.lib import stripe_key
 
+Told = TypeVar("Told", bound=Trouble)
 API_VERSION = "2026-10-28.endive"
 TIMEOUT = (3.05, 20.0)
 """Seconds to connect, and between two bytes."""
@@ -236,6 +237,8 @@ def _check(body: Mapping[str, Any], key: str) -> None:
     amount = body.get("amount")
     if type(amount) is not int or amount <= 0:
         raise Declined(f"{amount!r} is no amount to refund", param="amount")
+    if not all(type(value) is str for value in body.get("metadata", {}).values()):
+        raise Declined("metadata are texts: the library drops None and sends numbers as texts", param="metadata")
     if not body.get("payment_intent"):
         raise Declined("no payment to refund", param="payment_intent")
     if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
@@ -248,22 +251,26 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sdk.RateLimitError as error:
-        raise Temporary(_said(error)) from error
+        raise _about(Temporary(_said(error)), error) from error
     except (sdk.AuthenticationError, sdk.PermissionError) as error:
-        raise Locked(_said(error)) from error
+        raise _about(Locked(_said(error)), error) from error
     except sdk.IdempotencyError as error:
-        raise KeyReused(_said(error)) from error
+        raise _about(KeyReused(_said(error)), error) from error
     except (sdk.InvalidRequestError, sdk.CardError) as error:
-        raise Declined(_said(error), error.code or "", error.param or "") from error
+        raise _about(Declined(_said(error), error.code or "", error.param or ""), error) from error
     except sdk.StripeError as error:
-        raise Unknown(_said(error)) from error
+        raise _about(Unknown(_said(error)), error) from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Unknown(f"an answer that can't be read: {type(error).__name__}: {error}") from error
 
 
+def _about(ours: Told, error: sdk.StripeError) -> Told:
+    ours.request_id = error.request_id or ""
+    return ours
+
+
 def _said(error: sdk.StripeError) -> str:
-    request = f" ({error.request_id})" if error.request_id else ""
-    return f"{error.http_status or 'no answer'}: {error.user_message or error}{request}"[:500]
+    return f"{error.http_status or 'no answer'}: {error.user_message or error}"[:500]
 
 
 def _refund(answer: Any) -> StripeRefund:

@@ -96,7 +96,7 @@ def _doubt(refund: Refund, found: StripeRefund, code: str, *, now: datetime) -> 
         return
     said = f"Stripe has {found.id}: {found.amount} {found.currency}, {found.status}, on {found.payment_intent}"
     known = {"stripe_refund_id": refund.stripe_refund_id or found.id, "stripe_status": found.status}
-    review(refund, code, said, now=now, **known)
+    review(refund, code, said, now=now, request_id=found.request_id, **known)
 
 
 def _take_again(refund: Refund) -> None:
@@ -123,7 +123,7 @@ def _bring(refund: Refund, found: StripeRefund, *, source: str, now: datetime) -
         _keep(refund, also)
     else:
         move(refund, "state", VERBS[target], failure_reason=found.failure_reason or None, **also)
-        note(refund, before, source=source, detail=found.status, request_id=found.request_id or None)
+        note(refund, before, source=source, detail=found.status, request_id=found.request_id)
         FOLLOWS[target](refund, before, now)
 
 
@@ -215,7 +215,7 @@ def _adopt(found: StripeRefund, *, asked_at: datetime, now: datetime) -> Refund 
     )  # fmt: skip
     session.add(refund)
     session.flush()
-    note(refund, "", source="adopted", detail=found.status)
+    note(refund, "", source="adopted", detail=found.status, request_id=found.request_id)
     if state in HOLDING:
         add_external(payment, found.amount)
         record(payment.order_id, "refund.external", by="stripe", now=now, amount=refund.money)

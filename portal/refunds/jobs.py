@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal.adapters import stripe
-from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
+from portal.adapters.errors import Malformed, Permanent, Temporary, Trouble, Unknown
 from portal.adapters.stripe import StripeDispute, StripeEvent, StripeRefund
 from portal.config import Settings
 from portal.db import session, transaction
@@ -51,7 +51,7 @@ DISPUTES = {
 words("payment.disputed", staff=_l("The customer's bank disputes this payment: %(what)s"))
 
 
-class TooOld(Exception):
+class TooOld(Trouble):
     """Its key is too old to be sent again, and Stripe knows no such refund."""
 
 
@@ -69,18 +69,19 @@ def _try(due: Due) -> bool:
     try:
         found = _look_or_send(due)
     except stripe.Locked as error:
-        _wait_for_a_key(due, str(error))
+        _wait_for_a_key(due, error)
         return False
     except Temporary as error:
-        _again(due, str(error), executed=False)
+        _again(due, error, executed=False)
     except (stripe.KeyReused, TooOld) as error:
         with transaction():
-            give_to_a_person(due, CODES[type(error)], str(error), now=clock.now())
+            give_to_a_person(due, CODES[type(error)], str(error), request_id=error.request_id, now=clock.now())
     except Unknown as error:
-        _again(due, str(error), executed=True)
+        _again(due, error, executed=True)
     except Permanent as error:
         with transaction():
-            reject(due, getattr(error, "code", ""), str(error), now=clock.now())
+            code = getattr(error, "code", "")
+            reject(due, code, str(error), request_id=error.request_id, now=clock.now())
     else:
         _write_down(found, source="call", asked_at=due.claimed_at)
     return True
@@ -119,16 +120,16 @@ def _send(account: stripe.Account, due: Due) -> StripeRefund:
         raise
 
 
-def _wait_for_a_key(due: Due, reason: str) -> None:
+def _wait_for_a_key(due: Due, error: stripe.Locked) -> None:
     """Nothing is owed: `try_key` lets it go on."""
     with transaction():
-        try_later(due, reason, executed=False)
-        pause(reason, now=clock.now())
+        try_later(due, str(error), executed=False, request_id=error.request_id)
+        pause(str(error), now=clock.now())
 
 
-def _again(due: Due, reason: str, *, executed: bool) -> None:
+def _again(due: Due, error: Trouble, *, executed: bool) -> None:
     with transaction():
-        at = try_later(due, reason, executed=executed)
+        at = try_later(due, str(error), executed=executed, request_id=error.request_id)
         if at is not None:
             defer(send_refund, at=at, refund_id=due.refund_id)
 

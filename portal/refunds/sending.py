@@ -87,7 +87,7 @@ def _still_ours(due: Due) -> Refund | None:
     return refund if refund.state == "sending" and refund.attempts == due.attempt else None
 
 
-def try_later(due: Due, reason: str, *, executed: bool) -> datetime | None:
+def try_later(due: Due, reason: str, *, executed: bool, request_id: str = "") -> datetime | None:
     """The try brought no answer; when to try again, None when the refund is no longer ours.
 
     What surely was never executed is approved as before. Else it is unknown and keeps its money until Stripe answers.
@@ -99,11 +99,11 @@ def try_later(due: Due, reason: str, *, executed: bool) -> datetime | None:
     again = database_now() + min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(due.attempt - 1, 12))
     also = {"first_sent_at": None} if never else {}
     move(refund, "state", "postpone" if never else "lose", lease_until=None, next_look_at=again, **also)
-    note(refund, "sending", source="call", detail=reason)
+    note(refund, "sending", source="call", detail=reason, request_id=request_id)
     return again
 
 
-def reject(due: Due, code: str, reason: str, *, now: datetime) -> None:
+def reject(due: Due, code: str, reason: str, *, now: datetime, request_id: str = "") -> None:
     """Stripe refused, and a look-up found nothing: definite. The money is free again, a person decides anew."""
     refund = _still_ours(due)
     if refund is None:
@@ -111,24 +111,24 @@ def reject(due: Due, code: str, reason: str, *, now: datetime) -> None:
     settled = {"lease_until": None, "next_look_at": None, "failure_reason": (code or reason)[:500], "settled_at": now}
     move(refund, "state", "reject", **settled)
     release(refund.payment, refund.amount)
-    note(refund, "sending", source="call", detail=reason)
+    note(refund, "sending", source="call", detail=reason, request_id=request_id)
     _tell("refund.refused_by_stripe", refund, "stripe", now)
 
 
-def give_to_a_person(due: Due, code: str, reason: str, *, now: datetime) -> None:
+def give_to_a_person(due: Due, code: str, reason: str, *, now: datetime, request_id: str = "") -> None:
     """Neither a yes nor a no can be had from Stripe."""
     refund = _still_ours(due)
     if refund is not None:
-        review(refund, code, reason, now=now)
+        review(refund, code, reason, now=now, request_id=request_id)
 
 
-def review(refund: Refund, code: str, reason: str, *, now: datetime, **also: Any) -> None:
+def review(refund: Refund, code: str, reason: str, *, now: datetime, request_id: str = "", **also: Any) -> None:
     """Something does not fit: the money stays taken, nothing is sent, a person must look."""
     before = refund.state
     log.error("refund %s needs a person: %s", refund.id, reason)
     anew = {"lease_until": None, "next_look_at": None, "handled_by_id": None, "handled_at": None, "handled_note": ""}
     move(refund, "state", "review", failure_reason=code, **anew, **also)
-    note(refund, before, source="review", detail=reason)
+    note(refund, before, source="review", detail=reason, request_id=request_id)
     _tell("refund.needs_review", refund, "system", now)
 
 
@@ -145,10 +145,10 @@ def look_first(since: datetime) -> int:
     return int(done.rowcount)
 
 
-def note(refund: Refund, before: str, *, source: str, detail: str = "", request_id: str | None = None) -> None:
+def note(refund: Refund, before: str, *, source: str, detail: str = "", request_id: str = "") -> None:
     """One line of what was asked of Stripe and what came back."""
     values = {
         "refund_id": refund.id, "at": database_now(), "source": source, "from_state": before, "to_state": refund.state,
-        "request_id": request_id, "detail": detail[:1000],
+        "request_id": request_id or None, "detail": detail[:1000],
     }  # fmt: skip
     session.execute(insert(RefundAttempt).values(values))

@@ -39,7 +39,7 @@ NO_LOOK = Edit(
 )
 REFUSED = Edit(
     JOBS,
-    "    except Unknown as error:\n        _again(due, str(error), executed=True)",
+    "    except Unknown as error:\n        _again(due, error, executed=True)",
     "    except Unknown as error:\n        with transaction():\n"
     '            reject(due, "", str(error), now=clock.now())',
 )
@@ -166,7 +166,7 @@ MUTANTS = (
         (
             Edit(
                 JOBS,
-                "    with transaction():\n        due = begin_sending(refund_id)\n",
+                "    with transaction():\n        due = None if paused() else begin_sending(refund_id)\n",
                 "    due = begin_sending(refund_id)\n",
             ),
         ),

@@ -71,9 +71,7 @@ a replay after a late failure
     test_a_replay_after_a_late_failure_tells_the_present
 """
 
-import re
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -101,19 +99,15 @@ from tests.refunds.hands import (
     sent_ago,
     steps,
 )
+from tests.rows import held_by
 from tests.standin import SECRET
 from tests.world import World
 
 pytestmark = pytest.mark.usefixtures("impatient")
-TOLD = re.compile(r"^    (?:(\S+): )?(test_\w+)$", re.MULTILINE)
 
 
 def test_each_row_above_names_a_test_that_is_there() -> None:
-    here, rows = Path(__file__), TOLD.findall(__doc__ or "")
-    assert len(rows) == 35
-    for file, test in rows:
-        where = {"": here}.get(file, here.parents["/" in file] / f"{file}.py")
-        assert f"def {test}(" in where.read_text(), f"{where} has no {test}"
+    assert len(held_by(__file__)) == 35
 
 
 @pytest.mark.parametrize("what", ["cut", "timeout", "500", "html"])
