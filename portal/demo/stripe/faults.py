@@ -1,5 +1,6 @@
 """Trouble on demand: before a request is executed, or after."""
 
+import secrets
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Literal
@@ -41,7 +42,7 @@ class Fault:
             error = dict(zip(("type", "message"), STATUSES[self.what], strict=True))
             if self.what in CODES:
                 error["code"] = CODES[self.what]
-            return Reply(int(self.what), {"error": error})
+            return Reply(int(self.what), {"error": error}, {"Request-Id": f"req_{secrets.token_hex(7)}"})
         return Reply(200, PAGES[self.what]) if self.what in PAGES else None
 
 
