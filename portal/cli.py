@@ -25,7 +25,7 @@ from portal.lib.errors import Refused
 from portal.orders import imports, stock_imports
 from portal.orders.channels import add_channel
 from portal.staff import actions as staff_actions
-from portal.staff import people
+from portal.staff import people, seals
 from portal.staff.models import Staff
 from portal.staff.rules import Role
 
@@ -211,6 +211,36 @@ def reset_second_factor(email: str) -> None:
         raise click.ClickException(f"Nobody here has the address {email}.")
     people.reset_second_factor(person, by=None, now=clock.now())
     click.echo(f"{person.name} sets up a new second factor at the next sign-in, and is signed out everywhere.")
+
+
+@main.group()
+def audit() -> None:
+    """What happened, and whether anybody changed it since."""
+
+
+@audit.command()
+@click.option(
+    "--noted", default="", metavar="SEAL", help="A last seal that you wrote down before; it must still be there."
+)
+@in_portal
+def verify(noted: str) -> None:
+    """Find entries of timelines and journal that were changed, removed, reordered or slipped in."""
+    verdict = seals.verify(noted, now=clock.now())
+    for fault in verdict.faults:
+        click.echo(f"{fault.entry_of} {fault.entry_id}: {FAULTS[fault.kind]}")
+    if not verdict.knows_noted:
+        click.echo(f"The seal {noted} is not in the chain any more: its end was removed, or all of it was made anew.")
+    click.echo(
+        f"{verdict.sealed} entries have their seal. Write down the last one: {verdict.head or 'there is none yet'}"
+    )
+    sys.exit(bool(verdict.faults) or not verdict.knows_noted)
+
+
+FAULTS = {
+    "changed": "was changed, or a seal before it was removed or reordered",
+    "missing": "was removed",
+    "unsealed": "has no seal though it is old: slipped in later, or its seal was removed, or no worker runs",
+}
 
 
 @main.group()

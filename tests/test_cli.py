@@ -20,11 +20,14 @@ from portal.demo.stripe import Remote, StandIn
 from portal.lib import clock
 from portal.lib.tokens import digest
 from portal.orders.models import Channel, Order
+from portal.orders.timeline import record
+from portal.staff import seals
 from portal.staff.actions import accept_invitation, find_invitation, sign_in
 from portal.staff.models import Staff
 from portal.staff.sessions import find_session
 from tests.conftest import SECRETS
 from tests.standin import KEY, SECRET
+from tests.world import build
 
 ROOT = Path(__file__).parent.parent
 SHEET = "number,placed_at,currency,title,quantity,unit_price\n7001,2026-11-20 09:30,EUR,Linen shirt,2,39.00\n"
@@ -294,6 +297,23 @@ def test_the_worker_works_and_ends_when_told(environ: dict[str, str], portal: Po
     finally:
         process.kill()
         process.wait()
+
+
+def test_the_audit_says_what_was_meddled_with(portal: Portal, real: Flask) -> None:
+    world = build(now=clock.now())
+    record(world.alice.id, "order.accepted", by="system", now=clock.now())
+    session.commit()
+    while seals.seal_new(now=clock.now()):
+        session.commit()
+    whole = portal("audit", "verify")
+    noted = whole.output.rsplit(maxsplit=1)[-1]
+    assert (whole.exit_code, portal("audit", "verify", "--noted", noted).exit_code) == (0, 0)
+    session.execute(text("SET LOCAL session_replication_role = replica; UPDATE timeline SET kind = 'order.shipped'"))
+    session.commit()
+    meddled = portal("audit", "verify", "--noted", "00ff")
+    assert meddled.exit_code == 1
+    assert "was changed, or a seal before it was removed or reordered" in meddled.output
+    assert "The seal 00ff is not in the chain any more" in meddled.output
 
 
 def answer(address: str) -> bytes:
