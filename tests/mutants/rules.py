@@ -208,5 +208,37 @@ MUTANTS = (
         (Edit(JOBS, "    if payment.disputed:", "    if not due.key:"),),
         (FAULTS + "a_disputed_payment_is_not_even_tried",),
     ),
+    Mutant(
+        "what was sent before stays unknown after a 429",
+        (Edit(SENDING, "never = not due.sent and (not executed", "never = (not executed"),),
+        (FAULTS + "a_429_after_a_lost_reply_does_not_make_it_known_again",),
+    ),
+    Mutant(
+        "a refusal counts when a look has found nothing",
+        (
+            Edit(
+                JOBS,
+                "    except Permanent:\n        if found := account.find_refund(due.payment_intent, due.uuid):\n"
+                "            return found\n        raise",
+                "    except Permanent:\n        raise",
+            ),
+        ),
+        (FAULTS + "a_refusal_with_a_cards_code_is_definite_too",),
+    ),
+    Mutant(
+        "a refused key stops the queue",
+        (Edit(JOBS, "due = None if paused() else begin_sending(refund_id)", "due = begin_sending(refund_id)"),),
+        ("tests/refunds/test_pause.py::test_a_refused_key_stops_the_queue_and_is_told_once",),
+    ),
+    Mutant(
+        "one refund goes first when the key works again",
+        (Edit(JOBS, "    if due is None or _try(due):\n", "    if due is None or _try(due) or due:\n"),),
+        ("tests/refunds/test_pause.py::test_a_key_that_may_read_and_not_write_keeps_it_stopped",),
+    ),
+    Mutant(
+        "shares are amounts that move in their currency",
+        (Edit("portal/lib/money.py", "* pieces // whole // step * step", "* pieces // whole"),),
+        ("tests/refunds/test_currencies.py::test_three_thirds_are_the_whole_and_nothing_is_left",),
+    ),
     Mutant("“sent” is said when Stripe says so", (TOLD_AT_ONCE,), (MACHINE,)),
 )
