@@ -14,6 +14,7 @@ from portal.feedback import pages as feedback
 from portal.feedback import staff as desk_cases
 from portal.fulfilment import buying_staff as desk_labels
 from portal.fulfilment import calendar_staff as desk_calendar
+from portal.fulfilment import changes_staff as desk_attention
 from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import staff as desk_parcels
 from portal.fulfilment import watching_staff as desk_watch
@@ -92,6 +93,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_labels.bp, signed_in)
     register(app, desk_watch.bp, signed_in)
+    register(app, desk_attention.bp, signed_in)
     register(app, desk_stock.bp, signed_in)
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_returns.bp, signed_in)

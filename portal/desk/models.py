@@ -16,7 +16,8 @@ from portal.fulfilment.models import Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak, latest_break
 from portal.lib.money import Money
 from portal.mail.models import Letter
-from portal.orders.models import Customer, Order, OrderLine
+from portal.orders.flags import open_flags
+from portal.orders.models import ChannelRefund, Customer, Order, OrderFlag, OrderLine
 from portal.orders.shelves import missing
 from portal.orders.timeline import Entry, for_staff
 from portal.refunds.models import UNDER_WAY, Refund
@@ -51,6 +52,8 @@ class WholeOrder:
     zone: ZoneInfo
     broken: PromiseBreak | None
     lacks: int
+    flags: Sequence[OrderFlag]
+    given_by_channel: Sequence[ChannelRefund]
 
     @property
     def risks(self) -> list[str]:
@@ -77,6 +80,8 @@ class WholeOrder:
         """Kept, missed, at risk or running, as the facts say."""
         if self.order.state == "cancelled":
             return "cancelled"
+        if self.order.accepted_at is None:
+            return "none"
         if self.delivered_on:
             return "kept" if self.delivered_on <= self.order.promised_on else "missed"
         if today > self.order.promised_on:
@@ -121,6 +126,8 @@ def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
         zone=zone,
         broken=latest_break(order_id),
         lacks=missing([order_id]).get(order_id, 0),
+        flags=open_flags(order_id),
+        given_by_channel=session.scalars(_of(ChannelRefund, order_id).where(ChannelRefund.amount > 0)).all(),
     )
 
 
@@ -140,7 +147,12 @@ def at_risk(today: date) -> Sequence[Any]:
         Parcel.order_id == Order.id, Parcel.state != "cancelled", Parcel.delivered_at.is_(None)
     )
     found = select(Order.id, Order.number, Order.promised_on, Order.state, Customer.name).join(Order.customer)
-    due = (Order.state.in_(("accepted", "on_hold")), Order.promised_on <= today, missing.exists())
+    due = (
+        Order.state.in_(("accepted", "on_hold")),
+        Order.accepted_at.is_not(None),
+        Order.promised_on <= today,
+        missing.exists(),
+    )
     return session.execute(found.where(*due).order_by(Order.promised_on, Order.id).limit(MOST_AT_RISK)).all()
 
 

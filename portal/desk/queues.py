@@ -12,6 +12,7 @@ from portal.db import Base, session
 from portal.feedback.models import Case
 from portal.fulfilment import lists
 from portal.mail.models import Letter
+from portal.orders.models import OrderFlag
 from portal.orders.shelves import StockClaim
 from portal.refunds.models import MoneyAlarm, Refund, wrong_and_waiting
 from portal.returns import lists as returns
@@ -53,6 +54,10 @@ class Group:
 
 
 GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
+    (
+        _l("Orders"),
+        (Queue("attention", _l("Needs attention"), "alert", "/desk/attention", "orders.see", bad=True),),
+    ),
     (
         _l("Warehouse"),
         (
@@ -110,6 +115,7 @@ def counted(person: Staff, here: str, *, now: datetime) -> list[Group]:
 
 def _counts(now: datetime) -> Mapping[str, int]:
     waiting = {
+        "attention": select(func.count(func.distinct(OrderFlag.order_id))).where(OrderFlag.settled_at.is_(None)),
         "to_decide": _number(Return, returns.belongs_to("requested")),
         "to_inspect": _number(Return, returns.belongs_to("to_inspect")),
         "to_settle": _number(Return, returns.belongs_to("to_settle")),

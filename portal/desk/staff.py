@@ -17,6 +17,7 @@ from portal.lib.guards import requires
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.mail.rendering import with_links
+from portal.orders import flags
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
@@ -56,6 +57,7 @@ def order(id: int) -> ResponseReturnValue:
         today=_today(),
         words=words,
         couriers=rules,
+        flags=flags,
         amount=Money,
     )
 

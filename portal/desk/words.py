@@ -14,6 +14,7 @@ PROMISE = {
     "missed": (_l("Promise missed"), "bad"),
     "at_risk": (_l("Promise at risk"), "warn"),
     "running": (_l("On time so far"), "info"),
+    "none": (_l("Not promised yet"), "warn"),
     "cancelled": (_l("Cancelled"), "neutral"),
 }
 ORDER = {

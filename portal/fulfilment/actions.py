@@ -1,5 +1,6 @@
 """Pick, pack, ship: one verb per function."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
@@ -46,8 +47,13 @@ def plan_parcels(order_id: int, *, now: datetime) -> Parcel | None:
     goods = [line for line in order.lines if line.kind == "item"]
     if planned or not goods or order.state not in ("accepted", "on_hold"):
         return None
+    return fill_parcel(order, goods, now=now)
+
+
+def fill_parcel(order: Order, goods: Sequence[OrderLine], *, now: datetime) -> Parcel:
+    """One parcel with all of these lines, ready to be picked."""
     lines = [ParcelLine(order_line_id=line.id, quantity=line.quantity) for line in goods]
-    parcel = Parcel(order_id=order_id, ref=reference(), lines=lines, created_at=now)
+    parcel = Parcel(order_id=order.id, ref=reference(), lines=lines, created_at=now)
     session.add(parcel)
     session.flush()
     return parcel

@@ -72,3 +72,12 @@ class SayForm(FlaskForm):
         _l("What happened"), choices=[SelectChoice(str(status), NAMES[status]) for status in SAID_BY_US]
     )
     place = StringField(_l("Where (if it helps)"), [Optional(), Length(max=80)])
+
+
+class SettlementForm(FlaskForm):
+    """What a person decides about something that needs attention."""
+
+    answer = SelectField(
+        _l("Decision"), choices=[SelectChoice(value, value) for value in ("take_over", "leave", "done")]
+    )
+    note = StringField(_l("Note"), [Optional(), Length(max=500, message=_l("That is too long."))])

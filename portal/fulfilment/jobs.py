@@ -10,7 +10,7 @@ from portal.adapters.couriers.selling import Bought
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.config import Settings
 from portal.db import session, transaction
-from portal.fulfilment import buying, promises, watching
+from portal.fulfilment import buying, changes, promises, watching
 from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.tracking import record_update
@@ -27,6 +27,22 @@ def plan(order_id: int) -> None:
     """A new order is ready to be picked."""
     with transaction():
         plan_parcels(order_id, now=clock.now())
+
+
+@follows("order.changed")
+@task(queue="fulfilment")
+def take_over_change(order_id: int) -> None:
+    """The channel wants something else: the order follows, unless somebody has begun."""
+    with transaction():
+        changes.take_over(order_id, now=clock.now())
+
+
+@follows("order.sent_by_channel")
+@task(queue="fulfilment")
+def notice_sent(order_id: int) -> None:
+    """Somebody sent it from elsewhere, or it is what we told the channel ourselves."""
+    with transaction():
+        changes.notice_sent(order_id, now=clock.now())
 
 
 @follows("stock.counted")

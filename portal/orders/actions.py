@@ -1,7 +1,9 @@
 """Take an order in, once; keep what a newer copy changes."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -9,18 +11,21 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from portal.adapters.channels import IncomingOrder
+from portal.adapters.channels import IncomingOrder, IncomingRefund
 from portal.config import spoken
 from portal.db import move, session
 from portal.jobs import announce
 from portal.lib.errors import Refused
+from portal.lib.money import Money
 from portal.lib.tokens import reference
-from portal.orders.models import Customer, Order, OrderLine, Payment
-from portal.orders.payments import recapture
+from portal.orders import changes
+from portal.orders.flags import KEPT_ONLY, follow_copy, tell
+from portal.orders.models import ChannelRefund, Customer, Order, OrderLine, Payment
+from portal.orders.payments import add_external, recapture
 from portal.orders.promise import promise
 from portal.orders.stock import reserve
-from portal.orders.timeline import record, words
-from portal.staff.models import Actor
+from portal.orders.timeline import named, record, words
+from portal.staff.models import Actor, Staff
 
 words(
     "order.accepted",
@@ -30,12 +35,20 @@ words(
 words("order.delivered", staff=_l("All parcels delivered"))
 words("order.not_delivered", staff=_l("A parcel counted as delivered by mistake"))
 words("order.given_up", staff=_l("Cancelled: nothing of it can be delivered"), customer=_l("The order was cancelled"))
-words("order.changed", staff=_l("A newer copy came from the channel: %(changed)s"))
+words("order.kept", staff=_l("Order kept, not promised yet: %(why)s"), customer=_l("We have your order"))
+words("order.withdrawn", staff=_l("Cancelled in the channel"), customer=_l("The order was cancelled"))
+words("order.mended", staff=_l("The channel corrected: %(changed)s"))
+words(
+    "refund.by_channel",
+    staff=_l("Given back by the sales channel: %(amount)s"),
+    customer=_l("%(amount)s sent back to you"),
+)
 
 
 def accept_order(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[Order, bool]:
     """The order, and whether it is new. Known by channel and external id: an older copy never overwrites a newer one.
 
+    What is not paid, only a test, cancelled or sent already is kept, but not promised and not planned.
     Raises Refused when its Stripe payment belongs to another order.
     """
     order = None if _known(incoming) else _insert(incoming, now)
@@ -44,10 +57,37 @@ def accept_order(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[Or
     session.add_all(OrderLine(order_id=order.id, **asdict(line)) for line in incoming.lines)
     session.add(_payment(order.id, incoming))
     session.flush()
-    reserve(order, now=now)
-    record(order.id, "order.accepted", by=by, now=now, channel=incoming.channel, promised_on=order.promised_on)
-    announce("order.accepted", order_id=order.id)
+    follow_copy(order.id, incoming.problems, now=now)
+    take_refunds(order, incoming.refunds, now=now)
+    if order.state == "accepted":
+        _promise(order, incoming, by=by, now=now)
+    else:
+        record(order.id, "order.kept", by=by, now=now, why=_why_kept(incoming))
     return order, True
+
+
+def _why_kept(incoming: IncomingOrder) -> dict[str, Any]:
+    kept = [f"flag:{code}" for code in incoming.problems if code in KEPT_ONLY]
+    return named(*(["field:cancelled"] if incoming.cancelled else []), *kept)
+
+
+def _promise(order: Order, incoming: IncomingOrder, *, by: Actor, now: datetime) -> None:
+    """From now on it is ours to keep: a day is promised, stock kept back, parcels planned."""
+    order.accepted_at, order.paid_at = now, incoming.paid_at
+    order.promised_on = promise(order.paid_at, order.country)
+    reserve(order, now=now)
+    record(order.id, "order.accepted", by=by, now=now, channel=order.channel, promised_on=order.promised_on)
+    announce("order.accepted", order_id=order.id)
+
+
+def take_kept(order: Order, *, by: Staff, now: datetime) -> None:
+    """A person takes an order that was only kept as if it were paid now (by invoice, in cash). Raises Refused."""
+    if order.accepted_at is not None:
+        raise Refused(_("This order is accepted already."))
+    move(order, "state", "resume", accepted_at=now, paid_at=now, promised_on=promise(now, order.country))
+    reserve(order, now=now)
+    record(order.id, "order.accepted", by=by, now=now, channel=order.channel, promised_on=order.promised_on)
+    announce("order.accepted", order_id=order.id)
 
 
 def _known(incoming: IncomingOrder) -> bool:
@@ -65,7 +105,7 @@ def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
         "channel": incoming.channel,
         "external_id": incoming.external_id,
         "number": incoming.number,
-        "state": "accepted",
+        "state": "cancelled" if incoming.cancelled else "on_hold" if incoming.to_be_kept_only else "accepted",
         "customer_id": _customer(incoming),
         "locale": _language(incoming),
         "currency": incoming.currency,
@@ -75,7 +115,7 @@ def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
         "placed_at": incoming.placed_at,
         "paid_at": incoming.paid_at,
         "external_updated_at": incoming.updated_at,
-        "problems": list(incoming.problems),
+        "external_rank": incoming.rank,
         "promised_on": promise(incoming.paid_at, country),
         "created_at": now,
     }
@@ -114,33 +154,94 @@ def _payment(order_id: int, incoming: IncomingOrder) -> Payment:
 
 def _bring_up_to_date(incoming: IncomingOrder, *, by: str, now: datetime) -> Order:
     order = session.scalars(select(Order).where(_is(incoming)).with_for_update(of=Order)).one()
-    if incoming.updated_at <= order.external_updated_at:
+    take_refunds(order, incoming.refunds, now=now)
+    if (incoming.updated_at, incoming.rank) <= (order.external_updated_at, order.external_rank):
         return order
-    changed = _changes(order, incoming)
-    order.external_updated_at, order.problems = incoming.updated_at, list(incoming.problems)
-    order.ship_to, order.country = asdict(incoming.address), incoming.address.country or None
-    if incoming.email:
-        order.customer_id = _customer(incoming)
-    if "payment" in changed and order.payment:
-        recapture(order.payment, incoming.captured)
-    if "lines" in changed:
-        order.attention = "lines_changed"
-    if changed:
-        record(order.id, "order.changed", by=by, now=now, changed=", ".join(changed))
+    order.external_updated_at, order.external_rank = incoming.updated_at, incoming.rank
+    differences = changes.diff(order, order.lines, incoming)
+    mended = _follow(order, incoming, now)
+    if differences or mended:
+        told = named(*changes.outline(differences), *(f"field:{name}" for name in mended))
+        record(order.id, "order.changed" if differences else "order.mended", by=by, now=now, changed=told)
+    if incoming.sent and order.accepted_at is not None:
+        announce("order.sent_by_channel", order_id=order.id)
+    if order.accepted_at is None:
+        _reconsider(order, incoming, by=by, now=now)
+    elif order.state in ("accepted", "on_hold"):
+        changes.hear(order, incoming, differences, now=now)
+    elif differences and not incoming.cancelled:
+        tell(order.id, "changed", by="channel", now=now)
     return order
 
 
-def _changes(order: Order, incoming: IncomingOrder) -> list[str]:
-    """Names of what differs. Lines are not re-planned behind a picker's back: the order needs attention instead."""
-    ours = sorted((line.external_id, line.quantity) for line in order.lines)
-    theirs = sorted((line.external_id, line.quantity) for line in incoming.lines)
+def _follow(order: Order, incoming: IncomingOrder, now: datetime) -> list[str]:
+    """What no picker has to know follows the newest copy at once; the names of what differed."""
     differs = {
-        "lines": ours != theirs,
-        "address": order.ship_to != asdict(incoming.address),
-        "e-mail": bool(incoming.email) and order.customer.email != _email(incoming),
+        "email": bool(incoming.email) and order.customer.email != _email(incoming),
         "payment": order.payment is not None and order.payment.captured != incoming.captured,
+        "total": order.total != incoming.total,
     }
+    order.total = incoming.total
+    if incoming.email:
+        order.customer_id = _customer(incoming)
+    if differs["payment"] and order.payment:
+        recapture(order.payment, incoming.captured)
+    changes.follow_prices(order, incoming)
+    follow_copy(order.id, incoming.problems, leave=("already_sent",) if order.accepted_at else (), now=now)
     return [name for name, changed in differs.items() if changed]
+
+
+def _reconsider(order: Order, incoming: IncomingOrder, *, by: str, now: datetime) -> None:
+    """An order that was only kept so far: nobody has begun, so it becomes what the copy says."""
+    if order.state == "cancelled":
+        return
+    if incoming.cancelled:
+        move(order, "state", "cancel")
+        record(order.id, "order.withdrawn", by=by, now=now)
+        return
+    changes.rewrite(order, changes.wanted(incoming), by=by, now=now)
+    if not incoming.to_be_kept_only:
+        move(order, "state", "resume")
+        _promise(order, incoming, by=by, now=now)
+
+
+def take_refunds(order: Order, refunds: Iterable[IncomingRefund], *, now: datetime) -> None:
+    """Count what the channel gave back by itself, each once by its own id; an amount only grows.
+
+    What goes back through our Stripe account is Stripe's to tell, and is not told twice.
+    """
+    if order.payment is None or order.payment.route != "channel":
+        return
+    for refund in refunds:
+        more = _grown(order, refund, now)
+        if more:
+            add_external(order.payment, more)
+            record(order.id, "refund.by_channel", by="channel", now=now, amount=Money(more, order.currency))
+
+
+def _grown(order: Order, refund: IncomingRefund, now: datetime) -> int:
+    """Minor units by which this refund is more than was known of it."""
+    values = {"order_id": order.id, "external_id": refund.external_id, "currency": order.currency, "heard_at": now}
+    new = insert(ChannelRefund).values(**values, amount=0, given_at=refund.given_at)
+    session.execute(new.on_conflict_do_nothing(index_elements=["order_id", "external_id"]))
+    same = (ChannelRefund.order_id == order.id, ChannelRefund.external_id == refund.external_id)
+    row = session.scalars(select(ChannelRefund).where(*same).with_for_update()).one()
+    more = max(0, refund.amount - row.amount)
+    row.amount += more
+    return more
+
+
+def order_gone(channel: str, external_id: str, *, now: datetime) -> None:
+    """The channel deleted it. Whatever that means, a person should know before it is sent."""
+    order = find_external(channel, external_id)
+    if order is not None and order.state in ("accepted", "on_hold"):
+        tell(order.id, "deleted", by="channel", now=now)
+
+
+def find_external(channel: str, external_id: str) -> Order | None:
+    """The order that the channel calls so, locked."""
+    known = select(Order).where(Order.channel == channel, Order.external_id == external_id)
+    return session.scalar(known.with_for_update(of=Order))
 
 
 def close_order(order: Order, *, at: datetime, now: datetime) -> None:

@@ -13,6 +13,7 @@ from portal.adapters.errors import Malformed
 from portal.db import limits
 from portal.lib import clock
 from portal.orders.actions import accept_order
+from portal.orders.flags import problems
 from portal.orders.guards import calling_channel
 from portal.orders.models import Order
 
@@ -50,8 +51,8 @@ def answer(order: Order) -> dict[str, Any]:
         "external_id": order.external_id,
         "number": order.number,
         "state": order.state,
-        "promised_on": order.promised_on.isoformat(),
-        "problems": order.problems,
+        "promised_on": order.promised_on.isoformat() if order.accepted_at else None,
+        "problems": problems(order.id),
     }
 
 

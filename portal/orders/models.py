@@ -3,9 +3,9 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column, relationship
 
 from portal.db import Base
 from portal.lib.money import Money
@@ -33,8 +33,32 @@ class Customer(Base):
     locale: Mapped[str]
 
 
+ASKS_FIRST = ("changed", "cancelled", "already_sent", "refund_by_hand")
+"""Flags over which nothing is decided about an order until a person has settled them."""
+
+
+class OrderFlag(Base):
+    """Something about an order that a person should look at. The same thing is open once."""
+
+    __tablename__ = "order_flags"
+    __table_args__ = (
+        Index("uq_order_flags_open", "order_id", "code", unique=True, postgresql_where="settled_at IS NULL"),
+        CheckConstraint("settled_by_id IS NULL OR settled_at IS NOT NULL", name="settled"),
+    )
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    code: Mapped[str]
+    found_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    note: Mapped[str] = mapped_column(default="")
+
+
 class Order(Base):
-    """One commitment. How far it has come is derived from its parcels."""
+    """One commitment. How far it has come is derived from its parcels.
+
+    Until `accepted_at` it is only kept: not paid, a test, or sent before we knew of it; nothing is promised or planned.
+    `attention` says that a person must look before anything is decided.
+    """
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -66,15 +90,20 @@ class Order(Base):
     placed_at: Mapped[datetime]
     paid_at: Mapped[datetime]
     external_updated_at: Mapped[datetime]
+    external_rank: Mapped[str] = mapped_column(default="")
     promised_on: Mapped[date]
-    problems: Mapped[list[str]] = mapped_column(JSONB, default=list)
-    attention: Mapped[str | None]
+    accepted_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
     customer: Mapped[Customer] = relationship(lazy="joined", innerjoin=True)
     lines: Mapped[list["OrderLine"]] = relationship(order_by="OrderLine.id", back_populates="order")
     payment: Mapped["Payment | None"] = relationship(back_populates="order")
+
+    @declared_attr
+    def attention(cls) -> Mapped[bool]:  # noqa: N805
+        asks = select(OrderFlag.id).where(OrderFlag.order_id == cls.id, OrderFlag.code.in_(ASKS_FIRST))
+        return column_property(asks.where(OrderFlag.settled_at.is_(None)).exists())
 
     @property
     def worth(self) -> Money:
@@ -130,6 +159,51 @@ class Payment(Base):
     def left(self) -> Money:
         """What can still be given back."""
         return Money(max(0, self.captured - self.reserved - self.external), self.currency)
+
+
+class OrderChange(Base):
+    """What a newer copy from the channel says differently about what is to be sent, to whom, or whether at all.
+
+    `diff` is for people, `copy` what the channel wants. It waits for the warehouse to say whether somebody has begun:
+    then it is applied, or held for a person, who applies it or leaves the order as it is. A newer one overtakes it.
+    """
+
+    __tablename__ = "order_changes"
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'held', 'applied', 'left', 'overtaken')", name="state"),
+        Index("uq_order_changes_open", "order_id", unique=True, postgresql_where="state IN ('waiting', 'held')"),
+    )
+    MOVES = {
+        "state": {
+            "apply": (("waiting", "held"), "applied"),
+            "hold": (("waiting",), "held"),
+            "leave": (("held",), "left"),
+            "overtake": (("waiting", "held"), "overtaken"),
+        }
+    }
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    state: Mapped[str] = mapped_column(default="waiting")
+    heard_at: Mapped[datetime]
+    diff: Mapped[list[dict[str, str]]] = mapped_column(JSONB)
+    copy: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    order: Mapped[Order] = relationship()
+
+
+class ChannelRefund(Base):
+    """Money that a sales channel gave back by itself, counted once by the channel's own id."""
+
+    __tablename__ = "channel_refunds"
+    __table_args__ = (UniqueConstraint("order_id", "external_id"), CheckConstraint("amount >= 0", name="amount"))
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    external_id: Mapped[str]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    given_at: Mapped[datetime]
+    heard_at: Mapped[datetime]
+
+    @property
+    def money(self) -> Money:
+        return Money(self.amount, self.currency)
 
 
 class TimelineEntry(Base):

@@ -15,6 +15,7 @@ from portal.orders.models import TimelineEntry
 from portal.staff.models import Actor, Staff
 
 WORDS: dict[str, tuple[Any, Any]] = {}
+NAMES: dict[str, Any] = {}
 A_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -33,6 +34,16 @@ def words(kind: str, staff: Any, customer: Any = None) -> None:
     if kind in WORDS:
         raise KeyError(f"{kind} has its words already")
     WORDS[kind] = (staff, customer)
+
+
+def names(of: Mapping[str, Any]) -> None:
+    """How to call what facts name by a code (lazy texts)."""
+    NAMES.update(of)
+
+
+def named(*codes: str) -> dict[str, Any]:
+    """A fact that lists things by their codes, put into words when it is read; what has no name is told as it is."""
+    return {"named": list(codes)}
 
 
 def record(order_id: int, kind: str, *, by: Actor, now: datetime, **facts: Any) -> None:
@@ -80,6 +91,8 @@ def _told(row: Any, by: str, reader: int, locale: str) -> Entry:
 def _worded(value: Any, locale: str) -> Any:
     if isinstance(value, Mapping) and set(value) == {"amount", "currency"}:
         return Money(value["amount"], value["currency"]).format(locale)
+    if isinstance(value, Mapping) and set(value) == {"named"}:
+        return ", ".join(str(NAMES.get(code, code)) for code in value["named"])
     if isinstance(value, str) and A_DAY.fullmatch(value):
         return days.with_year(date.fromisoformat(value), locale)
     return value

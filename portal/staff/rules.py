@@ -24,7 +24,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     | {"orders.see", "returns.see", "returns.decide", "returns.receive", "refunds.see", "refunds.request"},
     Role.support: WAREHOUSE
     | {"orders.see", "returns.see", "returns.decide", "refunds.see", "refunds.request", "cases.see", "cases.work"}
-    | {"letters.see", "letters.send", "parcels.watch"},
+    | {"letters.see", "letters.send", "parcels.watch", "orders.settle"},
     Role.finance: LOOK
     | {"orders.see", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
 }

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from portal import mail
 from portal.db import limits, session
 from portal.fulfilment import promises
+from portal.orders.flags import tell
 from portal.orders.models import Customer, Order
 from portal.refunds.actions import open_refund
 from portal.refunds.rules import RefundPart
@@ -59,7 +60,7 @@ def _give_all_back(order: Order, now: datetime) -> None:
     if payment is None or payment.left.amount == 0:
         return
     if payment.route != "stripe" or payment.left.amount != sum(line.paid for line in order.lines):
-        order.attention = "refund_by_hand"
+        tell(order.id, "refund_by_hand", by="customer", now=now)
         return
     parts = [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.paid]
     open_refund(order, parts, reason="Cancelled before it was sent", by="customer", now=now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Integer, cast, func, null, select, union_all
+from sqlalchemy import Integer, cast, func, literal, null, select, union_all
 from sqlalchemy.orm import aliased
 
 from portal.adapters.couriers import Tracking
@@ -16,7 +16,7 @@ from portal.feedback.models import UNSOLVED, Answer, Case, SurveyInvitation
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak
 from portal.lib.money import Money
-from portal.orders.models import Order, OrderLine
+from portal.orders.models import ChannelRefund, Order, OrderLine
 from portal.refunds.models import Refund
 from portal.returns.goods import believed_there, last_day
 from portal.returns.models import Return
@@ -244,7 +244,11 @@ def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
     with_return = select(*about, *refund).outerjoin(Refund, Refund.return_id == Return.id)
     nothing = [cast(null(), Integer if column is Return.id else column.type) for column in about]
     without = select(*nothing, *refund).where(Refund.order_id == order_id, Refund.return_id.is_(None))
-    rows = session.execute(union_all(with_return.where(Return.order_id == order_id), without)).all()
+    elsewhere = (ChannelRefund.amount, ChannelRefund.currency, literal("succeeded"), ChannelRefund.given_at, null())
+    by_channel = select(*nothing, literal(0), *elsewhere)
+    by_channel = by_channel.where(ChannelRefund.order_id == order_id, ChannelRefund.amount > 0)
+    whole = union_all(with_return.where(Return.order_id == order_id), without, by_channel)
+    rows = session.execute(whole).all()
     returns: dict[int, TrackedReturn] = {}
     told: defaultdict[int | None, list[Any]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.id or 0, row.decision_no or 0)):

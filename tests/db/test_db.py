@@ -48,10 +48,10 @@ def test_it_decides_by_the_row_as_it_is_and_not_as_it_was_read(world: World) -> 
 
 
 def test_what_was_set_before_the_move_is_kept(world: World) -> None:
-    world.alice.attention = "look"
+    world.alice.locale = "de"
     move(world.alice, "state", "hold")
     session.commit()
-    assert (world.alice.attention, world.alice.state) == ("look", "on_hold")
+    assert (world.alice.locale, world.alice.state) == ("de", "on_hold")
 
 
 def test_a_verb_that_does_not_exist_is_a_mistake_of_ours(world: World) -> None:
@@ -95,14 +95,14 @@ def test_of_many_who_move_one_row_at_once_one_succeeds(real: Flask) -> None:
 def test_a_step_that_raises_leaves_nothing(world: World) -> None:
     def step() -> None:
         with transaction():
-            world.alice.attention = "look"
+            world.alice.number = "seen"
             session.flush()
             raise KeyboardInterrupt
 
     with nothing_appears(), pytest.raises(KeyboardInterrupt):
         step()
     session.expire_all()
-    assert world.alice.attention is None
+    assert world.alice.number == "1001"
 
 
 @pytest.fixture
@@ -118,17 +118,17 @@ def view(client: FlaskClient) -> Callable[[Callable[[], Any]], Any]:
     client.application.view_functions["pulse.healthz"] = before
 
 
-def attention(order: Order) -> str | None:
-    return session.scalar(select(Order.attention).where(Order.id == order.id))
+def number(order: Order) -> str | None:
+    return session.scalar(select(Order.number).where(Order.id == order.id))
 
 
 def test_a_request_that_returns_commits_once(world: World, view: Callable[..., Any]) -> None:
     def write() -> tuple[str, int]:
-        session.get_one(Order, world.alice.id).attention = "seen"
+        session.get_one(Order, world.alice.id).number = "seen"
         return "", 422
 
     assert view(write).status_code == 422
-    assert attention(world.alice) == "seen"
+    assert number(world.alice) == "seen"
 
 
 @pytest.mark.parametrize(("error", "code"), [(Refused("No."), 409), (RuntimeError("oh"), 500)])
@@ -136,12 +136,12 @@ def test_a_request_that_raises_leaves_nothing(
     world: World, view: Callable[..., Any], error: Exception, code: int
 ) -> None:
     def write() -> None:
-        session.get_one(Order, world.alice.id).attention = "seen"
+        session.get_one(Order, world.alice.id).number = "seen"
         session.flush()
         raise error
 
     assert view(write).status_code == code
-    assert attention(world.alice) is None
+    assert number(world.alice) == "1001"
 
 
 def test_a_commit_that_fails_is_said_and_not_hidden(world: World, view: Callable[..., Any]) -> None:

@@ -11,7 +11,7 @@ from portal.desk.queues import GROUPS
 from portal.feedback.models import Case
 from portal.lib import clock
 from portal.mail.models import Letter
-from portal.orders.models import Order
+from portal.orders.models import Order, OrderFlag
 from portal.orders.shelves import StockClaim
 from portal.refunds.alarms import Trouble, keep_alarms
 from portal.refunds.comparison import COMPARED
@@ -49,8 +49,10 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     keep_alarms([Trouble("balance", "1", "1 / 2 EUR")], COMPARED, now=now)
     a_refund(stuck, world.rita, world.fran, "requested")
     a_refund(stuck, world.rita, world.fran, "failed")
+    session.add_all(OrderFlag(order_id=stuck.id, code=code, found_at=now) for code in ("totals", "missing_sku"))
     after = counts(client)
     assert {label: after[label] - before[label] for label in after} == {
+        "Needs attention": 1,
         "To pick": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1, "Stuck parcels": 1, "Came back or lost": 1,
         "Can't be promised": 1,
         "Returns to decide": 1, "Returns to inspect": 1,

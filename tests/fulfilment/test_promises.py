@@ -15,6 +15,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.orders import stock
+from portal.orders.flags import problems
 from portal.orders.models import Order
 from portal.orders.timeline import for_customer
 from portal.refunds.models import Refund
@@ -201,7 +202,7 @@ def test_money_that_is_with_the_channel_is_given_back_by_a_person(late: World) -
     session.commit()
     watched()
     choose(late, "cancel")
-    assert late.alice.attention == "refund_by_hand"
+    assert problems(late.alice.id) == ["refund_by_hand"]
     assert session.scalar(select(func.count()).select_from(Refund)) == 0
 
 

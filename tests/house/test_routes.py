@@ -135,6 +135,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_labels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_stock": session.scalar(select(StockItem.id)),
         "desk_calendar": 1,
+        "desk_attention": 1,
         "desk_returns": session.scalar(select(Return.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_cases": session.scalar(select(Case.id)),
@@ -147,6 +148,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "token": "a" * 28,
         "source": "shopify",
         "line_id": 1,
+        "order_id": world.alice.id,
         "purchase_id": 1,
     }
     return {name: known[name] for name in rule.arguments}
@@ -179,7 +181,7 @@ LOCKED = {"/l/<token>", "/unsubscribe/<token>", "/desk/invitations/<token>", "/d
 
 def test_a_change_is_noticed(walked: World) -> None:
     before = fingerprint()
-    walked.alice.attention = "changed"
+    walked.alice.locale = "de"
     session.commit()
     assert {name for name, rows in fingerprint().items() if rows != before[name]} == {"orders"}
 

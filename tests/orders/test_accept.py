@@ -9,7 +9,7 @@ from portal.db import session
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.orders.actions import accept_order
-from portal.orders.models import Order, OrderLine, Payment
+from portal.orders.models import Order
 from portal.orders.payments import reserve
 from portal.orders.timeline import for_staff
 from tests.conftest import nothing_appears
@@ -39,14 +39,6 @@ def test_an_older_copy_never_overwrites_a_newer_one(world: World) -> None:
         assert session.get_one(Order, world.alice.id).customer.email == "alice@example.org"
 
 
-def test_a_newer_copy_with_other_lines_asks_for_a_person(world: World) -> None:
-    newer = replace(ALICES_ORDER, lines=ALICES_ORDER.lines[1:], updated_at=ALICES_ORDER.updated_at + timedelta(hours=1))
-    order, _ = accept_order(newer, by="channel", now=clock.now())
-    assert order.attention == "lines_changed"
-    assert session.query(OrderLine).filter_by(order_id=order.id).count() == 3
-    assert session.query(Payment).filter_by(order_id=order.id).count() == 1
-
-
 def test_a_newer_copy_says_what_was_captured_but_never_less_than_is_promised_back(world: World) -> None:
     payment = world.bob.payment
     assert payment is not None
@@ -58,7 +50,7 @@ def test_a_newer_copy_says_what_was_captured_but_never_less_than_is_promised_bac
         replace(later, captured=2500, updated_at=later.updated_at + timedelta(hours=1)), by="channel", now=clock.now()
     )
     assert payment.captured == 2500
-    assert for_staff(world.bob.id)[0].text == "A newer copy came from the channel: payment"
+    assert for_staff(world.bob.id)[0].text == "The channel corrected: Amount paid"
 
 
 def test_a_payment_belongs_to_one_order(world: World) -> None:

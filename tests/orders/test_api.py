@@ -11,13 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from portal.adapters.channels import problems
 from portal.adapters.channels.api import OrderBody
 from portal.db import session
 from portal.lib import clock
-from portal.orders import api
+from portal.orders import api, flags
 from portal.orders.channels import add_channel
-from portal.orders.models import Channel, Order
+from portal.orders.models import Channel, ChannelRefund, Order, OrderChange
 from tests.conftest import ROOT, nothing_appears, owed
 from tests.world import World
 
@@ -87,7 +86,7 @@ def test_a_newer_copy_brings_it_up_to_date_and_an_older_one_does_not(send: Send)
     [order] = orders()
     assert order.customer.email == "new@example.org"
     assert order.payment is not None
-    assert (order.payment.captured, order.problems) == (8400, [])
+    assert (order.payment.captured, flags.problems(order.id)) == (8400, [])
 
 
 def test_the_channel_is_the_keys_and_nobody_elses(send: Send, key: str) -> None:
@@ -257,8 +256,27 @@ def test_every_route_is_described_and_every_description_is_a_route(client: Flask
 
 def test_every_described_problem_can_be_flagged_and_the_other_way_round() -> None:
     described = DESCRIBED["components"]["schemas"]["AcceptedOrder"]["properties"]["problems"]["items"]["enum"]
-    bare = json.dumps({**ORDER, "address": {}, "lines": ORDER["lines"][:1]}).encode()
-    assert described == list(problems.common(api.api.parse(bare, "api:shop"), ""))
+    assert described == list(flags.CODES)
+
+
+@pytest.mark.parametrize(("intent", "counted"), [(None, [8400]), ("pi_3QWelcome", [])])
+def test_a_channel_may_cancel_and_give_back_by_a_newer_copy(send: Send, intent: str | None, counted: list[int]) -> None:
+    """What goes back through our own Stripe account is for Stripe to tell."""
+    payment = {"captured": 8400, "payment_intent": intent}
+    send(payment=payment)
+    back = {"external_id": "r-1", "amount": 8400, "given_at": "2026-11-20T10:00:00+01:00"}
+    for _ in range(2):
+        send(updated_at="2026-11-20T10:00:00+01:00", payment=payment, cancelled=True, refunds=[back])
+    [order] = orders()
+    assert order.payment is not None
+    change = session.scalars(select(OrderChange)).one()
+    assert (change.copy["cancelled"], order.payment.external) == (True, sum(counted))
+    assert session.scalars(select(ChannelRefund.amount)).all() == counted
+
+
+def test_a_test_order_is_only_kept(send: Send) -> None:
+    answer = send(test=True).get_json()
+    assert (answer["state"], answer["promised_on"], answer["problems"]) == ("on_hold", None, ["test"])
 
 
 def test_every_described_answer_is_given_as_described(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from portal.db import session
+from portal.fulfilment.models import Parcel
 from portal.inbox.models import InboxMessage
+from portal.orders.flags import problems
 from portal.orders.models import Order
 from tests.conftest import SECRETS, nothing_appears, owed
 
@@ -76,7 +78,7 @@ def test_the_worker_makes_it_an_order(client: FlaskClient, work: Work) -> None:
     work()
     [order] = orders()
     assert (order.channel, order.external_id, order.number) == ("shopify", "820982911946154508", "#1071")
-    assert (order.total, order.locale, order.country, order.problems) == (4400, "de", "AT", [])
+    assert (order.total, order.locale, order.country, problems(order.id)) == (4400, "de", "AT", [])
     assert message().state == "done"
 
 
@@ -149,7 +151,89 @@ def test_what_is_signed_but_no_order_is_kept_with_the_reason(
     assert (orders(), owed()) == ([], [])
 
 
-def test_another_topic_is_none_of_ours(client: FlaskClient, work: Work) -> None:
-    deliver(client, body(), **{"X-Shopify-Topic": "orders/cancelled"})
+def test_a_body_without_an_order_is_none_of_ours(client: FlaskClient, work: Work) -> None:
+    deliver(client, b'{"order_edit": {"order_id": 1}}', **{"X-Shopify-Topic": "orders/edited"})
     work()
     assert (message().state, orders()) == ("done", [])
+
+
+def test_what_is_not_paid_is_kept_and_neither_promised_nor_planned(client: FlaskClient, work: Work) -> None:
+    deliver(client, body(financial_status="pending"), **{"X-Shopify-Topic": "orders/create"})
+    work()
+    [order] = orders()
+    assert (order.state, order.accepted_at, problems(order.id)) == ("on_hold", None, ["not_paid"])
+    assert session.scalar(select(func.count()).select_from(Parcel)) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"), [({"test": True}, "test"), ({"fulfillment_status": "fulfilled"}, "already_sent")]
+)
+def test_tests_and_what_was_sent_before_are_only_kept(
+    client: FlaskClient, work: Work, changes: dict[str, Any], code: str
+) -> None:
+    deliver(client, body(**changes))
+    work()
+    assert [(order.state, problems(order.id)) for order in orders()] == [("on_hold", [code])]
+    assert session.scalar(select(func.count()).select_from(Parcel)) == 0
+
+
+def test_it_is_promised_once_it_is_paid(client: FlaskClient, work: Work) -> None:
+    deliver(client, body(financial_status="pending"), **{"X-Shopify-Topic": "orders/create"})
+    deliver(client, body(updated_at="2026-11-23T09:00:00+01:00"), event="evt-2")
+    work()
+    [order] = orders()
+    assert (order.state, problems(order.id), order.paid_at.day) == ("accepted", [], 23)
+    assert order.promised_on.isoformat() == "2026-11-30"
+    assert session.scalars(select(Parcel.state)).all() == ["to_pick"]
+
+
+def test_a_cancellation_in_the_shop_cancels_the_order_and_its_parcels(client: FlaskClient, work: Work) -> None:
+    deliver(client, body())
+    work()
+    deliver(client, cancelled(), event="evt-2", **{"X-Shopify-Topic": "orders/cancelled"})
+    work()
+    assert [order.state for order in orders()] == ["cancelled"]
+    assert session.scalars(select(Parcel.state)).all() == ["cancelled"]
+
+
+def cancelled() -> bytes:
+    return body(cancelled_at="2026-11-20T10:00:00Z", updated_at="2026-11-20T10:00:00Z")
+
+
+def refund(**changes: Any) -> bytes:
+    sent = {"kind": "refund", "status": "success", "amount": "14.00"}
+    return json.dumps(
+        {"id": 9, "order_id": ORDER["id"], "created_at": "2026-11-21T09:00:00Z", "transactions": [sent], **changes}
+    ).encode()
+
+
+def left() -> list[int]:
+    return [order.payment.left.amount for order in orders() if order.payment]
+
+
+def test_money_that_the_shop_gives_back_counts_once_however_often_it_is_told(client: FlaskClient, work: Work) -> None:
+    deliver(client, body())
+    deliver(client, refund(), event="evt-2", **{"X-Shopify-Topic": "refunds/create"})
+    deliver(client, refund(), event="evt-3", **{"X-Shopify-Topic": "refunds/create"})
+    newer = body(
+        updated_at="2026-11-21T09:00:01Z", financial_status="partially_refunded", refunds=[json.loads(refund())]
+    )
+    deliver(client, newer, event="evt-4", **{"X-Shopify-Topic": "orders/updated"})
+    work()
+    assert left() == [3000]
+
+
+def test_a_refund_that_comes_before_its_order_waits_for_it(client: FlaskClient, work: Work) -> None:
+    deliver(client, refund(), **{"X-Shopify-Topic": "refunds/create"})
+    work()
+    assert message().state == "parked"
+    deliver(client, body(), event="evt-2")
+    work()
+    assert left() == [3000]
+
+
+def test_an_order_deleted_in_the_shop_asks_for_a_person(client: FlaskClient, work: Work) -> None:
+    deliver(client, body())
+    deliver(client, b'{"id": 820982911946154508}', event="evt-2", **{"X-Shopify-Topic": "orders/delete"})
+    work()
+    assert [problems(order.id) for order in orders()] == [["deleted"]]

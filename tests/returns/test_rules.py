@@ -10,6 +10,7 @@ from portal.adapters.couriers import Tracking
 from portal.db import session
 from portal.fulfilment import actions as fulfilment
 from portal.lib import clock
+from portal.orders.flags import tell
 from portal.orders.payments import add_external
 from portal.refunds.actions import open_refund
 from portal.refunds.rules import RefundPart
@@ -100,7 +101,7 @@ def test_where_something_is_wrong_a_person_looks(world, reason):
 
 def test_a_changed_order_and_money_given_back_elsewhere_make_a_person_look(world):
     delivered(world, world.alice)
-    world.alice.attention = "lines_changed"
+    tell(world.alice.id, "changed", by="channel", now=clock.now())
     add_external(world.alice.payment, 100)
     session.flush()
     assert [answer for answer, _ in answers(facts_of(world), wish(world.alice))] == [Answer.ask, Answer.ask]

@@ -53,7 +53,7 @@ class IncomingOrder:
 
     Of two copies the one with the later `updated_at` is the newer; `rank` decides between copies of the same moment,
     by what they say and never by which came first. `captured` is all that was ever paid, `refunds` what of it the
-    channel has given back since.
+    channel has given back since. `sent` was sent from elsewhere already, all of it.
     """
 
     channel: str
@@ -76,8 +76,14 @@ class IncomingOrder:
     problems: tuple[str, ...] = ()
     cancelled: bool = False
     test: bool = False
+    sent: bool = False
     refunds: tuple[IncomingRefund, ...] = ()
     rank: str = ""
+
+    @property
+    def to_be_kept_only(self) -> bool:
+        """Whether nothing may be promised or planned: not paid, only a test, or gone already."""
+        return self.test or self.sent or (self.total > 0 and not self.captured)
 
 
 class Reader(Protocol):

@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from portal.adapters.channels import IncomingAddress, IncomingLine, IncomingOrder, problems
+from portal.adapters.channels import IncomingAddress, IncomingLine, IncomingOrder, IncomingRefund, problems
 from portal.adapters.errors import Malformed
 from portal.adapters.reading import OUR_TIMES, country, document, email, language, text
 from portal.lib.money import EXPONENTS, TOO_MUCH
@@ -113,6 +113,14 @@ class Payment(_Part):
     payment_intent: Annotated[str | None, Field(pattern=r"^pi_[A-Za-z0-9_]{3,200}$")] = None
 
 
+class GivenBack(_Part):
+    """Money that you gave back yourself; each `external_id` counts once."""
+
+    external_id: Key
+    amount: Minor
+    given_at: Moment
+
+
 class OrderBody(_Part):
     """A paid order. Sending the same `external_id` again brings it up to date when `updated_at` is newer."""
 
@@ -130,6 +138,9 @@ class OrderBody(_Part):
     address: Address = Address()
     lines: Annotated[list[Line], Field(min_length=1, max_length=1000), AfterValidator(_told_apart)]
     payment: Payment
+    cancelled: Annotated[bool, Field(description="Nothing of it is to be sent.")] = False
+    test: Annotated[bool, Field(description="Kept, but not promised and not sent.")] = False
+    refunds: Annotated[list[GivenBack], Field(max_length=1000)] = []
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -221,6 +232,11 @@ def incoming(body: OrderBody, channel: str) -> IncomingOrder:
         locale=language(body.locale),
         payment_intent=body.payment.payment_intent,
         reconciled=sum(line.paid for line in lines) == body.total,
+        cancelled=body.cancelled,
+        test=body.test,
+        refunds=tuple(
+            IncomingRefund(one.external_id, one.amount, one.given_at.astimezone(UTC)) for one in body.refunds
+        ),
     )
     return replace(order, problems=problems.codes(problems.common(order, body.email)))
 

@@ -15,7 +15,9 @@ def common(order: IncomingOrder, mail: str) -> dict[str, bool]:
         "missing_email": not mail,
         "bad_email": bool(mail) and order.email is None,
         "totals": not order.reconciled,
-        "not_paid": not order.captured,
+        "not_paid": order.total > 0 and not order.captured,
+        "test": order.test,
+        "already_sent": order.sent,
     }
 
 

@@ -15,7 +15,20 @@ from portal.lib.money import NotMoney, to_minor
 
 NEEDED = ("number", "placed_at", "currency", "title", "quantity", "unit_price")
 ADDRESS = ("company", "street", "street2", "postcode", "city", "region", "country")
-COLUMNS = (*NEEDED, "paid", "kind", "sku", "variant", "name", "email", "phone", "locale", "payment_intent", *ADDRESS)
+COLUMNS = (
+    *NEEDED,
+    "paid",
+    "kind",
+    "sku",
+    "variant",
+    "name",
+    "email",
+    "phone",
+    "locale",
+    "payment_intent",
+    "updated_at",
+    *ADDRESS,
+)
 
 
 class BadSheet(Exception):
@@ -102,6 +115,8 @@ def _body(rows: list[Row], zone: ZoneInfo) -> dict[str, Any]:
     lines = [_line(place, row.cells, first["currency"]) for place, row in enumerate(rows, 1)]
     total = sum(line["paid"] for line in lines)
     optional = {name: first[name] for name in ("name", "email", "phone", "locale") if first.get(name)}
+    if first.get("updated_at"):
+        optional["updated_at"] = _moment(first["updated_at"], zone, "updated_at")
     return {
         "external_id": first["number"],
         "number": first["number"],
@@ -135,9 +150,9 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _moment(text: str, zone: ZoneInfo) -> str:
+def _moment(text: str, zone: ZoneInfo, column: str = "placed_at") -> str:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise _BadCell(f"placed_at: {text[:40]!r} is no time; write it like 2026-11-23 14:30") from None
+        raise _BadCell(f"{column}: {text[:40]!r} is no time; write it like 2026-11-23 14:30") from None
     return (when if when.tzinfo else when.replace(tzinfo=zone)).isoformat()

@@ -1,13 +1,14 @@
 """Shopify: signed webhooks whose body is the order. Kept as it is, flagged where it is odd."""
 
+import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from portal.adapters.channels import IncomingAddress, IncomingLine, IncomingOrder, problems
+from portal.adapters.channels import IncomingAddress, IncomingLine, IncomingOrder, IncomingRefund, problems
 from portal.adapters.channels.amounts import Amounts, spread
 from portal.adapters.errors import Malformed
 from portal.adapters.reading import (
@@ -28,7 +29,9 @@ from portal.adapters.reading import (
 from portal.lib.money import share
 
 CODE = "shopify"
-PAID = "orders/paid"
+PAID, REFUNDED, DELETED = "orders/paid", "refunds/create", "orders/delete"
+BARE = ("orders/edited", "orders/risk_assessment_changed", "orders/shopify_protect_eligibility_changed")
+"""Topics whose body is no order; what they are about comes as orders/updated too."""
 MOST_PIECES = 1_000_000
 
 
@@ -58,8 +61,7 @@ class Priced:
 
 def parse(raw: bytes, topic: str = "") -> IncomingOrder:
     """The order in this body. Raises Malformed only for what is no order: no id, no date, no known currency."""
-    body = document(raw)
-    order = part(body.get("order")) or body
+    order = _order(document(raw))
     amounts = Amounts(order.get("currency"))
     priced = _priced(order, amounts)
     total = amounts.read(order.get(_total_field(order)))
@@ -82,8 +84,72 @@ def parse(raw: bytes, topic: str = "") -> IncomingOrder:
         phone=_phone(order),
         locale=language(order.get("customer_locale")),
         reconciled=sum(one.line.paid for one in priced) == total and not amounts.bad,
+        cancelled=_cancelled(order),
+        test=order.get("test") is True,
+        sent=order.get("fulfillment_status") == "fulfilled",
+        refunds=tuple(_refund(one, amounts, updated) for one in parts(order.get("refunds")) if one.get("id")),
+        rank=_rank(order),
     )
     return replace(found, problems=_problems(order, found, priced, amounts))
+
+
+def parse_refund(raw: bytes) -> tuple[str, Callable[[str], IncomingRefund]]:
+    """Of refunds/create: the order's id, and the refund once its order's currency is known. Raises Malformed."""
+    body = document(raw)
+    key(body.get("id"))
+    return key(body.get("order_id")), lambda currency: _refund(body, Amounts(currency), None)
+
+
+def parse_subject(raw: bytes) -> str:
+    """Of a message that only names its order (deleted): the order's id. Raises Malformed."""
+    return key(document(raw).get("id"))
+
+
+def _refund(row: dict[str, Any], amounts: Amounts, otherwise: datetime | None) -> IncomingRefund:
+    """What reached the customer, as far as Shopify knows; a transaction that waits or failed is nothing yet."""
+    done = [
+        one for one in parts(row.get("transactions")) if (one.get("kind"), one.get("status")) == ("refund", "success")
+    ]
+    given = moment(row.get("processed_at")) or moment(row.get("created_at"))
+    when = given[0] if given else otherwise
+    if when is None:
+        raise Malformed("a refund without a date")
+    return IncomingRefund(key(row.get("id")), amounts.sane(sum(amounts.read(one.get("amount")) for one in done)), when)
+
+
+def _order(body: dict[str, Any]) -> dict[str, Any]:
+    """The order as it was to be sent: Shopify counts pieces as taken out when the order is cancelled or they return."""
+    order = part(body.get("order")) or body
+    back, cancelled = _came_back(order), _cancelled(order)
+    return {**order, "line_items": [_as_sent(item, back, cancelled) for item in parts(order.get("line_items"))]}
+
+
+def _came_back(order: dict[str, Any]) -> dict[str, int]:
+    rows = [row for refund in parts(order.get("refunds")) for row in parts(refund.get("refund_line_items"))]
+    back: dict[str, int] = {}
+    for row in rows:
+        if row.get("restock_type") == "return":
+            line = text(row.get("line_item_id"))
+            back[line] = back.get(line, 0) + _count(row.get("quantity"))
+    return back
+
+
+def _as_sent(item: dict[str, Any], back: dict[str, int], cancelled: bool) -> dict[str, Any]:
+    left = item.get("current_quantity")
+    if cancelled or left is None:
+        return {**item, "current_quantity": None}
+    return {**item, "current_quantity": _count(left) + back.get(text(item.get("id")), 0)}
+
+
+def _cancelled(order: dict[str, Any]) -> bool:
+    return order.get("cancelled_at") is not None
+
+
+def _rank(order: dict[str, Any]) -> str:
+    """Shopify's times are whole seconds, in which it says several things: what is further on counts as later."""
+    content = sha256(json.dumps(order, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()
+    paid = text(order.get("financial_status")) in ("partially_paid", "paid", "partially_refunded", "refunded")
+    return f"{_cancelled(order):d}{paid:d}{len(parts(order.get('refunds'))):04d}{content[:16]}"
 
 
 def _times(order: dict[str, Any]) -> tuple[datetime, datetime]:
@@ -101,7 +167,8 @@ def _total_field(order: dict[str, Any]) -> str:
 
 
 def _captured(order: dict[str, Any], total: int, amounts: Amounts) -> int:
-    status = text(order.get("financial_status"))
+    """All that was ever paid; what was given back since is told by the refunds."""
+    status, total = text(order.get("financial_status")), max(total, amounts.read(order.get("total_price")))
     if status in ("paid", "partially_refunded", "refunded"):
         return total
     if status == "partially_paid":
@@ -182,7 +249,7 @@ def _bought(item: dict[str, Any]) -> int:
 def _pieces(item: dict[str, Any]) -> int:
     """How many are to be sent now: fewer than bought when the order was edited."""
     left = item.get("current_quantity")
-    return _bought(item) if left is None else min(_bought(item), _count(left))
+    return _bought(item) if left is None else min(_bought(item), int(left))
 
 
 def _count(value: Any) -> int:
@@ -221,7 +288,5 @@ def _problems(order: dict[str, Any], found: IncomingOrder, priced: list[Priced],
     odd = {
         "amount": amounts.bad,
         "not_shipped": not all(one.ours for one in priced),
-        "cancelled": order.get("cancelled_at") is not None,
-        "test": order.get("test") is True,
     }
     return problems.codes(problems.common(found, _mail(order)) | odd)
