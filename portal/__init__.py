@@ -23,7 +23,7 @@ from portal.jobs import sweeps
 from portal.lib import headers
 from portal.lib.guards import anyone, register
 from portal.mail import jobs as mail_jobs
-from portal.orders import api
+from portal.orders import api, code_pages
 from portal.orders import jobs as orders_jobs
 from portal.orders import pages as links
 from portal.orders import stock_staff as desk_stock
@@ -40,6 +40,7 @@ from portal.staff.staff import door as staff_door
 from portal.staff.staff import passkeys as staff_passkeys
 from portal.staff.staff import people as staff_people
 from portal.staff.staff import second as staff_second
+from portal.tracking import details_pages as details
 from portal.tracking import jobs as tracking_jobs
 from portal.tracking import pages as tracking
 
@@ -78,6 +79,8 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, api.description, anyone)
     register(app, links.bp, anyone)
     register(app, tracking.bp, has_link)
+    register(app, details.bp, has_link)
+    register(app, code_pages.bp, has_link)
     register(app, tracking.finding, anyone)
     register(app, returns.bp, has_link)
     register(app, feedback.bp, has_link)

@@ -88,6 +88,7 @@ class Settings(BaseModel):
     return_send_days: int = Field(default=14, ge=7, le=90)
     return_address: str = ""
     survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = []
+    link_acts_days: int = Field(default=30, ge=0, le=90)
     case_deadline_hours: int = Field(default=48, ge=1, le=720)
 
     @field_validator("shop_timezone")

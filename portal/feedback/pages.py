@@ -13,6 +13,7 @@ from portal.lib.errors import Refused
 from portal.lib.guards import opens
 from portal.orders import links
 from portal.orders.guards import opened
+from portal.orders.links import Tier
 from portal.orders.models import Link, Order
 
 bp = Blueprint("feedback", __name__)
@@ -52,7 +53,7 @@ def answer(ref: str) -> ResponseReturnValue:
 
 
 @bp.get("/orders/<ref>/cases/<int:id>")
-@opens("case")
+@opens("case", Tier.owns)
 def case(ref: str, id: int) -> ResponseReturnValue:
     return _case_page(ref, _case(id), MessageForm(formdata=None))
 
@@ -69,7 +70,7 @@ def _case_page(ref: str, found: Case, form: MessageForm) -> str:
 
 
 @bp.post("/orders/<ref>/cases/<int:id>/messages")
-@opens("case")
+@opens("case", Tier.owns)
 def message(ref: str, id: int) -> ResponseReturnValue:
     found, form = _case(id), MessageForm()
     if not form.validate():
@@ -84,7 +85,7 @@ def message(ref: str, id: int) -> ResponseReturnValue:
 
 
 @bp.post("/orders/<ref>/cases/<int:id>/verdict")
-@opens("case")
+@opens("case", Tier.owns)
 def verdict(ref: str, id: int) -> ResponseReturnValue:
     found, form = _case(id), VerdictForm()
     if not form.validate():

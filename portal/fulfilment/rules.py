@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from flask_babel import lazy_gettext as _l
 
@@ -137,7 +138,7 @@ class Courier:
     page: str = ""
 
     def page_of(self, number: str) -> str:
-        return self.page.format(number=number)
+        return self.page.format(number=quote(number, safe=""))
 
 
 COURIERS = {

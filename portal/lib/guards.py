@@ -32,14 +32,18 @@ def fresh(view: View) -> View:
     return view
 
 
-def opens(purpose: str) -> Callable[[View], View]:
-    """Mark a customer's view with the purpose that the link in the browser must have."""
-    return _marked("purpose", purpose)
+def opens(purpose: str, tier: int = 0) -> Callable[[View], View]:
+    """Mark a customer's view with the purpose that the link in the browser must have, and how much it must show."""
+
+    def mark(view: View) -> View:
+        return _marked("tier", tier)(_marked("purpose", purpose)(view))
+
+    return mark
 
 
-def needed(mark: str) -> str:
-    """What the view of this request is marked with: its "permission" or its "purpose"."""
-    return str(getattr(current_app.view_functions[str(request.endpoint)], mark))
+def needed(mark: str) -> Any:
+    """What the view of this request is marked with: its "permission", its "purpose", its "tier"."""
+    return getattr(current_app.view_functions[str(request.endpoint)], mark)
 
 
 def needs_freshness() -> bool:
@@ -47,7 +51,7 @@ def needs_freshness() -> bool:
     return bool(getattr(current_app.view_functions[str(request.endpoint)], "fresh", False))
 
 
-def _marked(name: str, value: str) -> Callable[[View], View]:
+def _marked(name: str, value: object) -> Callable[[View], View]:
     def mark(view: View) -> View:
         setattr(view, name, value)
         return view

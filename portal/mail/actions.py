@@ -52,8 +52,8 @@ def _minter(letter: Letter, now: datetime) -> Mint:
 
     @cache
     def mint(purpose: str, subject: int | None) -> str:
-        if purpose in links.FOR_STAFF and subject is not None:
-            return links.FOR_STAFF[purpose](subject, now)
+        if purpose in links.FOR_SUBJECT and subject is not None:
+            return links.FOR_SUBJECT[purpose](subject, now)
         if letter.order_id is None:
             raise ValueError(f"letter {letter.id} has links but no order")
         return links.mint(letter.order_id, purpose, subject, now)

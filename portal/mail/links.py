@@ -6,11 +6,11 @@ from datetime import datetime
 Mint = Callable[[int, str, int | None, datetime], str]
 """(order id, purpose, subject, now) → the link's secret, made in the caller's transaction."""
 
-MintForStaff = Callable[[int, datetime], str]
-"""(staff id, now) → the link's secret."""
+MintFor = Callable[[int, datetime], str]
+"""(subject, now) → the secret, made in the caller's transaction."""
 
 _mint: Mint | None = None
-FOR_STAFF: dict[str, MintForStaff] = {}
+FOR_SUBJECT: dict[str, MintFor] = {}
 
 
 def minted_by(mint: Mint) -> Mint:
@@ -20,11 +20,11 @@ def minted_by(mint: Mint) -> Mint:
     return mint
 
 
-def minted_for_staff(purpose: str) -> Callable[[MintForStaff], MintForStaff]:
-    """Decorate the function that mints links of this purpose for a person of the shop, who is their subject."""
+def minted_for(purpose: str) -> Callable[[MintFor], MintFor]:
+    """Decorate the function that mints what a letter carries for this subject: a person's invitation, a code."""
 
-    def register(mint: MintForStaff) -> MintForStaff:
-        FOR_STAFF[purpose] = mint
+    def register(mint: MintFor) -> MintFor:
+        FOR_SUBJECT[purpose] = mint
         return mint
 
     return register

@@ -31,9 +31,10 @@ class Rendered:
 def render(kind: str, locale: str, context: dict[str, Any], mark: str) -> Rendered:
     """The letter of this kind in this language. Raises TemplateNotFound for a letter without its three parts.
 
-    In the templates `link("case", 17)` is the address of a link to be minted at sending.
+    In the templates `link("case", 17)` is the address of a link to be minted at sending, `secret("code", 5)` the bare
+    secret.
     """
-    values = {**context, "link": partial(link, mark), "locale": locale, "kind": kind}
+    values = {**context, "link": partial(link, mark), "secret": partial(secret, mark), "locale": locale, "kind": kind}
     with force_locale(locale):
         subject = " ".join(render_template(f"mail/{kind}/subject.txt", **values).split())
         text = render_template(f"mail/{kind}/body.txt", **values).strip() + "\n"
@@ -42,9 +43,14 @@ def render(kind: str, locale: str, context: dict[str, Any], mark: str) -> Render
 
 
 def link(mark: str, purpose: str, subject: int | None = None) -> str:
-    of_what = purpose if subject is None else f"{purpose}.{subject}"
     door = DOORS.get(purpose, "l")
-    return f"{current_app.config['SETTINGS'].base_url}/{door}/~{mark}.{of_what}~"
+    return f"{current_app.config['SETTINGS'].base_url}/{door}/{secret(mark, purpose, subject)}"
+
+
+def secret(mark: str, purpose: str, subject: int | None = None) -> str:
+    """The place where a secret will stand."""
+    of_what = purpose if subject is None else f"{purpose}.{subject}"
+    return f"~{mark}.{of_what}~"
 
 
 def one_click(mark: str, subject: int) -> dict[str, str]:

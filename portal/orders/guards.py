@@ -1,6 +1,8 @@
 """The customer's browser came through a link of this order; the machine has a key."""
 
-from flask import abort, current_app, g, request
+from datetime import timedelta
+
+from flask import abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -17,13 +19,29 @@ def cookie_name() -> str:
 
 
 def has_link() -> ResponseReturnValue | None:
-    """The guard of customers' pages: the same 404 for no such order, not yours, expired and revoked."""
-    browser, ref = request.cookies.get(cookie_name(), ""), (request.view_args or {}).get("ref", "")
-    found = opened_order(ref, browser, needed("purpose"), now=clock.now())
+    """The guard of customers' pages: the same 404 for no such order, not yours, expired and revoked.
+
+    A page that shows more than this browser may see leads to the code; what was sent to it is not carried out.
+    """
+    found = opened_here((request.view_args or {}).get("ref", ""), needed("purpose"))
     if found is None:
         abort(404, "link")
     g.opened, g.locale = found, found.locale
+    if found.tier < needed("tier"):
+        back = request.path if request.method == "GET" else None
+        return redirect(url_for("codes.show", ref=found.ref, then=back), 303)
     return None
+
+
+def opened_here(ref: str, purpose: str) -> Opened | None:
+    """The order as this browser may see it through links that open `purpose`."""
+    acts_for = timedelta(days=current_app.config["SETTINGS"].link_acts_days)
+    return opened_order(ref, this_browser(), purpose, now=clock.now(), acts_for=acts_for)
+
+
+def this_browser() -> str:
+    """The secret of the customer's cookie; empty without one."""
+    return request.cookies.get(cookie_name(), "")
 
 
 def opened() -> Opened:

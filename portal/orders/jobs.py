@@ -12,6 +12,7 @@ from portal.inbox.models import InboxMessage
 from portal.inbox.sources import Envelope, NotGenuine, NotReady, listen
 from portal.jobs import defer, task
 from portal.lib import clock
+from portal.orders import codes
 from portal.orders.actions import accept_order, find_external, order_gone, take_refunds
 from portal.orders.links import forget_grants
 
@@ -73,3 +74,4 @@ def sweep_grants() -> None:
     """What browsers were let in by yesterday is forgotten at night."""
     with transaction():
         forget_grants(now=clock.now())
+        codes.forget(now=clock.now())

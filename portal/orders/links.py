@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import IntEnum
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import session
 from portal.lib.tokens import LINK_LENGTH, digest
 from portal.lib.tokens import mint as new_secret
 from portal.mail.links import minted_by
-from portal.orders.models import Grant, Link, Order
+from portal.orders.models import Code, Grant, Link, Order
 
 LIVES = {
     "track": timedelta(days=90),
@@ -20,12 +21,15 @@ LIVES = {
     "unsubscribe": timedelta(days=3650),
 }
 OPENS = {
-    "track": {"track", "return", "survey", "case"},
-    "return": {"return"},
-    "survey": {"survey", "case"},
-    "case": {"case"},
+    "track": {"track", "return", "survey", "case", "code"},
+    "return": {"return", "code"},
+    "survey": {"survey", "case", "code"},
+    "case": {"case", "code"},
 }
-"""What a browser may open that came through a link of this purpose: a survey leads on to the case that it opened."""
+"""What a browser may open that came through a link of this purpose: a survey leads on to the case that it opened, and
+all of them to the page where a code is asked for."""
+ABOUT_A_CASE = ("survey", "case")
+"""Sent by mail in the exchange itself: what is said there may be read without a code."""
 GRANT_LASTS = timedelta(hours=24)
 
 
@@ -59,19 +63,39 @@ def forget_grants(*, now: datetime) -> None:
     session.execute(delete(Grant).where(Grant.expires_at < now))
 
 
+class Tier(IntEnum):
+    """How much a browser is shown: what any link shows, what a young one does, what only a code opens (L6)."""
+
+    looks = 0
+    acts = 1
+    owns = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The order that a browser may see."""
+    """The order that a browser may see, and how much of it."""
 
     order_id: int
     ref: str
     locale: str
+    tier: Tier
 
 
-def opened_order(ref: str, browser: str, purpose: str, *, now: datetime) -> Opened | None:
-    """The order with this reference if this browser came through a link that opens `purpose`."""
-    purposes = [held for held, opened in OPENS.items() if purpose in opened]
-    live = (Grant.browser == digest(browser), Grant.expires_at > now, Link.expires_at > now, Link.revoked_at.is_(None))
-    found = select(Order.id, Order.ref, Order.locale).join(Link, Link.order_id == Order.id).join(Grant)
-    row = session.execute(found.where(Order.ref == ref, Link.purpose.in_(purposes), *live).limit(1)).first()
-    return None if row is None else Opened(row.id, row.ref, row.locale)
+def opened_order(ref: str, browser: str, purpose: str, *, now: datetime, acts_for: timedelta) -> Opened | None:
+    """The order with this reference if this browser came through a link that opens `purpose`.
+
+    A link lets its bearer act for so long after it was sent. A conversation is open to the links that were sent about
+    it, and to all of the order's once the browser has shown a code.
+    """
+    me, purposes = digest(browser), [held for held, opened in OPENS.items() if purpose in opened]
+    live = (Grant.browser == me, Grant.expires_at > now, Link.expires_at > now, Link.revoked_at.is_(None))
+    shown = exists().where(Code.order_id == Order.id, Code.browser == me, Code.used_at > now - GRANT_LASTS)
+    about_it = func.bool_or(Link.purpose.in_(ABOUT_A_CASE))
+    columns = (Order.id, Order.ref, Order.locale, func.max(Link.created_at).label("sent_at"), about_it, shown)
+    found = select(*columns).join(Link, Link.order_id == Order.id).join(Grant).group_by(Order.id)
+    row = session.execute(found.where(Order.ref == ref, Link.purpose.in_(purposes), *live)).first()
+    if row is None:
+        return None
+    owns = row[5] or (purpose == "case" and row[4])
+    acts = Tier.acts if row.sent_at > now - acts_for else Tier.looks
+    return Opened(row.id, row.ref, row.locale, Tier.owns if owns else acts)

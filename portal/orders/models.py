@@ -240,3 +240,20 @@ class Grant(Base):
     browser: Mapped[bytes] = mapped_column(LargeBinary)
     link_id: Mapped[int] = mapped_column(ForeignKey("links.id"), index=True)
     expires_at: Mapped[datetime]
+
+
+class Code(Base):
+    """A code that a browser asked for. It is minted when its letter leaves; until then there is no hash of it.
+
+    `used_at` is when it was typed in: from then on the browser sees all of this order, for as long as a link lasts.
+    """
+
+    __tablename__ = "codes"
+    __table_args__ = (Index("ix_codes_browser", "order_id", "browser"),)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    browser: Mapped[bytes] = mapped_column(LargeBinary)
+    kept: Mapped[str | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]

@@ -13,8 +13,8 @@ from portal.db import limits, session
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
-from portal.orders.guards import cookie_name, opened
-from portal.orders.links import opened_order
+from portal.orders.guards import opened, opened_here
+from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.returns import actions, rules, settlement, words
 from portal.returns.forms import ReturnForm, return_form
@@ -26,7 +26,7 @@ bp = Blueprint("returns", __name__)
 
 
 @bp.get("/orders/<ref>/returns")
-@opens("return")
+@opens("return", Tier.acts)
 def index(ref: str) -> ResponseReturnValue:
     """Where a letter's link leads: the order's returns, the only one at once, the form while there is none."""
     found = session.scalars(whole(Return.order_id == opened().order_id).order_by(Return.id.desc())).all()
@@ -38,14 +38,14 @@ def index(ref: str) -> ResponseReturnValue:
 
 
 @bp.get("/orders/<ref>/returns/new")
-@opens("return")
+@opens("return", Tier.acts)
 def new(ref: str) -> ResponseReturnValue:
     facts = _facts()
     return _choose(ref, facts, return_form(facts, formdata=None))
 
 
 @bp.post("/orders/<ref>/returns/new")
-@opens("return")
+@opens("return", Tier.acts)
 def change(ref: str) -> ResponseReturnValue:
     """Back from the preview: the form as it was filled in. Nothing is written."""
     facts = _facts()
@@ -53,7 +53,7 @@ def change(ref: str) -> ResponseReturnValue:
 
 
 @bp.post("/orders/<ref>/returns/preview")
-@opens("return")
+@opens("return", Tier.acts)
 def preview(ref: str) -> ResponseReturnValue:
     """What comes back, how much money, and what happens next. Nothing is written."""
     facts = _facts()
@@ -71,7 +71,7 @@ def preview(ref: str) -> ResponseReturnValue:
 
 
 @bp.post("/orders/<ref>/returns")
-@opens("return")
+@opens("return", Tier.acts)
 def create(ref: str) -> ResponseReturnValue:
     """Ask for the return; the same form sent again leads to the return it made."""
     if earlier := actions.made_by(opened().order_id, request.form.get("key", "")):
@@ -96,13 +96,13 @@ def _request(form: ReturnForm) -> Return:
 
 
 @bp.get("/orders/<ref>/returns/<rma>")
-@opens("return")
+@opens("return", Tier.acts)
 def show(ref: str, rma: str) -> ResponseReturnValue:
     return _page(ref, _find(rma))
 
 
 @bp.post("/orders/<ref>/returns/<rma>/cancellation")
-@opens("return")
+@opens("return", Tier.acts)
 def cancel(ref: str, rma: str) -> ResponseReturnValue:
     try:
         actions.cancel_return(_find(rma), now=clock.now())
@@ -113,7 +113,7 @@ def cancel(ref: str, rma: str) -> ResponseReturnValue:
 
 
 @bp.get("/orders/<ref>/returns/<rma>/slip.pdf")
-@opens("return")
+@opens("return", Tier.acts)
 def slip(ref: str, rma: str) -> ResponseReturnValue:
     """The paper for the parcel; when it is not needed the return's page says what comes next."""
     ret = _find(rma)
@@ -155,8 +155,7 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
 
 def _track(ref: str) -> str:
     """The order's page, for a browser that may open it; a link from a letter about returns opens returns only."""
-    may = opened_order(ref, request.cookies.get(cookie_name(), ""), "track", now=clock.now())
-    return url_for("tracking.show", ref=ref) if may else ""
+    return url_for("tracking.show", ref=ref) if opened_here(ref, "track") else ""
 
 
 def _today() -> date:

@@ -11,7 +11,7 @@ from portal import mail
 from portal.db import limits, session
 from portal.lib.errors import Refused
 from portal.lib.tokens import digest, mint
-from portal.mail.links import minted_for_staff
+from portal.mail.links import minted_for
 from portal.staff import actions, codes, passkeys
 from portal.staff.journal import note, tell
 from portal.staff.models import Staff, StaffInvitation, StaffPasskey, StaffSession
@@ -104,13 +104,13 @@ def reset_asked(email: str, *, now: datetime) -> None:
         _write_reset(person, now)
 
 
-@minted_for_staff("invitation")
+@minted_for("invitation")
 def mint_invitation(staff_id: int, now: datetime) -> str:
     person = session.get_one(Staff, staff_id)
     return _mint(person, now + actions.INVITATION_LASTS, good=person.password_hash is None)
 
 
-@minted_for_staff("reset")
+@minted_for("reset")
 def mint_reset(staff_id: int, now: datetime) -> str:
     person = session.get_one(Staff, staff_id)
     return _mint(person, now + RESET_LASTS, good=person.password_hash is not None)

@@ -14,6 +14,7 @@ from portal.lib.errors import Refused
 from portal.lib.guards import opens
 from portal.orders import calendar
 from portal.orders.guards import opened
+from portal.orders.links import Tier
 from portal.returns.goods import last_day
 from portal.tracking import actions, models, words
 from portal.tracking.forms import ChoiceForm, FindForm
@@ -44,6 +45,8 @@ def _page(ref: str, form: ChoiceForm | None = None, refusal: str = "") -> str:
         may_answer=tracked.may_answer(now),
         choice=(form or _choice_form(tracked)) if tracked.broken and not tracked.delivered_at else None,
         refusal=refusal,
+        acts=opened().tier >= Tier.acts,
+        owns=opened().tier >= Tier.owns,
     )
 
 
@@ -54,7 +57,7 @@ def _choice_form(tracked: models.Tracked) -> ChoiceForm:
 
 
 @bp.post("/orders/<ref>/promise")
-@opens("track")
+@opens("track", Tier.acts)
 def choose(ref: str) -> ResponseReturnValue:
     """What the customer wants after we broke our promise; what can no longer be is refused in words."""
     form = ChoiceForm()

@@ -202,7 +202,7 @@ def test_looking_decides_nothing(client, world, case, page):
 
 def test_a_case_of_another_order_is_not_found(client, world, case, page):
     other = client.application.test_client()
-    open_link(other, world.bob, "track")
+    open_link(other, world.bob, "case", case.id)
     with nothing_appears():
         for ref in (world.bob.ref, world.alice.ref):
             address = f"/orders/{ref}/cases/{case.id}"

@@ -16,7 +16,7 @@ from portal.fulfilment.jobs import watch_promises
 from portal.fulfilment.tracking import record_update
 from portal.fulfilment.watching import send_again
 from portal.lib import clock
-from portal.orders import stock
+from portal.orders import codes, stock
 from portal.orders.actions import accept_order
 from portal.refunds.actions import approve_refund, refuse_refund
 from portal.refunds.alarms import Trouble, keep_alarms
@@ -51,6 +51,7 @@ def walk(world: World, work: Work) -> None:
     doubt_the_books(world)
     send_back(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
+    codes.ask(world.alice, "her browser", now=clock.now())
     session.commit()
     lose_keys(world)
 

@@ -36,11 +36,11 @@ class Module:
     def file(self) -> str:
         """The last part of its name: actions, models, staff …; of a package's own file, `__init__`.
 
-        A second noun's door for staff ends in `_staff` and is a door like the first.
+        A second noun's door ends in `_staff` or `_pages` and is a door like the first.
         """
         parts = self.name.split(".")
         file = parts[2] if len(parts) > 2 else "__init__"
-        return "staff" if file.endswith("_staff") else file
+        return next((door for door in ("staff", "pages") if file.endswith(f"_{door}")), file)
 
     def imports(self) -> set[str]:
         """Dotted names of what it imports, as far as they are spelt: `portal.db.session`, `flask.request`."""

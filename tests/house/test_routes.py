@@ -32,6 +32,7 @@ VERBS = re.compile(
     r"|stop|submit|update|upload|write"
 )
 GUARDS = {anyone, has_api_key, has_link, has_metrics_token, password_shown, signed_in}
+OPENED = frozenset().union(*OPENS.values())
 METHODS = {"GET", "HEAD", "POST", "OPTIONS"}
 
 
@@ -68,7 +69,7 @@ def unguarded(app: Flask) -> Iterator[str]:
             yield f"{rule.rule} has no guard"
         elif guard is signed_in and getattr(view, "permission", None) not in permissions:
             yield f"{rule.rule} needs a permission that somebody has"
-        elif guard is has_link and (getattr(view, "purpose", None) not in OPENS or "ref" not in rule.arguments):
+        elif guard is has_link and (getattr(view, "purpose", None) not in OPENED or "ref" not in rule.arguments):
             yield f"{rule.rule} needs a purpose and a <ref>"
         elif guard not in (signed_in, has_link) and (hasattr(view, "permission") or hasattr(view, "purpose")):
             yield f"{rule.rule} is marked, but its guard does not look"
