@@ -30,6 +30,8 @@ from portal.refunds.pause import paused
 from portal.staff.models import Staff
 
 Level = Literal["ok", "note", "wrong"]
+SHOPS = {"shopify", "woocommerce", "checkout"}
+"""Sources whose messages are orders."""
 HERE = {"127.0.0.1", "localhost", "::1"}
 WORKER_SEEN = timedelta(minutes=2)
 
@@ -210,7 +212,9 @@ def ways_in(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 "note", source, f"{name} is set; no message has proven it yet: {settings.base_url}/hooks/{source}"
             )
-    if not session.scalar(select(func.count()).select_from(Channel)) and "shopify" not in heard:
+    if settings.checkout_webhook_secret and not settings.stripe_api_key:
+        yield Finding("wrong", "checkout", "needs STRIPE_API_KEY: what was bought is asked of Stripe")
+    if not session.scalar(select(func.count()).select_from(Channel)) and heard.keys().isdisjoint(SHOPS):
         yield Finding(
-            "note", "orders", "none can come in yet: add a channel with `portal channel add`, or connect Shopify"
+            "note", "orders", "none can come in yet: add a channel with `portal channel add`, or connect a shop"
         )

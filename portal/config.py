@@ -64,6 +64,8 @@ class Settings(BaseModel):
     stripe_api_base: str = "https://api.stripe.com"
     stripe_webhook_secret: str | None = None
     shopify_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
+    woocommerce_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
+    checkout_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
     easypost_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
     aftership_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
     shippo_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []

@@ -34,6 +34,8 @@ PAYLOADS = ROOT.parent / "shared" / "payloads"
 SECRETS = {
     "STRIPE_WEBHOOK_SECRET": "whsec_tests",
     "SHOPIFY_WEBHOOK_SECRET": "shopify-secret",
+    "WOOCOMMERCE_WEBHOOK_SECRET": "woocommerce-secret",
+    "CHECKOUT_WEBHOOK_SECRET": "whsec_checkout",
     "EASYPOST_WEBHOOK_SECRET": "sécret",
     "AFTERSHIP_WEBHOOK_SECRET": "aftership-secret",
     "SHIPPO_WEBHOOK_SECRET": "shippo-secret",

@@ -47,6 +47,7 @@ def environ(real: Flask, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "SHOP_EMAIL": "hello@lantern.shop",
         "SHOP_ADDRESS": "Lindenstraße 7, Berlin",
         **SECRETS,
+        "CHECKOUT_WEBHOOK_SECRET": "",
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
@@ -120,6 +121,7 @@ def test_check_ends_well_when_a_worker_is_at_work(portal: Portal) -> None:
         ("SHOP_EMAIL", "shop@example.com", "wrong  shop: SHOP_EMAIL is still an example"),
         ("BASE_URL", "http://orders.lantern.shop", "wrong  address: BASE_URL is http://orders.lantern.shop"),
         ("STRIPE_WEBHOOK_SECRET", "sk_test_1", "wrong  stripe: STRIPE_WEBHOOK_SECRET does not begin with whsec_"),
+        ("CHECKOUT_WEBHOOK_SECRET", "whsec_1", "wrong  checkout: needs STRIPE_API_KEY"),
         ("EASYPOST_WEBHOOK_SECRET", "", "note   easypost: EASYPOST_WEBHOOK_SECRET is not set"),
     ],
 )

@@ -5,7 +5,7 @@ Beside the answer a caller learns one of three things: `Temporary`, it was not e
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -188,13 +188,24 @@ class Account:
 
     def undelivered(self, since: datetime) -> list[tuple[StripeEvent, bytes]]:
         """Events about money since then that did not reach our webhook, oldest first, each with what it would carry."""
-        wanted: Any = {
-            "delivery_success": False, "types": list(ABOUT_MONEY), "created": {"gte": int(since.timestamp())},
-            "limit": 100,
-        }  # fmt: skip
+        return self._events(since, types=list(ABOUT_MONEY), delivery_success=False)
+
+    def events_since(self, types: Sequence[str], since: datetime) -> list[tuple[StripeEvent, bytes]]:
+        """Events of these types since then, oldest first, delivered or not; Stripe keeps them for 30 days."""
+        return self._events(since, types=list(types))
+
+    def _events(self, since: datetime, **wanted: Any) -> list[tuple[StripeEvent, bytes]]:
+        asked: Any = {**wanted, "created": {"gte": int(since.timestamp())}, "limit": 100}
         with _translated():
-            found = [json.dumps(event.to_dict()).encode() for event in self._api.events.list(wanted).auto_paging_iter()]
+            found = [json.dumps(event.to_dict()).encode() for event in self._api.events.list(asked).auto_paging_iter()]
             return [(read_event(raw), raw) for raw in reversed(found)]
+
+    def checkout_lines(self, session_id: str) -> list[dict[str, Any]]:
+        """What was bought in a Checkout session, each line with its price and product, through all pages."""
+        wanted: Any = {"limit": 100, "expand": ["data.price.product"]}
+        with _translated():
+            lines = self._api.checkout.sessions.line_items.list(session_id, wanted)
+            return [line.to_dict() for line in lines.auto_paging_iter()]
 
     def disputes_of(self, payment_intent: str) -> list[StripeDispute]:
         """All disputes about a payment, those that are over too."""

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
 from portal.inbox import actions
-from portal.inbox.sources import SOURCES, NotGenuine, NotReady, Unreadable
+from portal.inbox.sources import SOURCES, Knock, NotGenuine, NotReady, Unreadable
 from portal.jobs import defer
 from portal.lib import clock
 
@@ -30,6 +30,8 @@ def receive(source: str) -> ResponseReturnValue:
         if error.signed:
             actions.count_refusal(source, now=clock.now())
         return {"error": "signature"}, 401
+    except Knock:
+        return {"status": "heard"}, 200
     except Unreadable:
         return {"error": "unreadable"}, 400
     headers = {name: value for name, value in request.headers if _says_something(name.lower())}

@@ -18,6 +18,10 @@ class NotReady(Exception):
     """No secret is set for this source: nothing can be verified."""
 
 
+class Knock(Exception):
+    """Only asks whether somebody is here: answered, and nothing is kept."""
+
+
 class Unreadable(Exception):
     """Genuine, but no message that this source sends."""
 
@@ -46,7 +50,7 @@ def listen(
 ) -> Callable[[Callable[[int], None]], Callable[[int], None]]:
     """Decorate the job that works off messages of this source; it is called with the message's id.
 
-    `open(raw, headers, settings)` returns an Envelope or raises NotGenuine, NotReady or Unreadable.
+    `open(raw, headers, settings)` returns an Envelope or raises NotGenuine, NotReady, Unreadable or Knock.
     """
 
     def register(handle: Callable[[int], None]) -> Callable[[int], None]:

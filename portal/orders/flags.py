@@ -37,6 +37,7 @@ CODES: dict[str, tuple[Any, Any]] = {
     "missing_email": (_l("No e-mail address"), _l("The customer gets no letters. Hand out the link yourself.")),
     "bad_email": (_l("The e-mail address can't be right"), _l("The customer gets no letters. Ask for another one.")),
     "totals": (_l("The amounts do not add up"), _l("The lines together are not the total. Compare with the channel.")),
+    "pieces": (_l("A quantity is not whole"), _l("It is rounded up here. Compare with the channel.")),
     "amount": (_l("An amount can't be read"), _l("It counts as nothing here. Compare with the channel.")),
 }
 """What each code says, and what to do about it."""

@@ -1,43 +1,78 @@
 """The worker's door: what sales channels told us becomes orders."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import ModuleType
 
-from portal.adapters.channels import IncomingOrder, shopify
-from portal.adapters.errors import Malformed
+from portal.adapters import stripe
+from portal.adapters.channels import IncomingOrder, checkout, shopify, woocommerce
+from portal.adapters.errors import Malformed, Permanent
 from portal.config import Settings
 from portal.db import transaction
 from portal.inbox import actions as inbox
 from portal.inbox.models import InboxMessage
-from portal.inbox.sources import Envelope, NotGenuine, NotReady, listen
+from portal.inbox.sources import Envelope, Knock, NotGenuine, NotReady, Unreadable, listen
 from portal.jobs import defer, task
 from portal.lib import clock
 from portal.orders import codes
 from portal.orders.actions import accept_order, find_external, order_gone, take_refunds
 from portal.orders.links import forget_grants
+from portal.orders.models import Order
+from portal.orders.payments import prove
 
 
 def open_shopify(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
     """Signed by Shopify; what it says is read later, by the worker."""
-    secrets = settings.shopify_webhook_secret
+    _refuse_unless_genuine(shopify, raw, headers, settings.shopify_webhook_secret)
+    return Envelope(*shopify.identify(raw, headers))
+
+
+def open_woocommerce(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
+    """Signed by WooCommerce, or the unsigned knock by which it tries a new webhook."""
+    if settings.woocommerce_webhook_secret and woocommerce.is_ping(raw, headers):
+        raise Knock
+    _refuse_unless_genuine(woocommerce, raw, headers, settings.woocommerce_webhook_secret)
+    return Envelope(*woocommerce.identify(raw, headers))
+
+
+def open_checkout(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
+    """Signed by Stripe for the endpoint that tells of Checkout sessions."""
+    _refuse_unless_genuine(checkout, raw, headers, settings.checkout_webhook_secret)
+    try:
+        return Envelope(*checkout.identify(raw, headers))
+    except Malformed:
+        raise Unreadable from None
+
+
+def _refuse_unless_genuine(channel: ModuleType, raw: bytes, headers: Mapping[str, str], secrets: Sequence[str]) -> None:
     if not secrets:
         raise NotReady
-    if not shopify.verify(raw, headers, secrets):
+    if not channel.verify(raw, headers, secrets):
         raise NotGenuine
-    return Envelope(*shopify.identify(raw, headers))
 
 
 @listen("shopify", open=open_shopify)
 @task(queue="orders")
 def work_off_shopify(message_id: int) -> None:
     """Orders come in and change, money given back is counted; what can't be read waits for a person."""
+    _work_off(message_id, _sort_shopify)
+
+
+@listen("woocommerce", open=open_woocommerce)
+@task(queue="orders")
+def work_off_woocommerce(message_id: int) -> None:
+    """Orders come in and change; a Stripe payment that may be ours is proven afterwards."""
+    _work_off(message_id, _sort_woocommerce)
+
+
+def _work_off(message_id: int, sort: Callable[[InboxMessage, datetime], None]) -> None:
     now = clock.now()
     with transaction():
         message = inbox.claim(message_id)
         if message is None:
             return
         try:
-            _sort_shopify(message, now)
+            sort(message, now)
         except Malformed as unreadable:
             inbox.fail(message, str(unreadable))
 
@@ -58,15 +93,75 @@ def _sort_shopify(message: InboxMessage, now: datetime) -> None:
     inbox.finish(message, now=now)
 
 
-def _take_in(incoming: IncomingOrder, now: datetime) -> None:
+def _sort_woocommerce(message: InboxMessage, now: datetime) -> None:
+    if message.topic == woocommerce.DELETED:
+        order_gone(woocommerce.CODE, woocommerce.parse_subject(message.body), now=now)
+    elif message.topic.startswith("order."):
+        incoming = woocommerce.parse(message.body)
+        order = _take_in(incoming, now)
+        if incoming.claimed_intent and order.payment and order.payment.route == "channel":
+            defer(prove_payment, order_id=order.id, intent=incoming.claimed_intent)
+    inbox.finish(message, now=now)
+
+
+def _take_in(incoming: IncomingOrder, now: datetime) -> Order:
     """The order; what came before it is worked off now."""
-    accept_order(incoming, by="channel", now=now)
+    order, _ = accept_order(incoming, by="channel", now=now)
     for waiting in inbox.parked(incoming.channel, _subject(incoming.external_id)):
         defer(work_off_shopify, message_id=waiting)
+    return order
 
 
 def _subject(external_id: str) -> str:
     return f"order:{external_id}"
+
+
+@task(queue="channels")
+def prove_payment(order_id: int, intent: str) -> None:
+    """Money can go back through our Stripe account when our key can read the payment; else only through the channel."""
+    try:
+        found = stripe.account().payment(intent)
+    except (stripe.NoKey, Permanent):
+        return
+    with transaction():
+        prove(order_id, found.id, found.currency, found.received)
+
+
+@listen("checkout", open=open_checkout)
+@task(queue="channels")
+def work_off_checkout(message_id: int) -> None:
+    """A paid session becomes an order: its lines are asked of Stripe, with no transaction open."""
+    with transaction():
+        message = inbox.claim(message_id)
+        body = message.body if message else b""
+    if not body:
+        return
+    try:
+        found = checkout.bought(body)
+        rows = stripe.account().checkout_lines(found.id) if found else []
+        incoming = checkout.order_of(found, rows) if found else None
+    except (Malformed, Permanent) as unreadable:
+        _keep_for_a_person(message_id, str(unreadable))
+        return
+    _take_session_in(message_id, incoming)
+
+
+def _take_session_in(message_id: int, incoming: IncomingOrder | None) -> None:
+    now = clock.now()
+    with transaction():
+        message = inbox.claim(message_id)
+        if message is None:
+            return
+        if incoming is not None:
+            accept_order(incoming, by="channel", now=now)
+        inbox.finish(message, now=now)
+
+
+def _keep_for_a_person(message_id: int, why: str) -> None:
+    with transaction():
+        message = inbox.claim(message_id)
+        if message is not None:
+            inbox.fail(message, why)
 
 
 @task(queue="sweeps", periodic="27 3 * * *")

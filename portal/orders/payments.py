@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from portal.db import session
 from portal.lib.errors import Refused
@@ -34,6 +34,17 @@ def add_external(payment: Payment, amount: int) -> None:
 def recapture(payment: Payment, captured: int) -> None:
     """The channel says that more or less was captured; never less than what is promised back already."""
     _update(payment, (Payment.id == payment.id,), captured=func.greatest(captured, Payment.reserved))
+
+
+def prove(order_id: int, intent: str, currency: str, received: int) -> None:
+    """Our key reads this payment, so money goes back that way; not when another order's, or some went back already."""
+    payment = session.scalar(select(Payment).where(Payment.order_id == order_id).with_for_update())
+    if payment is None or payment.route == "stripe" or payment.reserved or payment.external:
+        return
+    taken = session.scalar(select(Payment.id).where(Payment.payment_intent == intent))
+    if taken is None and currency == payment.currency and received >= payment.captured:
+        payment.route, payment.payment_intent = "stripe", intent
+        session.flush()
 
 
 def _update(payment: Payment, where: tuple[Any, ...], **values: Any) -> int:

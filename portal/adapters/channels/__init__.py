@@ -53,7 +53,8 @@ class IncomingOrder:
 
     Of two copies the one with the later `updated_at` is the newer; `rank` decides between copies of the same moment,
     by what they say and never by which came first. `captured` is all that was ever paid, `refunds` what of it the
-    channel has given back since. `sent` was sent from elsewhere already, all of it.
+    channel has given back since. `claimed_intent` is a Stripe payment that may be in our account: to be proven before
+    it is a way back for money, while `payment_intent` is known to be ours. `sent`: all of it left from elsewhere.
     """
 
     channel: str
@@ -72,6 +73,7 @@ class IncomingOrder:
     phone: str | None = None
     locale: str = "en"
     payment_intent: str | None = None
+    claimed_intent: str | None = None
     reconciled: bool = True
     problems: tuple[str, ...] = ()
     cancelled: bool = False
@@ -97,7 +99,7 @@ class Reader(Protocol):
     def identify(self, raw: bytes, headers: Mapping[str, str]) -> tuple[str, str]:
         """Our key for this message, the same for every delivery of it, and its topic."""
 
-    def parse(self, raw: bytes, topic: str = "") -> IncomingOrder:
+    def parse(self, raw: bytes) -> IncomingOrder:
         """The order in these bytes. Raises Malformed for what is no order."""
 
 

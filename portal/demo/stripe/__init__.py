@@ -12,6 +12,7 @@ replaced as a whole after every change.
   ours, needs action first.
 - A key's first answer is stored from the moment execution begins, a 500 included, and replayed for 24 hours; another
   request under it is an error, a second one while the first runs a 409. What is wrong in the parameters is not stored.
+- A Checkout session is completed by `/_control/sessions`, with its lines; `/_control/session_payments` pays it later.
 - Faults are ordered by `/_control/faults`: before or after execution, a time-out, a cut line, a delay, answers that
   can't be read, 4xx, 5xx.
 - Webhooks are delivered in order and again until they are taken. `/_control/webhooks` holds them back,

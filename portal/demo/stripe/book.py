@@ -19,6 +19,8 @@ EMPTY: Thing = {
     "charges": {},
     "refunds": {},
     "disputes": {},
+    "sessions": {},
+    "session_lines": {},
     "events": {},
     "undelivered": [],
     "keys": {},
@@ -31,7 +33,7 @@ class Book:
 
     def __init__(self, path: Path) -> None:
         self.path, self.lock = path, RLock()
-        self.data: Thing = json.loads(path.read_text()) if path.exists() else copy.deepcopy(EMPTY)
+        self.data: Thing = copy.deepcopy(EMPTY) | (json.loads(path.read_text()) if path.exists() else {})
 
     def all(self, kind: str) -> list[Thing]:
         return list(self.data[kind].values())

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from portal.demo.stripe import payments, refunds
+from portal.demo.stripe import payments, refunds, sessions
 from portal.demo.stripe.book import Book, Thing
 from portal.demo.stripe.calls import Api
 from portal.demo.stripe.faults import Fault, Faults
@@ -20,6 +20,8 @@ class Control:
             ("POST", "payments"): self.pay,
             ("POST", "refunds"): self.change_refund,
             ("POST", "disputes"): self.open_dispute,
+            ("POST", "sessions"): lambda given: self._checkout(sessions.complete, given),
+            ("POST", "session_payments"): lambda given: self._checkout(sessions.pay_later, given),
             ("POST", "clock"): self.move_clock,
             ("POST", "faults"): lambda given: self.faults.order(Fault(**given)),
             ("DELETE", "faults"): lambda _: self.faults.forget(),
@@ -64,6 +66,12 @@ class Control:
             opened = payments.dispute(self.book, charge, given.get("status", "needs_response"))
         self.messenger.wake.set()
         return opened
+
+    def _checkout(self, do: Callable[[Book, Thing], Thing], given: Thing) -> Thing:
+        with self.book.change():
+            session = do(self.book, given)
+        self.messenger.wake.set()
+        return session
 
     def move_clock(self, given: Thing) -> Thing:
         """`forward` so many seconds; what the bank does until then is done."""

@@ -24,6 +24,19 @@ class Remote:
     def dispute(self, payment_intent: str, **more: Any) -> None:
         self._ask("POST", "disputes", payment_intent=payment_intent, **more)
 
+    def checkout(self, currency: str, lines: list[dict[str, Any]], **session: Any) -> dict[str, Any]:
+        """A session that a customer went through; `lines` have title, sku, quantity, unit_price."""
+        made: dict[str, Any] = self._ask("POST", "sessions", currency=currency, lines=lines, **session)
+        return made
+
+    def pay_later(self, session_id: str, *, paid: bool = True) -> None:
+        """What the bank says of a session that was completed unpaid."""
+        self._ask("POST", "session_payments", id=session_id, paid=paid)
+
+    def events(self, type: str) -> list[dict[str, Any]]:
+        """Those that wait, of this type."""
+        return [event for event in self.undelivered() if event["type"] == type]
+
     def forward(self, seconds: float) -> None:
         self._ask("POST", "clock", forward=seconds)
 

@@ -1,0 +1,1 @@
+from tests.standin import shop, stand_in, stripe  # noqa: F401  fixtures
