@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.adapters import smtp
+from portal.adapters.channels.accounts import accounts
 from portal.adapters.couriers import easypost_account
 from portal.adapters.errors import Permanent, Temporary, Unknown
 from portal.adapters.stripe import Account
@@ -24,7 +25,8 @@ from portal.inbox.models import InboxMessage
 from portal.inbox.sources import SOURCES
 from portal.jobs import defer
 from portal.lib import clock
-from portal.orders.models import Channel
+from portal.orders import rereading
+from portal.orders.models import Channel, ChannelReading
 from portal.refunds.jobs import try_key
 from portal.refunds.pause import paused
 from portal.staff.models import Staff
@@ -58,11 +60,16 @@ def all_findings(migrations: Path) -> list[Finding]:
         *stripe(settings),
         *secrets(settings),
         *labels(settings),
+        *shops(settings),
     ]
     try:
         tables = list(database(migrations))
         ready = all(finding.level == "ok" for finding in tables)
-        return [*found, *tables, *([*worker(), *refunds(), *people(), *ways_in(settings)] if ready else [])]
+        return [
+            *found,
+            *tables,
+            *([*worker(), *refunds(), *readings(), *people(), *ways_in(settings)] if ready else []),
+        ]
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         return [*found, Finding("wrong", "database", f"does not answer: {reason}")]
@@ -153,6 +160,30 @@ def secrets(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def shops(settings: Settings) -> Iterator[Finding]:
+    """Asks each shop whose key we have for something; changes nothing there."""
+    for code, account in accounts(settings).items():
+        try:
+            yield Finding("ok", code, f"answers to our key: {account.prove()}")
+        except (Temporary, Permanent, Unknown) as error:
+            yield Finding("wrong", code, f"can't be asked what has changed: {error}")
+
+
+def readings() -> Iterator[Finding]:
+    """How far each shop was read; without that, a webhook that got lost stays lost."""
+    known = {row.code: row for row in session.scalars(select(ChannelReading))}
+    for code in accounts(current_app.config["SETTINGS"]):
+        row = known.get(code)
+        if row is None or row.read_at is None:
+            yield Finding(
+                "note", code, "was not asked yet what has changed; the worker does it every quarter of an hour"
+            )
+        elif row.failing_since:
+            yield Finding("wrong", code, f"does not answer since {row.failing_since:%Y-%m-%d %H:%M} UTC: {row.problem}")
+        else:
+            yield Finding("ok", code, f"all that changed until {row.until:%Y-%m-%d %H:%M} UTC is here")
+
+
 def database(migrations: Path) -> Iterator[Finding]:
     version = session.scalar(text("SHOW server_version"))
     yield Finding("ok", "database", f"PostgreSQL {version} answers")
@@ -199,6 +230,7 @@ def people() -> Iterator[Finding]:
 def ways_in(settings: Settings) -> Iterator[Finding]:
     """A webhook's secret is proven when a message under it came; until then it is only set."""
     latest = select(InboxMessage.source, func.max(InboxMessage.received_at)).group_by(InboxMessage.source)
+    latest = latest.where(InboxMessage.headers != rereading.FETCHED)
     heard = {row[0]: row[1] for row in session.execute(latest)}
     for source in SOURCES:
         name = f"{source.upper()}_WEBHOOK_SECRET"

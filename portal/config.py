@@ -72,6 +72,12 @@ class Settings(BaseModel):
     sendcloud_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
     seventeentrack_webhook_secret: Annotated[list[str], BeforeValidator(_listed)] = []
 
+    shopify_url: str | None = None
+    shopify_admin_token: str | None = None
+    woocommerce_url: str | None = None
+    woocommerce_api_key: str | None = None
+    woocommerce_api_secret: str | None = None
+
     easypost_api_key: str | None = None
     easypost_api_base: str = "https://api.easypost.com/v2"
     easypost_label_format: Literal["PDF", "PNG", "ZPL"] = "PDF"
@@ -120,6 +126,15 @@ class Settings(BaseModel):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError("is not an address; write it like https://orders.example.com")
+        return value.rstrip("/")
+
+    @field_validator("shopify_url", "woocommerce_url")
+    @classmethod
+    def _an_address_that_keeps_secrets(cls, value: str) -> str:
+        parts = urlsplit(value)
+        near = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if not parts.netloc or not (parts.scheme == "https" or (parts.scheme == "http" and near)):
+            raise ValueError("is not an address with https://; write it like https://lantern.myshopify.com")
         return value.rstrip("/")
 
     @model_validator(mode="after")

@@ -194,6 +194,11 @@ class Account:
         """Events of these types since then, oldest first, delivered or not; Stripe keeps them for 30 days."""
         return self._events(since, types=list(types))
 
+    def prove_checkout(self) -> None:
+        """Read what Checkout needs. Raises Locked when the key is wrong or may not."""
+        with _translated():
+            self._api.checkout.sessions.list({"limit": 1})
+
     def _events(self, since: datetime, **wanted: Any) -> list[tuple[StripeEvent, bytes]]:
         asked: Any = {**wanted, "created": {"gte": int(since.timestamp())}, "limit": 100}
         with _translated():

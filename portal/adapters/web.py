@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -27,6 +27,8 @@ class Answer:
     status: int
     body: bytes
     kind: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in lower case."""
 
 
 def call(
@@ -48,7 +50,8 @@ def call(
             allow_redirects=False,
             stream=True,
         ) as answer:
-            return Answer(answer.status_code, _read(answer, until), answer.headers.get("Content-Type", ""))
+            told = {name.lower(): value for name, value in answer.headers.items()}
+            return Answer(answer.status_code, _read(answer, until), told.get("content-type", ""), told)
     except (ConnectTimeout, SSLError) as error:
         raise Temporary(f"no connection: {type(error).__name__}") from None
     except NoConnection as error:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.db import session
 from portal.orders.flags import KEPT_ONLY, open_flags
-from portal.orders.models import ASKS_FIRST, Customer, Order, OrderChange, OrderFlag
+from portal.orders.models import ASKS_FIRST, Customer, Order, OrderChange, OrderFlag, called
 
 VIEWS = ("all", "changed", "kept", "odd")
 PAGE = 50
@@ -26,6 +26,10 @@ class Waiting:
     customer: str
     since: datetime
     codes: list[str]
+
+    @property
+    def channel_name(self) -> str:
+        return called(self.channel)
 
 
 @dataclass(frozen=True, slots=True)

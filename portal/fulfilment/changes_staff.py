@@ -10,7 +10,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.orders import changes as wishes
-from portal.orders import flags
+from portal.orders import flags, rereading
 from portal.orders.models import OrderFlag
 from portal.staff.guards import current_staff
 
@@ -27,6 +27,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "desk/attention/list.html",
         view=view, rows=rows, more=more, number=number, counts=changes_lists.counts(), flags=flags,
+        silent=rereading.silent(now=clock.now()),
     )  # fmt: skip
 
 

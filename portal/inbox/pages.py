@@ -6,8 +6,7 @@ from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
 from portal.inbox import actions
-from portal.inbox.sources import SOURCES, Knock, NotGenuine, NotReady, Unreadable
-from portal.jobs import defer
+from portal.inbox.sources import SOURCES, Knock, NotGenuine, NotReady, Unreadable, owe
 from portal.lib import clock
 
 bp = Blueprint("hooks", __name__, url_prefix="/hooks")
@@ -38,7 +37,7 @@ def receive(source: str) -> ResponseReturnValue:
     message = actions.receive(source, envelope.external_id, raw, now=clock.now(), topic=envelope.topic, headers=headers)
     if message is None:
         return {"status": "known"}, 200
-    defer(SOURCES[source].handle, message_id=message)
+    owe(source, message)
     return {"status": "stored"}, 200
 
 

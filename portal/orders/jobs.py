@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import ModuleType
 
+from flask import current_app
+
 from portal.adapters import stripe
 from portal.adapters.channels import IncomingOrder, checkout, shopify, woocommerce
-from portal.adapters.errors import Malformed, Permanent
+from portal.adapters.channels.accounts import accounts
+from portal.adapters.errors import Malformed, Permanent, Trouble
 from portal.config import Settings
 from portal.db import transaction
 from portal.inbox import actions as inbox
@@ -14,11 +17,14 @@ from portal.inbox.models import InboxMessage
 from portal.inbox.sources import Envelope, Knock, NotGenuine, NotReady, Unreadable, listen
 from portal.jobs import defer, task
 from portal.lib import clock
-from portal.orders import codes
+from portal.orders import codes, rereading
 from portal.orders.actions import accept_order, find_external, order_gone, take_refunds
 from portal.orders.links import forget_grants
 from portal.orders.models import Order
 from portal.orders.payments import prove
+
+MOST_PAGES = 50
+"""In one go; a channel with more goes on a quarter of an hour later."""
 
 
 def open_shopify(raw: bytes, headers: Mapping[str, str], settings: Settings) -> Envelope:
@@ -162,6 +168,34 @@ def _keep_for_a_person(message_id: int, why: str) -> None:
         message = inbox.claim(message_id)
         if message is not None:
             inbox.fail(message, why)
+
+
+@task(queue="channels", retry=None, periodic="*/15 * * * *")
+def reread_channels() -> None:
+    """Every quarter of an hour each channel is asked what changed: webhooks get lost, WooCommerce's at one failure."""
+    asked = list(accounts(current_app.config["SETTINGS"]))
+    with transaction():
+        for code in asked:
+            defer(reread, lock=f"reread:{code}", code=code)
+
+
+@task(queue="channels", retry=None)
+def reread(code: str) -> None:
+    """Page by page, each kept before the next is asked for; what is not answered is asked for again next time."""
+    account = accounts(current_app.config["SETTINGS"])[code]
+    for _page in range(MOST_PAGES):
+        with transaction():
+            due = rereading.begin(code, now=clock.now())
+        try:
+            page = account.changed_since(due.since, due.after)
+        except Trouble as trouble:
+            with transaction():
+                rereading.note_trouble(code, trouble, now=clock.now())
+            return
+        with transaction():
+            rereading.take_in(code, due, page, now=clock.now())
+        if not page.after:
+            return
 
 
 @task(queue="sweeps", periodic="27 3 * * *")

@@ -33,6 +33,15 @@ class Customer(Base):
     locale: Mapped[str]
 
 
+SHOPS = {"shopify": "Shopify", "woocommerce": "WooCommerce", "checkout": "Stripe Checkout"}
+"""What people call the channels that are not this shop's own."""
+
+
+def called(channel: str) -> str:
+    """The channel as people call it: by its brand, or by the name that its key was given."""
+    return SHOPS.get(channel, channel.removeprefix("api:"))
+
+
 ASKS_FIRST = ("changed", "cancelled", "already_sent", "refund_by_hand")
 """Flags over which nothing is decided about an order until a person has settled them."""
 
@@ -104,6 +113,10 @@ class Order(Base):
     def attention(cls) -> Mapped[bool]:  # noqa: N805
         asks = select(OrderFlag.id).where(OrderFlag.order_id == cls.id, OrderFlag.code.in_(ASKS_FIRST))
         return column_property(asks.where(OrderFlag.settled_at.is_(None)).exists())
+
+    @property
+    def channel_name(self) -> str:
+        return called(self.channel)
 
     @property
     def worth(self) -> Money:
@@ -204,6 +217,29 @@ class ChannelRefund(Base):
     @property
     def money(self) -> Money:
         return Money(self.amount, self.currency)
+
+
+class ChannelReading(Base):
+    """How far a channel was read by asking it: all that changed before `until` is here.
+
+    A reading that was broken off goes on `after` its last page, with what was asked then. `found` counts what no
+    webhook had brought in this form.
+    """
+
+    __tablename__ = "channel_readings"
+    code: Mapped[str] = mapped_column(unique=True)
+    until: Mapped[datetime]
+    asked_since: Mapped[datetime]
+    asked_at: Mapped[datetime]
+    after: Mapped[str] = mapped_column(default="")
+    found: Mapped[int] = mapped_column(default=0)
+    read_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
+    failing_since: Mapped[datetime | None]
+
+    @property
+    def name(self) -> str:
+        return called(self.code)
 
 
 class TimelineEntry(Base):

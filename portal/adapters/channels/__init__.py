@@ -1,7 +1,7 @@
 """What every sales channel's order becomes: one shape, exact money, and a list of what is odd about it.
 
 A channel is two things. A module that reads what it sends (`Reader`: pure, total, no calls), and, for those that can be
-asked and told, its account (`Shop`: `prove`, `changed_since`, `push`), made from the settings.
+asked (`Account`: `prove`, `changed_since`) and told (`Shop`: `push`), its account, made from the settings.
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,10 +104,19 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Orders that changed, each as the body that `parse` takes; `after` asks for the next page, empty at the end."""
+class Heard:
+    """What a channel said when it was asked, as its own webhook would have said it."""
 
-    bodies: tuple[bytes, ...]
+    key: str
+    topic: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of what changed; `after` asks for the next page, empty at the end."""
+
+    heard: tuple[Heard, ...]
     after: str = ""
 
 
@@ -130,8 +139,8 @@ class Push:
     text: str = ""
 
 
-class Shop(Protocol):
-    """A channel that can be asked and told. Every call raises Temporary, Permanent or Unknown, and nothing else."""
+class Account(Protocol):
+    """A channel that can be asked. Every call raises Temporary, Permanent or Unknown, and nothing else."""
 
     code: str
 
@@ -139,7 +148,11 @@ class Shop(Protocol):
         """Ask for something that changes nothing; the name of the shop whose key this is."""
 
     def changed_since(self, since: datetime, after: str = "") -> Page:
-        """A page of orders that changed at `since` or later, the longest unchanged first."""
+        """A page of what changed at `since` or later. What changes meanwhile may come twice and is never left out."""
+
+
+class Shop(Account, Protocol):
+    """A channel that can be told, too."""
 
     def push(self, push: Push) -> str:
         """Tell it once, whatever was tried before under this key; the channel's own id of what was made."""

@@ -48,6 +48,11 @@ def _line(given: Thing, place: int) -> Thing:
     }  # fmt: skip
 
 
+@route("GET", "/v1/checkout/sessions", "limit starting_after created")
+def list_sessions(book: Book, params: Thing) -> Thing:
+    return listed(book.all("sessions"), params, "/v1/checkout/sessions")
+
+
 @route("GET", "/v1/checkout/sessions/{id}/line_items", "limit starting_after")
 def line_items(book: Book, params: Thing, id: str) -> Thing:
     if book.get("sessions", id) is None:
