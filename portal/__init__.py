@@ -28,6 +28,9 @@ from portal.orders import jobs as orders_jobs
 from portal.orders import pages as links
 from portal.orders import stock_staff as desk_stock
 from portal.orders.guards import has_api_key, has_link
+from portal.privacy import jobs as privacy_jobs
+from portal.privacy import pages as privacy
+from portal.privacy import staff as desk_privacy
 from portal.refunds import jobs as refunds_jobs
 from portal.refunds import staff as desk_refunds
 from portal.returns import jobs as returns_jobs
@@ -53,6 +56,7 @@ JOBS = (
     refunds_jobs,
     returns_jobs,
     feedback_jobs,
+    privacy_jobs,
     tracking_jobs,
 )
 
@@ -85,6 +89,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, returns.bp, has_link)
     register(app, feedback.bp, has_link)
     register(app, feedback.unsubscribing, anyone)
+    register(app, privacy.bp, has_link)
     register(app, staff_door.bp, anyone)
     register(app, staff_second.bp, password_shown)
     register(app, staff_account.bp, signed_in)
@@ -102,6 +107,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_returns.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_cases.bp, signed_in)
+    register(app, desk_privacy.bp, signed_in)
     csrf.exempt(hooks.bp)
     csrf.exempt(api.bp)
     csrf.exempt(feedback.unsubscribing)

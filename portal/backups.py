@@ -11,8 +11,11 @@ from sqlalchemy import func, inspect, select, text
 from portal import jobs
 from portal.db import dump, session, transaction
 from portal.jobs import worker
+from portal.lib import clock
 from portal.mail import actions as mail
 from portal.orders.models import Order
+from portal.privacy import actions as privacy
+from portal.privacy import ledger
 from portal.refunds import sending
 
 
@@ -24,6 +27,7 @@ class Restored:
     orders: int
     letters: int
     refunds: int
+    forgotten: int
 
 
 WHY = "restored from a backup: it may have been sent before"
@@ -38,7 +42,8 @@ def restore(file: Path, migrate: Callable[[], None]) -> Restored:
     """Fill the empty, idle database from the copy, and hold back whatever may have left the house since.
 
     What was owed when the copy was made is done up to its letters: they may have gone out, so a person decides about
-    each. Refunds look for themselves at Stripe before they are sent. Raises dump.NoCopy.
+    each. Refunds look for themselves at Stripe before they are sent. Who was forgotten since is forgotten once more.
+    Raises dump.NoCopy.
     """
     made_at = dump.made_at(file)
     with transaction():
@@ -46,13 +51,15 @@ def restore(file: Path, migrate: Callable[[], None]) -> Restored:
     dump.read_copy(jobs.conninfo(), file)
     migrate()
     with transaction():
+        forgotten = privacy.replay(ledger.refs(current_app.config["SETTINGS"].erasure_ledger), now=clock.now())
+    with transaction():
         letters, refunds = mail.hold_back(WHY), sending.look_first(made_at)
         jobs.take_back()
     worker.run(current_app._get_current_object(), wait=False, queues=jobs.WITHIN)  # type: ignore[attr-defined]
     with transaction():
         letters += mail.hold_back(WHY)
     orders = session.scalars(select(func.count()).select_from(Order)).one()
-    return Restored(made_at=made_at, orders=orders, letters=letters, refunds=refunds)
+    return Restored(made_at=made_at, orders=orders, letters=letters, refunds=refunds, forgotten=forgotten)
 
 
 def _refuse_unless_empty_and_idle() -> None:

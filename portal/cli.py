@@ -24,6 +24,7 @@ from portal.lib import clock, logs
 from portal.lib.errors import Refused
 from portal.orders import imports, stock_imports
 from portal.orders.channels import add_channel
+from portal.privacy import retention
 from portal.staff import actions as staff_actions
 from portal.staff import people, seals
 from portal.staff.models import Staff
@@ -132,6 +133,8 @@ def restore(file: Path) -> None:
     """Fill a new, empty database from a copy. Nothing that may have been sent since is sent again by itself."""
     back = copied(backups.restore, file, bring_up_to_date)
     click.echo(f"Back at {back.made_at:%Y-%m-%d %H:%M} UTC, with {back.orders} orders.")
+    if back.forgotten:
+        click.echo(f"Orders whose customers were forgotten since, and are again: {back.forgotten}")
     click.echo(f"Letters that may have been sent since, at the desk under Letters that failed: {back.letters}")
     click.echo(f"Refunds that are sent only after asking Stripe whether they were: {back.refunds}")
     click.echo("Start web and workers now.")
@@ -241,6 +244,18 @@ FAULTS = {
     "missing": "was removed",
     "unsealed": "has no seal though it is old: slipped in later, or its seal was removed, or no worker runs",
 }
+
+
+@main.command("retention")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@in_portal
+def retain(dry_run: bool) -> None:
+    """Let go what has been kept long enough; the worker does it every night. Terms are set at the desk."""
+    for name, kind in retention.KINDS.items():
+        for country, count in retention.due(name, now=clock.now()).items():
+            click.echo(f"{kind.name}{f' ({country})' if country else ''}: {count}")
+        if not dry_run:
+            retention.apply(name, now=clock.now())
 
 
 @main.group()

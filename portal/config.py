@@ -39,6 +39,7 @@ class Settings(BaseModel):
     base_url: str = "http://127.0.0.1:8000"
     database_url: str | None = None
     var_dir: Path = Path("var")
+    erasure_ledger: Path = Path("var/erasures.jsonl")
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     log_format: Literal["text", "json"] = "text"
     metrics_token: str | None = Field(default=None, min_length=16)

@@ -1,8 +1,9 @@
 """Store a webhook once; work it off later; park what can't be understood yet."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, select
+from sqlalchemy import case, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import move, session
@@ -67,3 +68,11 @@ def parked(source: str, subject: str) -> list[int]:
         InboxMessage.source == source, InboxMessage.subject == subject, InboxMessage.state == "parked"
     )
     return list(session.scalars(waiting.order_by(InboxMessage.id)))
+
+
+def forget_messages(needles: Sequence[str]) -> None:
+    """Drop what was told raw and names one of these, in whatever case, whatever became of it."""
+    names = text("strpos(lower(convert_from(body, 'LATIN1')), :needle) > 0")
+    for needle in needles:
+        as_stored = needle.encode().decode("latin1").lower()
+        session.execute(delete(InboxMessage).where(names.bindparams(needle=as_stored)))

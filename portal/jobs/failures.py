@@ -1,10 +1,11 @@
 """Why an attempt at a job failed; Procrastinate itself only logs it."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 
 from procrastinate.jobs import Job
-from sqlalchemy import insert
+from sqlalchemy import delete, func, insert, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,3 +42,13 @@ def note_failure(job: Job, error: BaseException) -> None:
         session.commit()
     except DBAPIError as away:
         log.warning("the failure of job %s could not be noted: %s", job.id, type(away).__name__)
+
+
+def forget_arguments(needles: Sequence[str]) -> None:
+    """Drop finished and failed jobs, and reasons of failures, that name one of these; what is still owed goes too."""
+    for needle in needles:
+        session.execute(
+            text("DELETE FROM procrastinate_jobs WHERE status <> 'doing' AND strpos(args::text, :it) > 0"),
+            {"it": needle},
+        )
+        session.execute(delete(JobFailure).where(func.strpos(JobFailure.error, needle) > 0))

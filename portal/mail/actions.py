@@ -1,14 +1,16 @@
 """Begin to send a letter, and record what became of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 
 from portal.db import move, session
 from portal.mail import links
 from portal.mail.models import WAITING, Letter
+from portal.mail.personal import WIPED
 from portal.mail.rendering import Mint, with_links
 
 MOST_ATTEMPTS = 8
@@ -91,3 +93,15 @@ def hold_back(why: str) -> int:
     for letter in waiting:
         move(letter, "state", "give_up", error=why)
     return len(waiting)
+
+
+def drop_waiting(order_ids: Sequence[int]) -> None:
+    """What is still to be written to these orders' customers is not written any more."""
+    waiting = select(Letter).where(Letter.order_id.in_(order_ids), Letter.state.in_(WAITING)).with_for_update()
+    for letter in session.scalars(waiting).all():
+        move(letter, "state", "suppress", error=None)
+
+
+def wipe_sent(kind: str) -> None:
+    """Forget what letters of this kind said, and to whom, once they have left."""
+    session.execute(update(Letter).where(Letter.kind == kind, Letter.state == "sent").values(WIPED))

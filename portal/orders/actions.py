@@ -46,7 +46,8 @@ words(
 
 
 def accept_order(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[Order, bool]:
-    """The order, and whether it is new. Known by channel and external id: an older copy never overwrites a newer one.
+    """The order, and whether it is new. Known by channel and external id: an older copy never overwrites a newer one,
+    and no copy brings back a customer who was forgotten.
 
     What is not paid, only a test, cancelled or sent already is kept, but not promised and not planned.
     Raises Refused when its Stripe payment belongs to another order.
@@ -155,7 +156,7 @@ def _payment(order_id: int, incoming: IncomingOrder) -> Payment:
 def _bring_up_to_date(incoming: IncomingOrder, *, by: str, now: datetime) -> Order:
     order = session.scalars(select(Order).where(_is(incoming)).with_for_update(of=Order)).one()
     take_refunds(order, incoming.refunds, now=now)
-    if (incoming.updated_at, incoming.rank) <= (order.external_updated_at, order.external_rank):
+    if order.erased_at or (incoming.updated_at, incoming.rank) <= (order.external_updated_at, order.external_rank):
         return order
     order.external_updated_at, order.external_rank = incoming.updated_at, incoming.rank
     differences = changes.diff(order, order.lines, incoming)

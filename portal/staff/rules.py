@@ -28,7 +28,12 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     Role.finance: LOOK
     | {"orders.see", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
 }
-PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {"stock.change", "promise.set", "insight.see"}
+PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
+    "stock.change",
+    "promise.set",
+    "insight.see",
+    "privacy.manage",
+}
 PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage"}
 
 DEPARTMENTS = ("picking", "packing", "shipping", "returns", "support", "finance")

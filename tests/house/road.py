@@ -17,7 +17,9 @@ from portal.fulfilment.tracking import record_update
 from portal.fulfilment.watching import send_again
 from portal.lib import clock
 from portal.orders import codes, stock
-from portal.orders.actions import accept_order
+from portal.orders.actions import accept_order, give_up_order
+from portal.privacy import actions as privacy
+from portal.privacy import retention
 from portal.refunds.actions import approve_refund, refuse_refund
 from portal.refunds.alarms import Trouble, keep_alarms
 from portal.refunds.comparison import COMPARED
@@ -53,6 +55,7 @@ def walk(world: World, work: Work) -> None:
     send_new_link("1001", "alice@example.org", now=clock.now())
     codes.ask(world.alice, "her browser", now=clock.now())
     session.commit()
+    be_forgotten(world)
     lose_keys(world)
 
 
@@ -65,6 +68,21 @@ def travel_with_trouble(world: World) -> None:
         said = TrackingEvent(clock.now(), Tracking(status))
         record_update(TrackingUpdate(str(parcel.tracking_number), "DHL", (said,)), now=clock.now())
     send_again(parcel, goods_are_fine=True, by=world.pat, now=clock.now())
+    session.commit()
+
+
+def be_forgotten(world: World) -> None:
+    """A fourth order's customer, whose goods never left, cancels and asks to be forgotten; Bob asks, and waits."""
+    fourth = replace(
+        BOBS_ORDER, external_id="A-1004", number="1004", payment_intent="pi_fourth", email="dora@example.org"
+    )
+    order, _ = accept_order(fourth, by="channel", now=world.now)
+    give_up_order(order, by=world.sam, now=clock.now())
+    for gone in (order, world.bob):
+        erasure = privacy.ask(gone.customer_id, by=None, now=clock.now())
+        privacy.begin(erasure.id, now=clock.now())
+        privacy.finish(erasure.id, now=clock.now())
+    retention.set_term("letters", "DE", 60)
     session.commit()
 
 

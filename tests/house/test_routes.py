@@ -141,6 +141,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_cases": session.scalar(select(Case.id)),
         "feedback": session.scalar(select(Case.id)),
+        "desk_privacy": world.alice.customer_id,
     }
     known = {
         "id": ids.get(rule.endpoint, ids.get(rule.endpoint.partition(".")[0])),

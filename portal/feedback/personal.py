@@ -1,0 +1,36 @@
+"""What customers told us, and what we answered. That somebody wants no questions outlives the rest, as a hash."""
+
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from portal.db.personal import Ids, Kept
+from portal.feedback.models import Answer, Case, CaseMessage, SurveyInvitation
+
+
+def _invitations(ids: Ids) -> Select[Any]:
+    return select(SurveyInvitation.id).where(SurveyInvitation.order_id.in_(ids))
+
+
+KEPT = (
+    Kept(
+        SurveyInvitation,
+        lambda ids: SurveyInvitation.order_id.in_(ids),
+        shown=("question", "state", "sent_at"),
+        stays=("state", "question", "suppressed_because"),
+    ),
+    Kept(
+        Answer,
+        lambda ids: Answer.invitation_id.in_(_invitations(ids)),
+        shown=("question", "score", "words", "answered_at"),
+        taken={"words": ""},
+        stays=("question",),
+    ),
+    Kept(Case, lambda ids: Case.order_id.in_(ids), shown=("state", "opened_at", "solved_at"), stays=("state",)),
+    Kept(
+        CaseMessage,
+        lambda ids: CaseMessage.case_id.in_(select(Case.id).where(Case.order_id.in_(ids))),
+        shown=("at", "words"),
+        taken={"words": ""},
+    ),
+)

@@ -1,0 +1,49 @@
+"""What parcels and labels know of customers."""
+
+from typing import Any
+
+from sqlalchemy import Select, String, cast, select
+
+from portal.db.personal import Ids, Kept
+from portal.fulfilment.models import CourierEvent, LabelPurchase, Parcel, ParcelLine
+from portal.fulfilment.promises import PromiseBreak
+
+
+def _parcels(ids: Ids) -> Select[Any]:
+    return select(Parcel.id).where(Parcel.order_id.in_(ids))
+
+
+KEPT = (
+    Kept(
+        Parcel,
+        lambda ids: Parcel.order_id.in_(ids),
+        shown=("ref", "courier", "tracking_number", "packed_at", "handed_over_at", "delivered_at"),
+        taken={"tracking_number": "erased"},
+        stays=("ref", "state", "courier", "tracking_status", "risk", "fate"),
+    ),
+    Kept(ParcelLine, lambda ids: ParcelLine.parcel_id.in_(_parcels(ids))),
+    Kept(
+        CourierEvent,
+        lambda ids: CourierEvent.parcel_id.in_(_parcels(ids)),
+        shown=("at", "status", "place", "message"),
+        taken={"place": cast(CourierEvent.id, String), "message": ""},
+        stays=("at_raw", "status", "code"),
+    ),
+    Kept(
+        LabelPurchase,
+        lambda ids: LabelPurchase.parcel_id.in_(_parcels(ids)),
+        shown=("carrier", "service", "bought_at"),
+        taken={"paper": None, "trouble": "", "rates": [], "tracking_number": "erased"},
+        stays=(
+            *("seller", "reference", "state", "shipment_id", "rate_id", "carrier", "service", "currency"),
+            *("paper_at", "paper_kind", "paper_digest"),
+        ),
+    ),
+    Kept(
+        PromiseBreak,
+        lambda ids: PromiseBreak.order_id.in_(ids),
+        shown=("noticed_at", "promised_on", "expected_on", "choice", "chosen_on"),
+        stays=("choice",),
+    ),
+)
+"""An event's place becomes its own number: two scans of one moment stay two."""

@@ -1,0 +1,63 @@
+"""The customer's copy of all that is known of them: one file for programs, one to be read (GDPR Art. 15 and 20)."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import render_template
+from flask_babel import lazy_gettext as _l
+
+from portal.db.personal import Ids
+from portal.privacy.models import everything
+
+TABLES: Mapping[str, Any] = {
+    "customers": _l("You"),
+    "orders": _l("Orders"),
+    "order_lines": _l("What you bought"),
+    "payments": _l("What you paid"),
+    "order_changes": _l("Changes that came from the shop"),
+    "channel_refunds": _l("Money given back in the shop"),
+    "parcels": _l("Parcels"),
+    "courier_events": _l("What couriers told"),
+    "label_purchases": _l("Labels"),
+    "promise_breaks": _l("Days that we could not keep"),
+    "returns": _l("Returns"),
+    "return_lines": _l("What you sent back, and why"),
+    "inspections": _l("What we found"),
+    "refunds": _l("Money back"),
+    "survey_invitations": _l("Questions we asked you"),
+    "answers": _l("Your answers"),
+    "cases": _l("Cases"),
+    "case_messages": _l("What was written"),
+    "letters": _l("Mails to you"),
+    "links": _l("Links in our mails"),
+    "codes": _l("Codes you asked for"),
+}
+"""In the order in which people read; names of tables are for programs."""
+
+
+def packed(ids: Ids, *, now: datetime) -> bytes:
+    """A ZIP file with data.json and, in the reader's language, data.html."""
+    known = everything(ids)
+    paper = io.BytesIO()
+    with zipfile.ZipFile(paper, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("data.json", json.dumps({"made_at": now, **known}, default=_plain, ensure_ascii=False, indent=2))
+        sections = [(TABLES[name], known[name]) for name in TABLES if name in known]
+        file.writestr("data.html", render_template("privacy/copy.html", sections=sections, made_at=now, plain=spelled))
+    return paper.getvalue()
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def spelled(value: Any) -> str:
+    """A value as the file to be read shows it."""
+    if isinstance(value, dict):
+        return ", ".join(str(part) for part in value.values() if part)
+    if isinstance(value, list):
+        return "; ".join(spelled(part) for part in value)
+    return "" if value is None else value.isoformat(" ", "minutes") if isinstance(value, datetime) else str(value)

@@ -1,0 +1,37 @@
+"""Shape of what managers type about what is known of customers."""
+
+from flask_babel import get_locale
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import EmailField, IntegerField, SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, NumberRange
+
+from portal.adapters.reading import COUNTRIES
+from portal.privacy.retention import KINDS
+
+
+class WhoForm(FlaskForm):
+    """Whose request it is."""
+
+    email = EmailField(
+        _l("The customer's e-mail address"),
+        [InputRequired(_l("Enter the address they ordered with.")), Length(max=320)],
+    )
+
+
+class TermForm(FlaskForm):
+    """How long one kind is kept, everywhere or in one country."""
+
+    kind = SelectField(_l("What"), choices=[SelectChoice(name, kind.name) for name, kind in KINDS.items()])
+    country = SelectField(_l("Country"), choices=[])
+    days = IntegerField(
+        _l("Days"), [InputRequired(_l("Enter days.")), NumberRange(1, 7300, _l("From 1 to 7300 days."))]
+    )
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        locale = get_locale()
+        named = {code: locale.territories.get(code, code) if locale else code for code in COUNTRIES}
+        countries = sorted(named.items(), key=lambda one: one[1])
+        self.country.choices = [SelectChoice("", _l("All others")), *(SelectChoice(*one) for one in countries)]

@@ -1,0 +1,41 @@
+"""What returns know of customers."""
+
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from portal.db.personal import Ids, Kept
+from portal.returns.models import Inspection, Return, ReturnLine
+
+
+def _returns(ids: Ids) -> Select[Any]:
+    return select(Return.id).where(Return.order_id.in_(ids))
+
+
+def _lines(ids: Ids) -> Select[Any]:
+    return select(ReturnLine.id).where(ReturnLine.return_id.in_(_returns(ids)))
+
+
+KEPT = (
+    Kept(
+        Return,
+        lambda ids: Return.order_id.in_(ids),
+        shown=("rma", "kind", "decision", "goods", "requested_at", "decided_at", "decision_note", "received_at"),
+        taken={"decision_note": "", "closing_note": ""},
+        stays=("rma", "kind", "decision", "goods", "form_key", "closed_as"),
+    ),
+    Kept(
+        ReturnLine,
+        lambda ids: ReturnLine.return_id.in_(_returns(ids)),
+        shown=("quantity", "reason", "words"),
+        taken={"words": ""},
+        stays=("reason",),
+    ),
+    Kept(
+        Inspection,
+        lambda ids: Inspection.return_line_id.in_(_lines(ids)),
+        shown=("counted", "grade", "deduction", "note", "inspected_at"),
+        taken={"note": ""},
+        stays=("grade", "disposition"),
+    ),
+)
