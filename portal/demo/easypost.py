@@ -223,9 +223,15 @@ def order_van(book: Book, given: Thing, _address: str) -> Thing:
     return book.keep("pickups", pickup)
 
 
+def find_van(book: Book, _given: Thing, _address: str, id: str) -> Thing:
+    return book.the("pickups", id)
+
+
 def confirm_van(book: Book, _given: Thing, _address: str, id: str) -> Thing:
     pickup = book.the("pickups", id)
-    pickup |= {"status": "scheduled", "confirmation": pickup["confirmation"] or f"CTC{secrets.randbelow(10**6):06}"}
+    if pickup["confirmation"]:
+        raise Refusal(422, "PICKUP.ALREADY_SCHEDULED", "This pickup was ordered already.")
+    pickup |= {"status": "scheduled", "confirmation": f"CTC{secrets.randbelow(10**6):06}"}
     return book.keep("pickups", pickup)
 
 
@@ -241,6 +247,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Thing]], ...] = (
     ("POST", "/v2/trackers", track),
     ("GET", "/v2/trackers", trackers),
     ("POST", "/v2/pickups", order_van),
+    ("GET", r"/v2/pickups/(?P<id>\w+)", find_van),
     ("POST", r"/v2/pickups/(?P<id>\w+)/buy", confirm_van),
     ("POST", r"/v2/pickups/(?P<id>\w+)/cancel", send_van_away),
 )

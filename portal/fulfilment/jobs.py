@@ -10,7 +10,7 @@ from portal.adapters.couriers.selling import Bought
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.config import Settings
 from portal.db import session, transaction
-from portal.fulfilment import buying, changes, promises, watching
+from portal.fulfilment import buying, changes, promises, vans, watching
 from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.tracking import record_update
@@ -203,6 +203,41 @@ def void_label(purchase_id: int) -> None:
         buying.record_void(purchase_id, taken, now=clock.now())
 
 
+@follows("van.wanted")
+@task(queue="couriers", retry=None)
+def order_van(van_id: int) -> None:
+    """One try; `sweep_labels` comes back to what is not settled, and the courier is looked at before it is asked."""
+    with transaction():
+        due = vans.begin_ordering(van_id)
+    if due is None:
+        return
+    account = easypost_account.account()
+    try:
+        remote_id = due.remote_id or account.plan_pickup(due.window, due.shipment_id)
+        with transaction():
+            remote_id = vans.record_plan(due, remote_id)
+        pickup = account.confirm_pickup(remote_id)
+    except Permanent as error:
+        with transaction():
+            vans.record_no_van(due, str(error))
+    else:
+        with transaction():
+            vans.record_ordered(due, pickup)
+
+
+@follows("van.unwanted")
+@task(queue="couriers", retry=None)
+def cancel_van(van_id: int) -> None:
+    """Asked again by `sweep_labels` until there is an answer."""
+    with transaction():
+        remote_id = vans.van_to_cancel(van_id)
+    if remote_id is None:
+        return
+    easypost_account.account().cancel_pickup(remote_id)
+    with transaction():
+        vans.record_cancelled(van_id)
+
+
 @task(queue="sweeps", periodic="41 2 * * *")
 def learn_lanes() -> None:
     """At night: how long each courier is usually silent."""
@@ -212,11 +247,14 @@ def learn_lanes() -> None:
 
 @task(queue="sweeps", periodic="* * * * *")
 def sweep_labels() -> None:
-    """Every minute: labels whose worker died, whose job was lost, or that are to be looked up."""
+    """Every minute: labels and vans whose worker died, whose job was lost, or that are to be looked up."""
     with transaction():
         for purchase_id in buying.take_overdue(buying.database_now()):
             defer(buy_label, purchase_id=purchase_id)
             defer(void_label, purchase_id=purchase_id)
+        for van_id in vans.take_overdue(buying.database_now()):
+            defer(order_van, van_id=van_id)
+            defer(cancel_van, van_id=van_id)
 
 
 @task(queue="sweeps", periodic="*/5 * * * *")

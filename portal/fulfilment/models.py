@@ -226,3 +226,42 @@ class LabelPurchase(Base):
     @property
     def price(self) -> Money | None:
         return Money(self.cost, self.currency) if self.cost is not None and self.currency else None
+
+
+class Van(Base):
+    """A courier's van that is to come on a day. A row before the call, like a label; one per courier and day."""
+
+    __tablename__ = "vans"
+    __table_args__ = (
+        CheckConstraint("state IN ('wanted', 'sent', 'booked', 'failed', 'leaving', 'cancelled')", name="state"),
+        CheckConstraint("closes_at > opens_at", name="window"),
+        Index(
+            "uq_vans_one_a_day", "courier", "day", unique=True, postgresql_where="state NOT IN ('failed', 'cancelled')"
+        ),
+    )
+    MOVES = {
+        "state": {
+            "claim": (("wanted", "sent"), "sent"),
+            "book": (("sent",), "booked"),
+            "fail": (("sent",), "failed"),
+            "call_off": (("booked",), "leaving"),
+            "cancel": (("leaving",), "cancelled"),
+        }
+    }
+
+    courier: Mapped[str]
+    day: Mapped[date]
+    opens_at: Mapped[datetime]
+    closes_at: Mapped[datetime]
+    note: Mapped[str] = mapped_column(default="")
+    state: Mapped[str] = mapped_column(default="wanted")
+    reference: Mapped[str] = mapped_column(unique=True)
+    shipment_id: Mapped[str]
+    remote_id: Mapped[str] = mapped_column(default="")
+    confirmation: Mapped[str] = mapped_column(default="")
+    cost: Mapped[int | None]
+    currency: Mapped[str | None]
+    trouble: Mapped[str] = mapped_column(default="")
+    next_look_at: Mapped[datetime | None]
+    asked_by_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    asked_at: Mapped[datetime]

@@ -102,8 +102,8 @@ class Account:
         asked = {"tracking_code": number, **({"carrier": carrier} if carrier else {})}
         self._ask("POST", "trackers", {"tracker": asked})
 
-    def book_pickup(self, window: Window, shipment_id: str) -> Pickup:
-        """Ask for the van's price and order the cheapest."""
+    def plan_pickup(self, window: Window, shipment_id: str) -> str:
+        """Ask who could come; nothing is ordered yet. The pickup's id."""
         given = {
             "reference": window.reference,
             "address": _address(window.at),
@@ -113,18 +113,23 @@ class Account:
             "is_account_address": False,
             "instructions": window.note,
         }
-        made = self._ask("POST", "pickups", {"pickup": given})
-        rates = [rate for one in parts(made.get("pickup_rates")) if (rate := _rate(one))]
+        return _key(self._ask("POST", "pickups", {"pickup": given}), "pickup_")
+
+    def confirm_pickup(self, pickup_id: str) -> Pickup:
+        """Order the cheapest van, after a look whether one was ordered already."""
+        found = self._ask("GET", f"pickups/{escaped(pickup_id)}")
+        if confirmation := text(found.get("confirmation")):
+            return Pickup(pickup_id, confirmation, None)
+        rates = [rate for one in parts(found.get("pickup_rates")) if (rate := _rate(one))]
         if not rates:
-            raise Declined(
-                first(*(one.get("message") for one in parts(made.get("messages")))) or "no van can come then"
-            )
+            says = first(*(one.get("message") for one in parts(found.get("messages"))), limit=300)
+            raise Declined(says or "no van can come then")
         best = min(rates, key=lambda rate: rate.cost.amount)
         choice = {"carrier": best.carrier, "service": best.service}
-        booked = self._ask("POST", f"pickups/{escaped(_key(made, 'pickup_'))}/buy", choice)
-        if not text(booked.get("confirmation")):
+        booked = self._ask("POST", f"pickups/{escaped(pickup_id)}/buy", choice)
+        if booked.get("id") != pickup_id or not text(booked.get("confirmation")):
             raise Unknown("the van was ordered without a confirmation")
-        return Pickup(_key(booked, "pickup_"), text(booked.get("confirmation")), best.cost)
+        return Pickup(pickup_id, text(booked.get("confirmation")), best.cost)
 
     def cancel_pickup(self, pickup_id: str) -> None:
         self._ask("POST", f"pickups/{escaped(pickup_id)}/cancel")

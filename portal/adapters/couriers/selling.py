@@ -122,8 +122,11 @@ class Seller(Protocol):
     def track(self, number: str, carrier: str) -> None:
         """Ask to be told about a number that was bought elsewhere."""
 
-    def book_pickup(self, window: Window, shipment_id: str) -> Pickup:
-        """Order the van."""
+    def plan_pickup(self, window: Window, shipment_id: str) -> str:
+        """Register the wish for a van, which costs nothing; the courier's key for it."""
+
+    def confirm_pickup(self, pickup_id: str) -> Pickup:
+        """Order the van, once per key, whatever happens on the line."""
 
     def cancel_pickup(self, pickup_id: str) -> None:
         """Send the van away."""

@@ -1,0 +1,104 @@
+"""A courier's van is ordered once for a day, whatever the line does, and sent away again."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from portal.adapters.errors import Unknown
+from portal.db import session
+from portal.fulfilment import buying, vans
+from portal.fulfilment.jobs import sweep_labels
+from portal.fulfilment.models import Van
+from portal.lib import clock
+from portal.lib.errors import Refused
+from tests.conftest import nothing_appears
+from tests.fulfilment.hands import brought_to
+from tests.world import World
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def labelled(selling: Any, world: World, work: Any) -> World:
+    """Alice's parcel waits at the ramp with a label of GLS."""
+    parcel = brought_to("packed", world.alice, world.pat, world.now)
+    purchase = buying.ask_for_rates(parcel, by=world.pat, now=clock.now())
+    session.commit()
+    work(task="fulfilment.fetch_rates")
+    session.refresh(purchase)
+    buying.choose_rate(purchase, purchase.offers[0].id, by=world.pat, now=clock.now())
+    session.commit()
+    work(task="fulfilment.buy_label")
+    return world
+
+
+def ordered(world: World) -> Van:
+    now = clock.now()
+    van = vans.order_van("gls", now + HOUR, now + 3 * HOUR, note="Ramp 2", by=world.pat, now=now)
+    session.commit()
+    return van
+
+
+def fresh(van: Van) -> Van:
+    session.expire_all()
+    return van
+
+
+def some_minutes_pass(work: Any) -> None:
+    with clock.moved(HOUR):
+        sweep_labels()
+        work(task="fulfilment.order_van")
+        work(task="fulfilment.cancel_van")
+
+
+def test_the_van_comes_and_its_driver_s_word_is_kept(selling, labelled, work):
+    van = ordered(labelled)
+    work(task="fulfilment.order_van")
+    [pickup] = selling.book.data["pickups"].values()
+    assert (fresh(van).state, van.confirmation) == ("booked", pickup["confirmation"])
+    assert (pickup["instructions"], pickup["address"]["city"]) == ("Ramp 2", "Berlin")
+    assert vans.van_of("gls", clock.now() + HOUR) is van
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("match", ["POST /v2/pickups/", "GET /v2/pickups/"])
+def test_it_is_ordered_once_whatever_the_line_does(selling, labelled, work, when, match):
+    van = ordered(labelled)
+    selling.fault("cut", when, match=match)
+    with pytest.raises(Unknown):
+        work(task="fulfilment.order_van")
+    session.rollback()
+    some_minutes_pass(work)
+    scheduled = [one for one in selling.book.data["pickups"].values() if one["confirmation"]]
+    assert (fresh(van).state, len(scheduled)) == ("booked", 1)
+
+
+def test_a_second_van_on_the_same_day_is_refused(labelled):
+    ordered(labelled)
+    with nothing_appears(), pytest.raises(Refused, match="already"):
+        ordered(labelled)
+
+
+def test_without_a_parcel_for_the_courier_no_van_is_ordered(labelled):
+    now = clock.now()
+    with nothing_appears(), pytest.raises(Refused, match="no parcel"):
+        vans.order_van("dhl", now + HOUR, now + 3 * HOUR, by=labelled.pat, now=now)
+
+
+@pytest.mark.parametrize(("opens", "closes"), [(1, 1.5), (1, 14), (3, 1), (-5, -2)])
+def test_a_window_that_is_none_is_refused(labelled, opens, closes):
+    now = clock.now()
+    with nothing_appears(), pytest.raises(Refused, match="van needs"):
+        vans.order_van("gls", now + opens * HOUR, now + closes * HOUR, by=labelled.pat, now=now)
+
+
+def test_a_van_is_sent_away_and_another_may_come(selling, labelled, work):
+    van = ordered(labelled)
+    work(task="fulfilment.order_van")
+    vans.send_away(fresh(van), now=clock.now())
+    session.commit()
+    work(task="fulfilment.cancel_van")
+    assert fresh(van).state == "cancelled"
+    assert next(iter(selling.book.data["pickups"].values()))["status"] == "canceled"
+    assert ordered(labelled).state == "wanted"
