@@ -1,13 +1,18 @@
 """The desk's door to labels that are bought: rates shown, one chosen, printed, given back."""
 
+from datetime import datetime
+
 from flask import Blueprint, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from portal.db import session
-from portal.fulfilment import buying
-from portal.fulfilment.models import LabelPurchase, Parcel
+from portal.fulfilment import buying, vans
+from portal.fulfilment.forms import VanForm
+from portal.fulfilment.models import LabelPurchase, Parcel, Van
 from portal.lib import clock
+from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.staff.guards import current_staff
 
@@ -60,6 +65,26 @@ def paper(id: int) -> ResponseReturnValue:
     name = f"label-{bought.tracking_number}.{ENDINGS[bought.paper_kind]}"
     disposition = {"Content-Disposition": f'inline; filename="{name}"'}
     return Response(bought.paper, mimetype=bought.paper_kind, headers=disposition)
+
+
+@bp.post("/<int:id>/van")
+@requires("parcels.ship")
+def order_van(id: int) -> ResponseReturnValue:
+    """The courier of this parcel's label is to come between two times of a day."""
+    form, parcel = VanForm(), _parcel(id)
+    if not form.validate():
+        raise Refused(_("Say on which day the van may come, and from when to when."))
+    zone = current_app.config["SETTINGS"].zone
+    opens, closes = (datetime.combine(form.day.data, at, zone) for at in (form.opens.data, form.closes.data))
+    vans.order_van(parcel.courier or "", opens, closes, by=current_staff(), now=clock.now())
+    return _back(id)
+
+
+@bp.post("/<int:id>/vans/<int:van_id>/end")
+@requires("parcels.ship")
+def send_van_away(id: int, van_id: int) -> ResponseReturnValue:
+    vans.send_away(session.get(Van, van_id) or abort(404), now=clock.now())
+    return _back(id)
 
 
 def _parcel(id: int) -> Parcel:

@@ -1,11 +1,12 @@
 """Shape of what is scanned and typed at the packing table."""
 
 from collections.abc import Iterable
+from datetime import time
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectField, StringField
+from wtforms import DateField, IntegerField, SelectField, StringField, TimeField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
@@ -81,3 +82,9 @@ class SettlementForm(FlaskForm):
         _l("Decision"), choices=[SelectChoice(value, value) for value in ("take_over", "leave", "done")]
     )
     note = StringField(_l("Note"), [Optional(), Length(max=500, message=_l("That is too long."))])
+
+
+class VanForm(FlaskForm):
+    day = DateField(_l("Day"), [InputRequired()])
+    opens = TimeField(_l("From"), [InputRequired()], default=time(15, 0))
+    closes = TimeField(_l("To"), [InputRequired()], default=time(18, 0))

@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
-from portal.fulfilment import actions, buying, labels, lists, promises, risk, rules, watching, zpl
-from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, split_form
+from portal.fulfilment import actions, buying, labels, lists, promises, risk, rules, vans, watching, zpl
+from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, VanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -236,6 +236,8 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         rules=rules,
         risks=risk.RISKS,
         late=_days_late,
+        van=vans.next_van(parcel.courier or "", clock.now()) if parcel.state == "packed" else None,
+        van_form=VanForm(formdata=None, day=clock.now().astimezone(current_app.config["SETTINGS"].zone).date()),
         sells=bool(current_app.config["SETTINGS"].easypost_api_key),
         purchase=buying.latest(parcel.id) if parcel.state == "packed" else None,
         **forms,

@@ -54,6 +54,12 @@ def van_of(courier: str, when: datetime) -> Van | None:
     return session.scalar(select(Van).where(Van.courier == courier, Van.day == day, alive))
 
 
+def next_van(courier: str, now: datetime) -> Van | None:
+    """The next van of this courier that may still come, or the last try that came to nothing."""
+    coming = select(Van).where(Van.courier == courier, Van.closes_at > now, Van.state != "cancelled")
+    return session.scalar(coming.order_by(Van.state == "failed", Van.opens_at, Van.id.desc()).limit(1))
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A van as the worker carries it out of the transaction."""

@@ -4,17 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from portal.adapters.errors import Unknown
 from portal.db import session
 from portal.fulfilment import buying, vans
 from portal.fulfilment.jobs import sweep_labels
-from portal.fulfilment.models import Van
+from portal.fulfilment.models import LabelPurchase, Van
 from portal.lib import clock
 from portal.lib.errors import Refused
 from tests.conftest import nothing_appears
 from tests.fulfilment.hands import brought_to
-from tests.world import World
+from tests.world import World, sign_in
 
 HOUR = timedelta(hours=1)
 
@@ -102,3 +103,18 @@ def test_a_van_is_sent_away_and_another_may_come(selling, labelled, work):
     assert fresh(van).state == "cancelled"
     assert next(iter(selling.book.data["pickups"].values()))["status"] == "canceled"
     assert ordered(labelled).state == "wanted"
+
+
+def test_the_van_is_ordered_at_the_desk(selling, client, labelled, work):
+    desk = sign_in(client, labelled.pat)
+    page = f"/desk/parcels/{session.scalars(select(LabelPurchase.parcel_id)).one()}"
+    assert "Order the van" in desk.get(page).text
+    day = (clock.now() + timedelta(days=1)).date().isoformat()
+    assert desk.post(f"{page}/van", data={"day": day, "opens": "15:00", "closes": "nonsense"}).status_code == 409
+    assert desk.post(f"{page}/van", data={"day": day, "opens": "15:00", "closes": "18:00"}).status_code == 303
+    work(task="fulfilment.order_van")
+    van = session.scalars(select(Van)).one()
+    assert van.confirmation in desk.get(page).text
+    assert desk.post(f"{page}/vans/{van.id}/end").status_code == 303
+    work(task="fulfilment.cancel_van")
+    assert "Order the van" in desk.get(page).text

@@ -152,6 +152,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "line_id": 1,
         "order_id": world.alice.id,
         "purchase_id": 1,
+        "van_id": 1,
     }
     return {name: known[name] for name in rule.arguments}
 
