@@ -217,6 +217,9 @@ def order_van(van_id: int) -> None:
         with transaction():
             remote_id = vans.record_plan(due, remote_id)
         pickup = account.confirm_pickup(remote_id)
+    except (Temporary, Unknown) as error:
+        with transaction():
+            vans.record_doubt(due, str(error))
     except Permanent as error:
         with transaction():
             vans.record_no_van(due, str(error))
@@ -233,7 +236,14 @@ def cancel_van(van_id: int) -> None:
         remote_id = vans.van_to_cancel(van_id)
     if remote_id is None:
         return
-    easypost_account.account().cancel_pickup(remote_id)
+    try:
+        easypost_account.account().cancel_pickup(remote_id)
+    except (Temporary, Unknown):
+        return
+    except Permanent as error:
+        with transaction():
+            vans.record_kept(van_id, str(error))
+        return
     with transaction():
         vans.record_cancelled(van_id)
 

@@ -246,6 +246,7 @@ class Van(Base):
             "fail": (("sent",), "failed"),
             "call_off": (("booked",), "leaving"),
             "cancel": (("leaving",), "cancelled"),
+            "keep": (("leaving",), "booked"),
         }
     }
 

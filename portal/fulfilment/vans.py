@@ -71,11 +71,14 @@ class Due:
 
 
 def begin_ordering(van_id: int) -> Due | None:
-    """Claim it; None when it is settled."""
-    van = session.get_one(Van, van_id, with_for_update=True)
+    """Claim it; None when it is settled, or when nobody can come any more."""
+    van, at = session.get_one(Van, van_id, with_for_update=True), database_now()
     if van.state not in ("wanted", "sent"):
         return None
-    move(van, "state", "claim", next_look_at=database_now() + AGAIN)
+    move(van, "state", "claim", next_look_at=at + AGAIN)
+    if van.closes_at <= at:
+        move(van, "state", "fail", next_look_at=None, trouble=van.trouble or _("The courier did not answer in time."))
+        return None
     window = Window(van.reference, sender(current_app.config["SETTINGS"]), van.opens_at, van.closes_at, van.note)
     return Due(van.id, window, van.shipment_id, van.remote_id)
 
@@ -93,6 +96,11 @@ def record_ordered(due: Due, pickup: Pickup) -> None:
     if van.state == "sent":
         cost = {"cost": pickup.cost.amount, "currency": pickup.cost.currency} if pickup.cost else {}
         move(van, "state", "book", confirmation=pickup.confirmation, next_look_at=None, trouble="", **cost)
+
+
+def record_doubt(due: Due, why: str) -> None:
+    """Nobody knows whether it was ordered; `take_overdue` finds it again, and then the courier is looked at first."""
+    session.get_one(Van, due.van_id, with_for_update=True).trouble = why[:1000]
 
 
 def record_no_van(due: Due, why: str) -> None:
@@ -117,6 +125,13 @@ def record_cancelled(van_id: int) -> None:
     van = session.get_one(Van, van_id, with_for_update=True)
     if van.state == "leaving":
         move(van, "state", "cancel", next_look_at=None)
+
+
+def record_kept(van_id: int, why: str) -> None:
+    """The courier does not call it off: it comes."""
+    van = session.get_one(Van, van_id, with_for_update=True)
+    if van.state == "leaving":
+        move(van, "state", "keep", next_look_at=None, trouble=why[:1000])
 
 
 def take_overdue(now: datetime) -> list[int]:

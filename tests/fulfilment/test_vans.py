@@ -4,9 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from portal.adapters.errors import Unknown
 from portal.db import session
 from portal.fulfilment import buying, vans
 from portal.fulfilment.jobs import sweep_labels
@@ -63,16 +62,46 @@ def test_the_van_comes_and_its_driver_s_word_is_kept(selling, labelled, work):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("match", ["POST /v2/pickups/", "GET /v2/pickups/"])
-def test_it_is_ordered_once_whatever_the_line_does(selling, labelled, work, when, match):
+@pytest.mark.parametrize("what", ["cut", "500", "429", "lie"])
+@pytest.mark.parametrize("match", ["POST /v2/pickups/", "GET /v2/pickups/", "POST /v2/pickups"])
+def test_it_is_ordered_once_whatever_the_line_does(selling, labelled, work, what, when, match):
     van = ordered(labelled)
-    selling.fault("cut", when, match=match)
-    with pytest.raises(Unknown):
-        work(task="fulfilment.order_van")
-    session.rollback()
+    selling.fault(what, when, match=match)
+    work(task="fulfilment.order_van")
+    assert fresh(van).trouble
     some_minutes_pass(work)
     scheduled = [one for one in selling.book.data["pickups"].values() if one["confirmation"]]
     assert (fresh(van).state, len(scheduled)) == ("booked", 1)
+
+
+def test_a_no_is_not_believed_when_the_van_was_ordered_already(selling, labelled, work):
+    van = ordered(labelled)
+    selling.fault("cut", "after", match="POST /v2/pickups/")
+    selling.fault("422", "before", match="POST /v2/pickups/")
+    work(task="fulfilment.order_van")
+    some_minutes_pass(work)
+    assert fresh(van).state == "booked"
+
+
+def test_a_van_that_nobody_can_order_in_time_fails_with_a_word(selling, labelled, work):
+    van = ordered(labelled)
+    selling.fault("500", match="POST /v2/pickups", times=50)
+    work(task="fulfilment.order_van")
+    session.execute(update(Van).values(opens_at=clock.now() - 3 * HOUR, closes_at=clock.now() - HOUR))
+    session.commit()
+    some_minutes_pass(work)
+    assert (fresh(van).state, bool(van.trouble)) == ("failed", True)
+    assert not [one for one in selling.book.data["pickups"].values() if one["confirmation"]]
+
+
+def test_a_van_that_can_not_be_called_off_still_comes(selling, labelled, work):
+    van = ordered(labelled)
+    work(task="fulfilment.order_van")
+    selling.fault("422", match="POST /v2/pickups/")
+    vans.send_away(fresh(van), now=clock.now())
+    session.commit()
+    work(task="fulfilment.cancel_van")
+    assert (fresh(van).state, bool(van.trouble)) == ("booked", True)
 
 
 def test_a_second_van_on_the_same_day_is_refused(labelled):

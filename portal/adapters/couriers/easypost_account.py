@@ -116,8 +116,8 @@ class Account:
         return _key(self._ask("POST", "pickups", {"pickup": given}), "pickup_")
 
     def confirm_pickup(self, pickup_id: str) -> Pickup:
-        """Order the cheapest van, after a look whether one was ordered already."""
-        found = self._ask("GET", f"pickups/{escaped(pickup_id)}")
+        """Order the cheapest van, after a look whether one was ordered already, and before "no" is believed too."""
+        found = self._pickup(pickup_id)
         if confirmation := text(found.get("confirmation")):
             return Pickup(pickup_id, confirmation, None)
         rates = [rate for one in parts(found.get("pickup_rates")) if (rate := _rate(one))]
@@ -126,10 +126,21 @@ class Account:
             raise Declined(says or "no van can come then")
         best = min(rates, key=lambda rate: rate.cost.amount)
         choice = {"carrier": best.carrier, "service": best.service}
-        booked = self._ask("POST", f"pickups/{escaped(pickup_id)}/buy", choice)
+        try:
+            booked = self._ask("POST", f"pickups/{escaped(pickup_id)}/buy", choice)
+        except Declined:
+            booked = self._pickup(pickup_id)
+            if not text(booked.get("confirmation")):
+                raise
         if booked.get("id") != pickup_id or not text(booked.get("confirmation")):
             raise Unknown("the van was ordered without a confirmation")
         return Pickup(pickup_id, text(booked.get("confirmation")), best.cost)
+
+    def _pickup(self, pickup_id: str) -> dict[str, Any]:
+        found = self._ask("GET", f"pickups/{escaped(pickup_id)}")
+        if found.get("id") != pickup_id:
+            raise Unknown("the answer was about something else")
+        return found
 
     def cancel_pickup(self, pickup_id: str) -> None:
         self._ask("POST", f"pickups/{escaped(pickup_id)}/cancel")
