@@ -32,6 +32,7 @@ from portal.privacy import jobs as privacy_jobs
 from portal.privacy import pages as privacy
 from portal.privacy import staff as desk_privacy
 from portal.refunds import jobs as refunds_jobs
+from portal.refunds import limits_staff as desk_limits
 from portal.refunds import staff as desk_refunds
 from portal.returns import jobs as returns_jobs
 from portal.returns import pages as returns
@@ -106,6 +107,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
+    register(app, desk_limits.bp, signed_in)
     register(app, desk_cases.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
     csrf.exempt(hooks.bp)

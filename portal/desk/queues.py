@@ -99,6 +99,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
         (
             Queue("stock", _l("Stock"), "box", "/desk/stock", "stock.see"),
             Queue("kept", _l("Promise kept"), "check", "/desk/insight/promise", "insight.see"),
+            Queue("limits", _l("Limits for money"), "money", "/desk/limits", "refunds.limit"),
             Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),
             Queue("privacy", _l("Customers' data"), "person", "/desk/privacy", "privacy.manage"),
         ),

@@ -20,6 +20,7 @@ from portal.orders.payments import release, reserve
 from portal.orders.timeline import record, words
 from portal.refunds.facts import give_back_balance
 from portal.refunds.jobs import send_refund
+from portal.refunds.limits import check_limits
 from portal.refunds.models import HOLDING, WENT_WRONG, Refund, RefundLine
 from portal.refunds.rules import (
     RefundPart,
@@ -107,6 +108,7 @@ def approve_refund(
     when it has changed since, nothing happens.
     """
     check_four_eyes(refund, by)
+    check_limits(refund, by, now=now)
     _lock_waiting(refund, refund.amount if shown is None else shown)
     _check_facts(refund, facts)
     move(refund, "state", "approve", approved_by_id=by.id, approved_at=now, params=_frozen(refund), next_look_at=now)

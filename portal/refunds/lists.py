@@ -2,28 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from portal.db import session
+from portal.lib import clock
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.orders.models import Order
 from portal.refunds.models import UNDER_WAY, MoneyAlarm, Refund, wrong_and_waiting
 
-LISTS = ("requested", "wrong", "under_way", "done")
+LISTS = ("requested", "urgent", "wrong", "under_way", "done")
+SOON = timedelta(days=3)
 PAGE = 50
 
 
 def _belongs_to(name: str) -> ColumnElement[bool]:
+    if name == "urgent":
+        return _urgent()
     lists = {
         "requested": Refund.state == "requested",
         "wrong": wrong_and_waiting(),
         "under_way": Refund.state.in_(UNDER_WAY),
     }
     return lists[name] if name in lists else not_(or_(*lists.values()))
+
+
+def _urgent() -> ColumnElement[bool]:
+    """Money that a person has to move on, and whose legal latest day is near or over."""
+    waits = or_(Refund.state == "requested", wrong_and_waiting())
+    return and_(waits, Refund.due_on <= clock.now().date() + SOON)
 
 
 def _first(name: str) -> Sequence[Any]:

@@ -76,6 +76,8 @@ def check_four_eyes(refund: Refund, by: Staff) -> None:
     """Raises Refused when the person asked for this money; the database refuses it too."""
     if refund.requested_by_id == by.id:
         raise Refused(_("You asked for this money yourself. A second person has to approve it."))
+    if (refund.order.customer.email or "").lower() == by.email.lower():
+        raise Refused(_("This money would go to yourself. Somebody else has to approve it."))
 
 
 def facts_mark(refund: Refund) -> str:

@@ -14,7 +14,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
-from portal.refunds import actions, lists, words
+from portal.refunds import actions, limits, lists, words
 from portal.refunds.alarms import explain_alarm
 from portal.refunds.forms import (
     ApprovalForm,
@@ -145,6 +145,7 @@ def _reduce(refund: Refund, form: ReductionForm) -> None:
 
 @bp.post("/<int:id>/refusal")
 @requires("refunds.approve")
+@fresh
 def refuse(id: int) -> ResponseReturnValue:
     form = RefusalForm()
     return _do(
@@ -207,12 +208,20 @@ def _do(id: int, form: FlaskForm, act: Callable[[Refund], None]) -> ResponseRetu
 def _page(refund: Refund, form: FlaskForm | None = None, refusal: str = "") -> str:
     return render_template(
         "desk/refunds/show.html", refund=refund, order=refund.order, purse=lists.purse(refund), words=words,
-        letters=lists.letters(refund), amount=Money, facts=facts_mark(refund), refusal=refusal, wrong=form,
+        letters=lists.letters(refund), barrier=_barrier(refund), amount=Money, facts=facts_mark(refund),
+        refusal=refusal, wrong=form,
         reduction=form if isinstance(form, ReductionForm) else reduction_form(refund, formdata=None),
         refusing=form if isinstance(form, RefusalForm) else RefusalForm(formdata=None),
         care=form if isinstance(form, CareForm) else CareForm(formdata=None),
         dropping=form if isinstance(form, DropForm) else DropForm(formdata=None),
     )  # fmt: skip
+
+
+def _barrier(refund: Refund) -> str:
+    """Why the reader may not approve it."""
+    if refund.state != "requested" or not current_staff().may("refunds.approve"):
+        return ""
+    return limits.barrier(refund, current_staff(), now=clock.now())
 
 
 def _told(money: Money) -> str:

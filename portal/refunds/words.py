@@ -28,8 +28,26 @@ CUSTOMER: dict[str, Any] = {
 REASONS: dict[str, Any] = {
     "return": _l("Return %(number)s"),
     "undelivered": _l("Not delivered: parcel %(number)s"),
+    "cancelled": _l("Order %(number)s, cancelled before it was sent"),
 }
 """What the money is for, by the kind that stands before the colon in `Refund.reason`."""
+KINDS: dict[str, Any] = {
+    "": _l("any"),
+    "return": _l("returns"),
+    "undelivered": _l("not delivered"),
+    "cancelled": _l("cancelled orders"),
+}
+"""The same kinds, as limits name them."""
+RANKS: dict[str, Any] = {
+    "finance": _l("Finance"),
+    "manager": _l("Managers"),
+    "admin": _l("Admins"),
+}
+HIGHER: dict[str, Any] = {
+    "manager": _l("A manager has to approve it."),
+    "admin": _l("An admin has to approve it."),
+}
+"""Who decides what is beyond somebody's limit."""
 ALARM: dict[str, tuple[Any, Any]] = {
     "unknown_here": (_l("Stripe has a refund that we do not"), _l("Ours: nothing. Stripe: %(detail)s.")),
     "missing_at_stripe": (_l("Stripe does not list a refund that we have"), _l("Ours: %(detail)s.")),
@@ -99,6 +117,12 @@ def purpose(reason: str) -> str:
     """What the money is for, in the reader's language; what a person wrote stays as it is."""
     kind, colon, number = reason.partition(":")
     return str(REASONS[kind]) % {"number": number} if colon and kind in REASONS else reason
+
+
+def kind_of(reason: str) -> str:
+    """The kind of a reason, as limits know it; empty for what a person wrote."""
+    kind, colon, _number = reason.partition(":")
+    return kind if colon and kind in REASONS else ""
 
 
 def why(code: str | None) -> Any:

@@ -1,7 +1,7 @@
 """What may be done with a return, one verb per function. What depends on other rows too locks the order first."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import current_app
@@ -27,6 +27,7 @@ from portal.returns.rules import Finding, Wish
 from portal.staff.models import Actor, Staff
 
 RMA_LENGTH = 8
+PAY_WITHIN = timedelta(days=14)
 
 words(
     "return.requested",
@@ -218,7 +219,15 @@ def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Re
     settled = settlement.work_out(ret, read(ret.order, now=now, besides=ret.id))
     if settled.total != shown:
         raise Refused(_("The amount has changed while you looked at it. Look again."))
-    return open_refund(ret.order, settled.parts(), reason=f"return:{ret.rma}", by=by, now=now, return_id=ret.id)
+    about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": _pay_by(ret)}
+    return open_refund(ret.order, settled.parts(), **about, by=by, now=now)
+
+
+def _pay_by(ret: Return) -> date | None:
+    """The legal latest day: Directive 2011/83/EU, Art. 13(1). A claim has none; what may be a withdrawal counts as one."""
+    if ret.kind == "claim":
+        return None
+    return ret.requested_at.astimezone(_zone()).date() + PAY_WITHIN
 
 
 def _refuse_unless_ready(ret: Return) -> None:

@@ -33,6 +33,7 @@ PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
     "promise.set",
     "insight.see",
     "privacy.manage",
+    "refunds.limit",
 }
 PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage"}
 

@@ -63,4 +63,4 @@ def _give_all_back(order: Order, now: datetime) -> None:
         tell(order.id, "refund_by_hand", by="customer", now=now)
         return
     parts = [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.paid]
-    open_refund(order, parts, reason="Cancelled before it was sent", by="customer", now=now)
+    open_refund(order, parts, reason=f"cancelled:{order.number}", by="customer", now=now)
