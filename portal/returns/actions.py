@@ -224,7 +224,7 @@ def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Re
 
 
 def _pay_by(ret: Return) -> date | None:
-    """The legal latest day: Directive 2011/83/EU, Art. 13(1). A claim has none; what may be a withdrawal counts as one."""
+    """The legal latest day (Directive 2011/83/EU, Art. 13(1)). A claim has none; another return may be a withdrawal."""
     if ret.kind == "claim":
         return None
     return ret.requested_at.astimezone(_zone()).date() + PAY_WITHIN
