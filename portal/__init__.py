@@ -31,6 +31,7 @@ from portal.orders.guards import has_api_key, has_link
 from portal.privacy import jobs as privacy_jobs
 from portal.privacy import pages as privacy
 from portal.privacy import staff as desk_privacy
+from portal.refunds import credit_staff as desk_credit
 from portal.refunds import jobs as refunds_jobs
 from portal.refunds import limits_staff as desk_limits
 from portal.refunds import staff as desk_refunds
@@ -108,6 +109,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_returns.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_limits.bp, signed_in)
+    register(app, desk_credit.bp, signed_in)
     register(app, desk_cases.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
     csrf.exempt(hooks.bp)

@@ -37,11 +37,11 @@ def resend_letter(letter: Letter, *, by: Staff, now: datetime) -> None:
 def give_up_parcel(parcel: Parcel, *, goods_are_fine: bool, by: Staff, now: datetime) -> Refund | None:
     """It will not arrive: what was paid for its goods is proposed, and the delivery when it was the whole order.
 
-    None when the money is with the sales channel, where somebody must give it back.
+    None when we know of no payment.
     """
     watching.give_up(parcel, goods_are_fine=goods_are_fine, by=by, now=now)
     order = parcel.order
-    if order.payment is None or order.payment.route != "stripe":
+    if order.payment is None:
         return None
     parts = [_paid_for(packed) for packed in parcel.lines]
     if _is_all(parcel, order):

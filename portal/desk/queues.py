@@ -14,7 +14,7 @@ from portal.fulfilment import lists
 from portal.mail.models import Letter
 from portal.orders.models import OrderFlag
 from portal.orders.shelves import StockClaim
-from portal.refunds.models import MoneyAlarm, Refund, wrong_and_waiting
+from portal.refunds.models import MoneyAlarm, Refund, tasks, wrong_and_waiting
 from portal.returns import lists as returns
 from portal.returns.models import Return
 from portal.staff.models import Staff
@@ -79,7 +79,9 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("to_inspect", _l("Returns to inspect"), "search", "/desk/returns?state=to_inspect", "returns.see"),
             Queue("to_settle", _l("Money to propose"), "money", "/desk/returns?state=to_settle", "refunds.request"),
             Queue("to_approve", _l("Money to approve"), "money", "/desk/refunds?state=requested", "refunds.see"),
+            Queue("tasks", _l("Money to give back by hand"), "money", "/desk/refunds?state=tasks", "refunds.see"),
             Queue("wrong", _l("Money that failed"), "alert", "/desk/refunds?state=wrong", "refunds.see", bad=True),
+            Queue("credit", _l("Store credit"), "money", "/desk/credit", "refunds.see"),
             Queue(
                 "differs", _l("Money that does not fit"), "alert", "/desk/refunds/differences", "refunds.see", bad=True
             ),
@@ -122,6 +124,7 @@ def _counts(now: datetime) -> Mapping[str, int]:
         "to_inspect": _number(Return, returns.belongs_to("to_inspect")),
         "to_settle": _number(Return, returns.belongs_to("to_settle")),
         "to_approve": _number(Refund, Refund.state == "requested"),
+        "tasks": _number(Refund, tasks()),
         "wrong": _number(Refund, wrong_and_waiting()),
         "differs": _number(MoneyAlarm, MoneyAlarm.closed_at.is_(None)),
         "cases": _number(Case, Case.state == "open"),

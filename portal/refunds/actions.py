@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
-from uuid import uuid4
 
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -18,6 +17,7 @@ from portal.lib.money import Money
 from portal.orders.models import Order
 from portal.orders.payments import release, reserve
 from portal.orders.timeline import record, words
+from portal.refunds.credit import issue_credit
 from portal.refunds.facts import give_back_balance
 from portal.refunds.jobs import send_refund
 from portal.refunds.limits import check_limits
@@ -29,8 +29,10 @@ from portal.refunds.rules import (
     check_note,
     check_parts,
     facts_mark,
+    new_identity,
     refundable_payment,
 )
+from portal.refunds.ways import usual_way
 from portal.staff.models import Actor, Staff
 
 words("refund.requested", staff=_l("%(amount)s proposed to be given back"))
@@ -55,31 +57,29 @@ def open_refund(
     now: datetime,
     return_id: int | None = None,
     due_on: date | None = None,
+    way: str | None = None,
+    instead_of: Refund | None = None,
 ) -> Refund:
     """Ask for money to be given back; its amount is taken from the payment's balance in this transaction.
 
-    Raises Refused when the money is not ours to give, more than is left, more than was paid for a line, or when a
-    refund of the same return is still alive.
+    It goes the way it came unless another is named; `instead_of` is a failed one that it replaces. Raises Refused when
+    it can't go that way, is more than is left or than was paid for a line, or when a refund of the return is alive.
     """
-    payment, amount = refundable_payment(order), check_parts(lines)
+    way = way or usual_way(order)
+    payment, amount = refundable_payment(order, way), check_parts(lines)
     reserve(payment, amount)  # locks the payment: what follows sees all that was decided before
     check_lines(order, lines)
     refund = Refund(
-        order_id=order.id, payment_id=payment.id, return_id=return_id, decision_no=_next_decision(return_id),
-        amount=amount, currency=payment.currency, reason=reason, requested_at=now,
+        order_id=order.id, payment_id=payment.id, return_id=return_id, amount=amount, currency=payment.currency,
+        decision_no=_next_decision(return_id, instead_of), reason=reason, way=way, requested_at=now, due_on=due_on,
         requested_by_id=by.id if isinstance(by, Staff) else None,
-        due_on=due_on, **_identity(),
+        instead_of_id=instead_of.id if instead_of else None, **new_identity(),
     )  # fmt: skip
     refund.lines = [RefundLine(**_columns(part)) for part in lines if part.amount or part.quantity]
     session.add(refund)
     session.flush()
     record(order.id, "refund.requested", by=by, now=now, amount=refund.money)
     return refund
-
-
-def _identity() -> dict[str, str]:
-    uuid = str(uuid4())
-    return {"uuid": uuid, "idem_key": f"refund:{uuid}"}
 
 
 def _columns(part: RefundPart) -> dict[str, Any]:
@@ -89,11 +89,12 @@ def _columns(part: RefundPart) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _next_decision(return_id: int | None) -> int:
+def _next_decision(return_id: int | None, instead_of: Refund | None) -> int:
+    """One decision at a time; beside what is made anew, other parts of its decision may live."""
     if return_id is None:
         return 1
     alive = select(Refund.id).where(Refund.return_id == return_id, Refund.state.in_(HOLDING))
-    if session.scalar(alive.limit(1)) is not None:
+    if instead_of is None and session.scalar(alive.limit(1)) is not None:
         raise Refused(_("Money for this return is already being decided or sent."))
     last = session.scalar(select(func.max(Refund.decision_no)).where(Refund.return_id == return_id))
     return (last or 0) + 1
@@ -104,6 +105,8 @@ def approve_refund(
 ) -> None:
     """Say yes as the second pair of eyes: the parameters are frozen, and the worker owes the call to Stripe.
 
+    Store credit is given at once; what goes back through the channel or by hand becomes a person's task.
+
     `shown` is the amount that the person saw, `facts` the mark of all that they saw (`rules.facts_mark`);
     when it has changed since, nothing happens.
     """
@@ -111,9 +114,15 @@ def approve_refund(
     check_limits(refund, by, now=now)
     _lock_waiting(refund, refund.amount if shown is None else shown)
     _check_facts(refund, facts)
-    move(refund, "state", "approve", approved_by_id=by.id, approved_at=now, params=_frozen(refund), next_look_at=now)
+    look_at = now if refund.way == "card" else None
+    move(
+        refund, "state", "approve", approved_by_id=by.id, approved_at=now, params=_frozen(refund), next_look_at=look_at
+    )
     record(refund.order_id, "refund.approved", by=by, now=now, amount=refund.money)
-    defer(send_refund, refund_id=refund.id)
+    if refund.way == "card":
+        defer(send_refund, refund_id=refund.id)
+    elif refund.way == "credit":
+        issue_credit(refund, by=by, now=now)
 
 
 def _lock_waiting(refund: Refund, amount: int) -> None:
@@ -142,6 +151,8 @@ def _told(money: Money) -> str:
 
 def _frozen(refund: Refund) -> dict[str, Any]:
     """What Stripe will be asked, the same on every try. No personal data, no customer's words."""
+    if refund.way != "card":
+        return {"amount": refund.amount, "way": refund.way}
     return {
         "payment_intent": refund.payment.payment_intent,
         "amount": refund.amount,
@@ -183,16 +194,17 @@ def refuse_refund(refund: Refund, *, note: str, by: Staff, now: datetime) -> Non
     record(refund.order_id, "refund.rejected", by=by, now=now, amount=refund.money, note=note)
 
 
-def repeat_refund(refund: Refund, *, by: Staff, now: datetime) -> Refund:
-    """Propose the same money anew after a definite failure: a row of its own, with an approval of its own."""
+def repeat_refund(refund: Refund, *, by: Staff, now: datetime, way: str | None = None) -> Refund:
+    """Propose the same money anew after a definite failure, perhaps another way: a row and an approval of its own."""
     _lock_wrong(refund)
     if refund.state == "needs_review":
         raise Refused(_("Nobody knows yet whether this money has moved. Look at Stripe first."))
     parts = [RefundPart(line.order_line_id, line.quantity, line.amount, line.note) for line in refund.lines]
     _mark_handled(refund, _("Proposed again"), by=by, now=now)
     again = open_refund(
-        refund.order, parts, reason=refund.reason, by=by, now=now, return_id=refund.return_id, due_on=refund.due_on
-    )
+        refund.order, parts, reason=refund.reason, by=by, now=now, return_id=refund.return_id, due_on=refund.due_on,
+        way=way or refund.way, instead_of=refund,
+    )  # fmt: skip
     record(refund.order_id, "refund.repeated", by=by, now=now, amount=refund.money)
     return again
 

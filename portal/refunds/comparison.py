@@ -143,7 +143,7 @@ def _silent(now: datetime) -> Iterator[Trouble]:
     by_webhook = (InboxMessage.source == "stripe", InboxMessage.headers != FETCHED)
     heard = select(InboxMessage.id).where(*by_webhook, InboxMessage.received_at > day)
     settled = select(Refund.id).where(
-        Refund.settled_at.between(day, now - timedelta(hours=1)), Refund.state == "succeeded"
+        Refund.settled_at.between(day, now - timedelta(hours=1)), Refund.state == "succeeded", Refund.way == "card"
     )
     if session.scalar(settled.limit(1)) is not None and session.scalar(heard.limit(1)) is None:
         yield Trouble("silent", "stripe", f"{now:%Y-%m-%d}")

@@ -13,9 +13,9 @@ from portal.lib import clock
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.orders.models import Order
-from portal.refunds.models import UNDER_WAY, MoneyAlarm, Refund, wrong_and_waiting
+from portal.refunds.models import UNDER_WAY, MoneyAlarm, Refund, tasks, wrong_and_waiting
 
-LISTS = ("requested", "urgent", "wrong", "under_way", "done")
+LISTS = ("requested", "urgent", "tasks", "wrong", "under_way", "done")
 SOON = timedelta(days=3)
 PAGE = 50
 
@@ -26,14 +26,15 @@ def _belongs_to(name: str) -> ColumnElement[bool]:
     lists = {
         "requested": Refund.state == "requested",
         "wrong": wrong_and_waiting(),
-        "under_way": Refund.state.in_(UNDER_WAY),
+        "tasks": tasks(),
+        "under_way": and_(Refund.state.in_(UNDER_WAY), not_(tasks())),
     }
     return lists[name] if name in lists else not_(or_(*lists.values()))
 
 
 def _urgent() -> ColumnElement[bool]:
     """Money that a person has to move on, and whose legal latest day is near or over."""
-    waits = or_(Refund.state == "requested", wrong_and_waiting())
+    waits = or_(Refund.state == "requested", tasks(), wrong_and_waiting())
     return and_(waits, Refund.due_on <= clock.now().date() + SOON)
 
 
@@ -60,7 +61,12 @@ def counts() -> dict[str, int]:
 
 def find(refund_id: int) -> Refund | None:
     """A refund with all that its page shows of it."""
-    people = (joinedload(Refund.requested_by), joinedload(Refund.approved_by), joinedload(Refund.handled_by))
+    people = (
+        joinedload(Refund.requested_by),
+        joinedload(Refund.approved_by),
+        joinedload(Refund.handled_by),
+        joinedload(Refund.proven_by),
+    )
     about = (joinedload(Refund.order).joinedload(Order.customer), joinedload(Refund.payment))
     rest = (selectinload(Refund.lines), selectinload(Refund.log))
     return session.scalar(select(Refund).where(Refund.id == refund_id).options(*people, *about, *rest))

@@ -27,13 +27,18 @@ LEFT = ("sending", "unknown", "pending", "succeeded", "needs_review")
 GIVEN_UP = ("refused_by_stripe", "failed")
 """States in which the money surely did not reach the customer, as far as we know."""
 WENT_WRONG = ("needs_review", *GIVEN_UP)
+WAYS = ("card", "credit", "channel", "hand")
+"""How the money goes back: by Stripe the way it was paid, as store credit, in the sales channel, or by a person."""
+BY_PEOPLE = ("channel", "hand")
+"""Ways on which a person moves the money and proves it; until then it does not count as given back."""
 
 
 class Refund(Base):
     """An intended refund. From approval on its parameters are frozen; only Stripe's answers make it `succeeded`.
 
-    `next_look_at` is when the sweep looks at it again; `looked_at` when Stripe was asked for what we know of it;
-    `handled` says what a person did about one that went wrong.
+    `way` is how it goes back: what a person moves counts only with their `proof` (a reference, a day, their name).
+    `instead_of_id` is the failed one in whose place it was made. `next_look_at` is when the sweep looks at it again;
+    `looked_at` when Stripe was asked for what we know of it; `handled` what a person did about one that went wrong.
     """
 
     __tablename__ = "refunds"
@@ -46,8 +51,17 @@ class Refund(Base):
         CheckConstraint("params IS NULL OR (params ->> 'amount')::bigint = amount", name="frozen"),
         CheckConstraint("num_nulls(handled_by_id, handled_at) IN (0, 2)", name="handled"),
         CheckConstraint(
-            "state NOT IN ('pending', 'succeeded', 'failed') OR stripe_refund_id IS NOT NULL", name="stripe_id"
+            "way <> 'card' OR state NOT IN ('pending', 'succeeded', 'failed') OR stripe_refund_id IS NOT NULL",
+            name="stripe_id",
         ),
+        CheckConstraint(f"way IN {WAYS}", name="way"),
+        CheckConstraint("way = 'card' OR stripe_refund_id IS NULL", name="not_stripe"),
+        CheckConstraint(
+            f"way NOT IN {BY_PEOPLE} OR state <> 'succeeded' OR "
+            "(proof <> '' AND num_nulls(proven_on, proven_by_id) = 0)",
+            name="proof",
+        ),
+        CheckConstraint("way <> 'hand' OR proven_by_id <> approved_by_id", name="second_person"),
         CheckConstraint(
             "source = 'external' OR state IN ('requested', 'rejected_by_us') OR approved_by_id IS NOT NULL",
             name="approved",
@@ -77,6 +91,8 @@ class Refund(Base):
     return_id: Mapped[int | None] = mapped_column(ForeignKey("returns.id"), index=True)
     decision_no: Mapped[int] = mapped_column(default=1)
     source: Mapped[str] = mapped_column(default="ours")
+    way: Mapped[str] = mapped_column(default="card")
+    instead_of_id: Mapped[int | None] = mapped_column(ForeignKey("refunds.id"))
     state: Mapped[str] = mapped_column(default="requested", index=True)
     amount: Mapped[int]
     currency: Mapped[str]
@@ -103,18 +119,27 @@ class Refund(Base):
     handled_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     handled_at: Mapped[datetime | None]
     handled_note: Mapped[str] = mapped_column(default="")
+    proof: Mapped[str] = mapped_column(default="")
+    proven_on: Mapped[date | None]
+    proven_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
 
     order: Mapped[Order] = relationship()
     payment: Mapped[Payment] = relationship()
     requested_by: Mapped[Staff | None] = relationship(foreign_keys=[requested_by_id])
     approved_by: Mapped[Staff | None] = relationship(foreign_keys=[approved_by_id])
     handled_by: Mapped[Staff | None] = relationship(foreign_keys=[handled_by_id])
+    proven_by: Mapped[Staff | None] = relationship(foreign_keys=[proven_by_id])
     lines: Mapped[list["RefundLine"]] = relationship(order_by="RefundLine.id", back_populates="refund")
     log: Mapped[list["RefundAttempt"]] = relationship(order_by="RefundAttempt.id")
 
     @property
     def money(self) -> Money:
         return Money(self.amount, self.currency)
+
+    @property
+    def is_task(self) -> bool:
+        """Whether a person has to move this money now, and prove it."""
+        return self.state == "approved" and self.way in BY_PEOPLE
 
     @property
     def waits_for_a_person(self) -> bool:
@@ -130,6 +155,11 @@ class Refund(Base):
 def wrong_and_waiting() -> ColumnElement[bool]:
     """Refunds that went wrong and that nobody has taken care of."""
     return and_(Refund.state.in_(WENT_WRONG), Refund.handled_at.is_(None))
+
+
+def tasks() -> ColumnElement[bool]:
+    """Approved money that a person has to move."""
+    return and_(Refund.state == "approved", Refund.way.in_(BY_PEOPLE))
 
 
 class RefundLine(Base):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from uuid import uuid4
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
@@ -24,11 +25,32 @@ class RefundPart:
     note: str = ""
 
 
-def refundable_payment(order: Order) -> Payment:
-    """The payment whose money we can give back ourselves. Raises Refused when it is not in our Stripe account."""
-    if order.payment is None or order.payment.route != "stripe":
-        raise Refused(_("This money is with the sales channel. Give it back there."))
+def new_identity() -> dict[str, str]:
+    """What tells a new refund from all others, here and at Stripe: never made of its amount."""
+    uuid = str(uuid4())
+    return {"uuid": uuid, "idem_key": f"refund:{uuid}"}
+
+
+def refundable_payment(order: Order, way: str) -> Payment:
+    """The payment whose money is to go back this way. Raises Refused when it can't."""
+    if order.payment is None:
+        raise Refused(_("Nothing was paid for this order."))
+    check_way(order.payment, way)
     return order.payment
+
+
+def ways_of(payment: Payment) -> tuple[str, ...]:
+    """The ways this payment's money can go back: the one it came, or as credit, or by hand."""
+    return ("card" if payment.route == "stripe" else "channel", "credit", "hand")
+
+
+def check_way(payment: Payment, way: str) -> None:
+    """Raises Refused for Stripe when the money is with the sales channel, and the other way round."""
+    if way in ways_of(payment):
+        return
+    if payment.route != "stripe":
+        raise Refused(_("This money is with the sales channel. Give it back there."))
+    raise Refused(_("This money is in our Stripe account, not with the sales channel."))
 
 
 def check_parts(parts: Sequence[RefundPart]) -> int:
@@ -86,5 +108,5 @@ def facts_mark(refund: Refund) -> str:
     It is in the form of who decides; when it has changed by then, they would decide about other facts than they saw.
     """
     payment, lines = refund.payment, [(line.id, line.amount, line.note) for line in refund.lines]
-    facts = (refund.amount, refund.currency, payment.captured, payment.reserved, payment.external, lines)
+    facts = (refund.amount, refund.currency, refund.way, payment.captured, payment.reserved, payment.external, lines)
     return sha256(repr(facts).encode()).hexdigest()

@@ -49,7 +49,7 @@ def begin_sending(refund_id: int) -> Due | None:
     """
     refund = session.get_one(Refund, refund_id, with_for_update=True)
     now = database_now()
-    if refund.state not in ("approved", "unknown", "sending") or (refund.lease_until or now) > now:
+    if refund.way != "card" or refund.state not in TO_SEND or (refund.lease_until or now) > now:
         return None
     before, until = refund.state, now + LEASE
     move(refund, "state", "claim", lease_until=until, next_look_at=until, attempts=refund.attempts + 1)

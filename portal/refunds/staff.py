@@ -1,11 +1,13 @@
 """The desk's door to money: what is to be approved, what failed, and one refund's page."""
 
 from collections.abc import Callable
+from datetime import date
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 
 from portal.db import session
@@ -14,22 +16,35 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
-from portal.refunds import actions, limits, lists, words
+from portal.refunds import actions, limits, lists, ways, words
 from portal.refunds.alarms import explain_alarm
+from portal.refunds.credit import credit_of
 from portal.refunds.forms import (
     ApprovalForm,
     CareForm,
     DropForm,
     ExplanationForm,
+    NotDoneForm,
+    ProofForm,
     ReductionForm,
     RefusalForm,
+    RepetitionForm,
+    WayForm,
     reduction_form,
+    way_form,
 )
 from portal.refunds.jobs import look_at_refund, reconcile, try_key
 from portal.refunds.models import Refund
 from portal.refunds.pause import paused
 from portal.refunds.rules import facts_mark
 from portal.staff.guards import current_staff
+
+APPROVED = {
+    "card": _l("%(amount)s approved. Stripe is asked now."),
+    "credit": _l("%(amount)s given as store credit. The customer gets a letter with its code."),
+    "channel": _l("%(amount)s approved. Give it back in the sales channel, then write down the reference here."),
+    "hand": _l("%(amount)s approved. Somebody else pays it now, and writes down the reference here."),
+}
 
 bp = Blueprint("desk_refunds", __name__, url_prefix="/desk/refunds")
 
@@ -126,7 +141,7 @@ def approve(id: int) -> ResponseReturnValue:
 def _approve(refund: Refund, form: ApprovalForm) -> None:
     seen = {"shown": form.shown.data, "facts": form.facts.data}
     actions.approve_refund(refund, **seen, by=current_staff(), now=clock.now())
-    flash(_("%(amount)s approved. Stripe is asked now.", amount=_told(refund.money)), "good")
+    flash(str(APPROVED[refund.way]) % {"amount": _told(refund.money)}, "good")
 
 
 @bp.post("/<int:id>/reduction")
@@ -156,14 +171,60 @@ def refuse(id: int) -> ResponseReturnValue:
 @bp.post("/<int:id>/repetition")
 @requires("refunds.request")
 def repeat(id: int) -> ResponseReturnValue:
-    """Propose it again; the new one is shown."""
-    try:
-        again = actions.repeat_refund(_find(id), by=current_staff(), now=clock.now())
-    except Refused as refused:
-        session.rollback()
-        return _page(_find(id), refusal=refused.message), 409
+    """Propose it again, perhaps another way; the new one is shown."""
+    form = RepetitionForm().offer(_find(id))
+    return _make(id, form, lambda refund: _repeat(refund, form))
+
+
+def _repeat(refund: Refund, form: RepetitionForm) -> Refund:
+    again = actions.repeat_refund(refund, way=form.way.data, by=current_staff(), now=clock.now())
     flash(_("%(amount)s proposed again. A second person approves it.", amount=_told(again.money)), "good")
-    return redirect(url_for(".show", id=again.id), 303)
+    return again
+
+
+@bp.post("/<int:id>/way")
+@requires("refunds.request")
+@fresh
+def choose_way(id: int) -> ResponseReturnValue:
+    """All or part of it goes another way; that part is shown."""
+    form = way_form(_find(id))
+    return _make(id, form, lambda refund: _choose_way(refund, form))
+
+
+def _choose_way(refund: Refund, form: WayForm) -> Refund:
+    what = {"note": form.note.data, "by": current_staff(), "now": clock.now()}
+    part = ways.choose_way(refund, form.way.data, form.amounts(), **what)
+    said = _("%(amount)s to go back %(way)s. A second person approves it.", **_amount_and_way(part))
+    flash(said, "good")
+    return part
+
+
+def _amount_and_way(refund: Refund) -> dict[str, str]:
+    return {"amount": _told(refund.money), "way": str(words.WAY[refund.way])}
+
+
+@bp.post("/<int:id>/proof")
+@requires("refunds.request")
+@fresh
+def prove(id: int) -> ResponseReturnValue:
+    """Somebody has moved the money, and says where it can be found."""
+    form = ProofForm()
+    return _do(id, form, lambda refund: _prove(refund, form))
+
+
+def _prove(refund: Refund, form: ProofForm) -> None:
+    where = {"reference": form.reference.data or "", "on": form.on.data}
+    ways.prove(refund, **where, by=current_staff(), now=clock.now())
+    flash(_("%(amount)s counts as given back %(way)s.", **_amount_and_way(refund)), "good")
+
+
+@bp.post("/<int:id>/impossibility")
+@requires("refunds.request")
+@fresh
+def call_off(id: int) -> ResponseReturnValue:
+    """It could not be done this way."""
+    form = NotDoneForm()
+    return _do(id, form, lambda refund: ways.call_off(refund, note=form.note.data, by=current_staff(), now=clock.now()))
 
 
 @bp.post("/<int:id>/settlement")
@@ -205,16 +266,42 @@ def _do(id: int, form: FlaskForm, act: Callable[[Refund], None]) -> ResponseRetu
     return redirect(url_for(".show", id=id), 303)
 
 
+def _make(id: int, form: FlaskForm, act: Callable[[Refund], Refund]) -> ResponseReturnValue:
+    """Like `_do`, for what brings another refund: that one is shown."""
+    refund = _find(id)
+    if not form.validate():
+        return _page(refund, form), 422
+    try:
+        made = act(refund)
+    except Refused as refused:
+        session.rollback()
+        return _page(_find(id), refusal=refused.message), 409
+    return redirect(url_for(".show", id=made.id), 303)
+
+
 def _page(refund: Refund, form: FlaskForm | None = None, refusal: str = "") -> str:
     return render_template(
         "desk/refunds/show.html", refund=refund, order=refund.order, purse=lists.purse(refund), words=words,
         letters=lists.letters(refund), barrier=_barrier(refund), amount=Money, facts=facts_mark(refund),
         refusal=refusal, wrong=form,
-        reduction=form if isinstance(form, ReductionForm) else reduction_form(refund, formdata=None),
+        reduction=_reducing(form) or reduction_form(refund, formdata=None),
         refusing=form if isinstance(form, RefusalForm) else RefusalForm(formdata=None),
         care=form if isinstance(form, CareForm) else CareForm(formdata=None),
         dropping=form if isinstance(form, DropForm) else DropForm(formdata=None),
+        changing=form if isinstance(form, WayForm) else way_form(refund, formdata=None),
+        proving=form if isinstance(form, ProofForm) else ProofForm(formdata=None, on=_today()),
+        not_done=form if isinstance(form, NotDoneForm) else NotDoneForm(formdata=None),
+        repeating=RepetitionForm(formdata=None, way=refund.way).offer(refund), credit=credit_of(refund),
     )  # fmt: skip
+
+
+def _reducing(form: FlaskForm | None) -> ReductionForm | None:
+    """The form, when it is the one that reduces: the one for another way has amounts as well."""
+    return form if isinstance(form, ReductionForm) and not isinstance(form, WayForm) else None
+
+
+def _today() -> date:
+    return clock.now().astimezone(current_app.config["SETTINGS"].zone).date()
 
 
 def _barrier(refund: Refund) -> str:

@@ -17,6 +17,25 @@ STATE: dict[str, tuple[Any, str]] = {
     "refused_by_stripe": (_l("refused by Stripe"), "bad"),
     "failed": (_l("failed"), "bad"),
 }
+WAY: dict[str, Any] = {
+    "card": _l("the way it was paid"),
+    "credit": _l("as store credit"),
+    "channel": _l("in the sales channel"),
+    "hand": _l("by hand"),
+}
+CREDIT: dict[str, Any] = {
+    "issued": _l("Given"),
+    "spent": _l("Spent"),
+    "undone": _l("Put back"),
+    "taken_back": _l("Taken back"),
+}
+OTHERWISE: dict[tuple[str, str], Any] = {
+    ("credit", "succeeded"): _l("You have it as store credit. The code is in our letter."),
+    ("credit", "failed"): _l("The store credit was taken back. We will write to you about the money."),
+    ("channel", "succeeded"): _l("Sent back where you ordered. It can take some days until you see it."),
+    ("hand", "succeeded"): _l("Sent to you. It can take some days until you see it."),
+}
+"""What the customer reads of money that does not go back through Stripe."""
 BEING_PROCESSED = _l("Being processed.")
 CUSTOMER: dict[str, Any] = {
     "pending": _l("Waiting for your bank."),
@@ -80,6 +99,8 @@ WHY: dict[str, Any] = {
     "differs": _l("Stripe has another amount or another payment for it"),
     "expired_or_canceled_card": _l("the card has expired or was cancelled"),
     "insufficient_funds": _l("there was not enough money in the Stripe account"),
+    "credit_taken_back": _l("the store credit was taken back"),
+    "not_done": _l("it could not be given back this way"),
     "key_reused": _l("its key was used for something else"),
     "lost_or_stolen_card": _l("the card was lost or stolen"),
     "merchant_request": _l("it was cancelled in Stripe's dashboard"),
@@ -105,11 +126,20 @@ ADVICE: dict[str, Any] = {
 }
 
 
-def for_customer(state: str, reference: str | None = None) -> str:
-    """Where the money is, in the customer's words; with the bank's reference once it was sent and that is known."""
-    said = str(CUSTOMER.get(state, BEING_PROCESSED))
+def advice(state: str, way: str) -> str:
+    """What can be done about money that went wrong."""
+    if state == "failed" and way != "card":
+        return _("No money has moved, and it is free again. Propose it again, or let it go another way.")
+    return str(ADVICE[state])
+
+
+def for_customer(state: str, reference: str | None = None, way: str = "card") -> str:
+    """Where the money is, in the customer's words; with the reference once it was sent and that is known."""
+    said = str(OTHERWISE.get((way, state)) or CUSTOMER.get(state, BEING_PROCESSED))
     if state != "succeeded" or not reference:
         return said
+    if way != "card":
+        return f"{said} {_('Its reference is %(reference)s.', reference=reference)}"
     return f"{said} {_('Your bank finds it by this reference: %(reference)s.', reference=reference)}"
 
 

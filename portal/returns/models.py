@@ -87,6 +87,12 @@ class Return(Base):
         return next((refund for refund in reversed(self.refunds) if refund.state != "rejected_by_us"), None)
 
     @property
+    def parts(self) -> list[Refund]:
+        """All refunds that count: what one decision gives back, by card, as credit or otherwise; the latest of each."""
+        replaced = {refund.instead_of_id for refund in self.refunds}
+        return [one for one in self.refunds if one.state != "rejected_by_us" and one.id not in replaced]
+
+    @property
     def cancellable(self) -> bool:
         """Whether it can be called off: nothing has arrived yet."""
         return may(self, "decision", "cancel") and self.goods in ("not_expected", "awaited")

@@ -1,12 +1,12 @@
 """How much money goes back for a return, line by line, from what was really paid and what was really found."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flask_babel import gettext as _
 
 from portal.lib.money import Money
-from portal.orders.models import Order
 from portal.refunds.models import HOLDING
 from portal.refunds.rules import RefundPart
 from portal.returns.goods import Facts
@@ -91,17 +91,12 @@ def _bare(row: ReturnLine, found: Inspection, facts: Facts) -> Amount:
 
 
 def _left(ret: Return) -> int | None:
-    """What can be given back, with what this return holds already; None for money that is not ours to give."""
+    """What can be given back, with what this return holds already; None when we know of no payment."""
     payment = ret.order.payment
-    if payment is None or not ours_to_give(ret.order):
+    if payment is None:
         return None
-    held = ret.money.amount if ret.money and ret.money.state in HOLDING else 0
+    held = sum(part.amount for part in ret.parts if part.state in HOLDING)
     return payment.left.amount + held
-
-
-def ours_to_give(order: Order) -> bool:
-    """Whether the money came through our own Stripe account; else only the sales channel can give it back."""
-    return order.payment is not None and order.payment.route == "stripe"
 
 
 def _cut_down(amounts: Sequence[Amount], left: int | None) -> Sequence[Amount]:
@@ -117,10 +112,10 @@ def _cut_down(amounts: Sequence[Amount], left: int | None) -> Sequence[Amount]:
 
 
 def ending_of(ret: Return, facts: Facts) -> str | None:
-    """How an inspected return ends when not by a refund of ours; None when one is due."""
+    """How an inspected return ends without a refund: nothing is due, or we know of no payment; None when one is due."""
     if not work_out(ret, facts).total:
         return "nothing_due"
-    return None if ours_to_give(ret.order) else "in_channel"
+    return None if ret.order.payment else "in_channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +136,21 @@ def outcome(ret: Return, facts: Facts) -> list[Outcome]:
     worked_out = work_out(ret, facts).amounts
     if ret.money is None:
         return [Outcome(amount.row, amount.found, amount.money, amount.deduction, amount.why) for amount in worked_out]
-    kept = {line.order_line_id: Money(line.amount, ret.order.currency) for line in ret.money.lines}
-    nothing = Money(0, ret.order.currency)
+    kept = _kept(ret)
     return [
-        Outcome(amount.row, amount.found, kept.get(amount.row.order_line_id, nothing), amount.deduction, amount.why)
+        Outcome(amount.row, amount.found, kept[amount.row.order_line_id], amount.deduction, amount.why)
         for amount in worked_out
     ]
+
+
+def _kept(ret: Return) -> defaultdict[int, Money]:
+    """What the refunds give for each line, together."""
+    nothing = Money(0, ret.order.currency)
+    kept: defaultdict[int, Money] = defaultdict(lambda: nothing)
+    for part in ret.parts:
+        for line in part.lines:
+            kept[line.order_line_id] += Money(line.amount, part.currency)
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

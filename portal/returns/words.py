@@ -93,17 +93,29 @@ def _settled(ret: Return) -> Headline | None:
         return Headline(_("You get your money back where you paid"), ret.closing_note)
     if ret.closed_as:
         return Headline(_("This return is closed"), ret.closing_note)
-    return _money(ret.money) if ret.money else None
+    return _money(_slowest(ret.parts)) if ret.parts else None
+
+
+def _slowest(parts: list[Refund]) -> Refund:
+    """Of all parts the one that still needs news; else the last."""
+    return next((part for part in parts if part.state != "succeeded"), parts[-1])
 
 
 def _money(refund: Refund) -> Headline:
     if refund.state in WENT_WRONG and refund.handled_at:
         return Headline(_("We have taken care of your money"), _("Is it not there yet? Write to us."))
-    return Headline(_titled(refund), for_customer(refund.state, refund.bank_reference))
+    return Headline(_titled(refund), told(refund))
+
+
+def told(refund: Refund) -> str:
+    """Where this part of the money is, in the customer's words."""
+    return for_customer(refund.state, refund.bank_reference or refund.proof, refund.way)
 
 
 def _titled(refund: Refund) -> str:
     amount = spoken(refund.money)
+    if refund.way == "credit" and refund.state == "succeeded":
+        return _("You have %(amount)s of store credit", amount=amount)
     if refund.state == "succeeded":
         return _("We have sent you %(amount)s", amount=amount)
     if refund.state in ("failed", "refused_by_stripe"):

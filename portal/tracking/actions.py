@@ -55,11 +55,14 @@ def choose(order_id: int, choice: str, day: date | None, *, now: datetime) -> No
 
 
 def _give_all_back(order: Order, now: datetime) -> None:
-    """Proposed to finance; what was paid through a sales channel is given back there, so a person is told."""
+    """Proposed to finance; what was paid through a sales channel is given back there, by a person.
+
+    When part of it was given back before, what is due for which line is for a person to say.
+    """
     payment = order.payment
     if payment is None or payment.left.amount == 0:
         return
-    if payment.route != "stripe" or payment.left.amount != sum(line.paid for line in order.lines):
+    if payment.left.amount != sum(line.paid for line in order.lines):
         tell(order.id, "refund_by_hand", by="customer", now=now)
         return
     parts = [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.paid]

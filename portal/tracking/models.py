@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Integer, cast, func, literal, null, select, union_all
+from sqlalchemy import Integer, Label, cast, func, literal, null, select, union_all
 from sqlalchemy.orm import aliased
 
 from portal.adapters.couriers import Tracking
@@ -17,6 +17,7 @@ from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak
 from portal.lib.money import Money
 from portal.orders.models import ChannelRefund, Order, OrderLine
+from portal.refunds.credit import CreditEntry, StoreCredit
 from portal.refunds.models import Refund
 from portal.returns.goods import believed_there, last_day
 from portal.returns.models import Return
@@ -84,12 +85,14 @@ class TrackedParcel:
 
 @dataclass(frozen=True, slots=True)
 class MoneyBack:
-    """One refund as the customer meets it."""
+    """One refund as the customer meets it; `left` is what is left of it as store credit."""
 
     amount: Money
     state: str
     settled_at: datetime | None
     reference: str | None = None
+    way: str = "card"
+    left: Money | None = None
 
 
 @dataclass(slots=True)
@@ -239,32 +242,40 @@ def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
     """The returns with their latest refunds, and the refunds that belong to no return."""
     known = (Return.rma, Return.kind, Return.decision, Return.goods, Return.send_back_by, Return.closed_as)
     about = (Return.id, *known)
-    said = (Refund.state, Refund.settled_at, Refund.bank_reference)
-    refund = (Refund.decision_no, Refund.amount, Refund.currency, *said)
+    reference = func.coalesce(Refund.bank_reference, Refund.proof).label("reference")
+    said = (Refund.state, Refund.settled_at, reference, Refund.way, Refund.instead_of_id, _credit_left())
+    refund = (Refund.id.label("refund_id"), Refund.decision_no, Refund.amount, Refund.currency, *said)
     with_return = select(*about, *refund).outerjoin(Refund, Refund.return_id == Return.id)
     nothing = [cast(null(), Integer if column is Return.id else column.type) for column in about]
     without = select(*nothing, *refund).where(Refund.order_id == order_id, Refund.return_id.is_(None))
-    elsewhere = (ChannelRefund.amount, ChannelRefund.currency, literal("succeeded"), ChannelRefund.given_at, null())
-    by_channel = select(*nothing, literal(0), *elsewhere)
+    no_id = cast(null(), Integer)
+    elsewhere = (ChannelRefund.amount, ChannelRefund.currency, literal("succeeded"), ChannelRefund.given_at)
+    by_channel = select(*nothing, no_id, literal(0), *elsewhere, null(), literal("channel"), no_id, no_id)
     by_channel = by_channel.where(ChannelRefund.order_id == order_id, ChannelRefund.amount > 0)
     whole = union_all(with_return.where(Return.order_id == order_id), without, by_channel)
     rows = session.execute(whole).all()
+    replaced = {row.instead_of_id for row in rows}  # one that failed is no news once another was made in its place
     returns: dict[int, TrackedReturn] = {}
     told: defaultdict[int | None, list[Any]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.id or 0, row.decision_no or 0)):
         if row.id is not None:
             returns.setdefault(row.id, TrackedReturn(*row[1:7]))
-        if row.amount is not None and row.state != "rejected_by_us":
-            money = Money(row.amount, row.currency)
-            told[row.id].append(MoneyBack(money, row.state, row.settled_at, row.bank_reference))
+        if row.amount is not None and row.state != "rejected_by_us" and row.refund_id not in replaced:
+            told[row.id].append(_back(row))
     for return_id, ret in returns.items():
-        ret.money = _still_true(told[return_id])
+        ret.money = told[return_id]
     return list(reversed(returns.values())), told[None]
 
 
-def _still_true(money: list[MoneyBack]) -> list[MoneyBack]:
-    """A refund that failed is no news once another was made in its place."""
-    return [back for back in money if back.state not in ("failed", "refused_by_stripe") or back is money[-1]]
+def _credit_left() -> Label[int | None]:
+    """What is left of a refund's store credit."""
+    last = select(CreditEntry.balance).join(CreditEntry.credit).where(StoreCredit.refund_id == Refund.id)
+    return last.order_by(CreditEntry.number.desc()).limit(1).correlate(Refund).scalar_subquery().label("credit_left")
+
+
+def _back(row: Any) -> MoneyBack:
+    left = None if row.credit_left is None else Money(row.credit_left, row.currency)
+    return MoneyBack(Money(row.amount, row.currency), row.state, row.settled_at, row.reference or None, row.way, left)
 
 
 def _cases(order_id: int) -> list[TrackedCase]:

@@ -328,8 +328,8 @@ def returned(ret: TrackedReturn) -> tuple[str, str]:
 
 
 def money_words(back: MoneyBack) -> str:
-    """Where the money is. "Sent" only when Stripe says so."""
-    return for_customer(back.state, back.reference)
+    """Where the money is. "Sent" only when Stripe says so, or a person has proven it."""
+    return for_customer(back.state, back.reference, back.way)
 
 
 def case_words(case: TrackedCase) -> tuple[str, str]:

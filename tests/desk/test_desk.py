@@ -50,13 +50,15 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     a_refund(stuck, world.rita, world.fran, "requested")
     a_refund(stuck, world.rita, world.fran, "failed")
     session.add_all(OrderFlag(order_id=stuck.id, code=code, found_at=now) for code in ("totals", "missing_sku"))
+    a_refund(stuck, world.rita, world.fran, "approved", way="hand")
     after = counts(client)
     assert {label: after[label] - before[label] for label in after} == {
         "Needs attention": 1,
         "To pick": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1, "Stuck parcels": 1, "Came back or lost": 1,
         "Can't be promised": 1,
         "Returns to decide": 1, "Returns to inspect": 1,
-        "Money to propose": 1, "Money to approve": 1, "Money that failed": 1, "Money that does not fit": 1,
+        "Money to propose": 1, "Money to approve": 1,
+        "Money to give back by hand": 1, "Money that failed": 1, "Money that does not fit": 1,
         "Open cases": 1, "Letters that failed": 1,
     }  # fmt: skip
 

@@ -131,7 +131,7 @@ def test_money_in_the_sales_channel_is_not_ours_to_give(world: World) -> None:
     assert world.alice.payment is not None
     world.alice.payment.route = "channel"
     with nothing_appears(), pytest.raises(Refused, match="sales channel"):
-        asked(world)
+        asked(world, way="card")
 
 
 def test_reducing_frees_the_difference_and_still_needs_an_approval(world: World) -> None:

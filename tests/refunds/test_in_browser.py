@@ -74,11 +74,11 @@ def test_a_mistake_in_a_reduction_is_shown_where_it_was_made(old_phone: Page, se
     sign_in(old_phone, "fran@shop.example", served)
     old_phone.goto(f"/desk/refunds/{refund.id}")
     old_phone.get_by_text("Reduce …").click()
-    old_phone.get_by_label("Linen shirt").fill("99")
+    old_phone.get_by_label("Linen shirt", exact=True).fill("99")
     old_phone.locator("#reduction-note").fill("too much")
     old_phone.get_by_role("button", name="Reduce", exact=True).click()
     assert old_phone.locator(".field-error").get_by_text("From nothing up to €34.00.").is_visible()
-    assert old_phone.get_by_label("Linen shirt").input_value() == "99"
+    assert old_phone.get_by_label("Linen shirt", exact=True).input_value() == "99"
     assert old_phone.locator("#reduction-note").input_value() == "too much"
 
 

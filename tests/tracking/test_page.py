@@ -208,9 +208,9 @@ def test_it_says_sent_only_when_the_refund_says_so(client: FlaskClient, world: W
 def test_a_refund_that_was_tried_again_is_told_once(client: FlaskClient, world: World) -> None:
     order = an_order("2001")
     ret = a_return(order, decision="approved", goods="received")
-    a_refund(order, world.rita, world.fran, "failed", return_id=ret.id, decision_no=1)
+    first = a_refund(order, world.rita, world.fran, "failed", return_id=ret.id, decision_no=1)
     assert "We could not send it. We will write to you." in page_of(client, order)
-    a_refund(order, world.rita, world.fran, "pending", return_id=ret.id, decision_no=2)
+    a_refund(order, world.rita, world.fran, "pending", return_id=ret.id, decision_no=2, instead_of_id=first.id)
     html = page_of(client, order)
     assert "We could not send it" not in html
     assert html.count("Money back:") == 1
