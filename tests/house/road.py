@@ -20,11 +20,14 @@ from portal.orders import codes, stock
 from portal.orders.actions import accept_order, give_up_order
 from portal.privacy import actions as privacy
 from portal.privacy import retention
-from portal.refunds.actions import approve_refund, refuse_refund
+from portal.refunds.actions import approve_refund, open_refund, refuse_refund
 from portal.refunds.alarms import Trouble, keep_alarms
 from portal.refunds.comparison import COMPARED
+from portal.refunds.credit import StoreCredit, take_back
 from portal.refunds.facts import apply
 from portal.refunds.models import Refund
+from portal.refunds.rules import RefundPart
+from portal.refunds.ways import prove
 from portal.returns import actions as returns
 from portal.returns.rules import Finding
 from portal.staff import people
@@ -52,6 +55,7 @@ def walk(world: World, work: Work) -> None:
     give_money_back(world)
     doubt_the_books(world)
     send_back(world)
+    give_back_otherwise(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
     codes.ask(world.alice, "her browser", now=clock.now())
     session.commit()
@@ -144,6 +148,21 @@ def as_stripe_has_it(refund: Refund, status: str) -> StripeRefund:
         bank_reference="",
         created_at=refund.requested_at,
     )
+
+
+def give_back_otherwise(world: World) -> None:
+    """Of the shirt's money a part is credit, a part was credit for a while, and a part was sent by hand."""
+    shirt, now = world.alice.lines[1], clock.now()
+    for way, amount in (("credit", 1000), ("credit", 900), ("hand", 800)):
+        part = RefundPart(shirt.id, 0, amount)
+        refund = open_refund(world.alice, [part], reason="goodwill", by=world.rita, now=now, way=way)
+        approve_refund(refund, by=world.fran, now=now)
+        if way == "hand":
+            prove(refund, reference="SEPA-1", on=now.date(), by=world.rita, now=now)
+    taken = session.scalars(select(StoreCredit).order_by(StoreCredit.id.desc())).first()
+    assert taken is not None
+    take_back(taken, note="They want the money.", by=world.fran, now=now)
+    session.commit()
 
 
 def send_back(world: World) -> None:

@@ -18,6 +18,7 @@ from portal.orders.guards import has_api_key, has_link
 from portal.orders.links import LIVES, OPENS
 from portal.orders.shelves import StockItem
 from portal.pulse import has_metrics_token
+from portal.refunds.credit import StoreCredit
 from portal.refunds.models import Refund
 from portal.returns.models import Return
 from portal.staff.guards import password_shown, signed_in
@@ -139,6 +140,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_attention": 1,
         "desk_returns": session.scalar(select(Return.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
+        "desk_credit": session.scalar(select(StoreCredit.id)) or 1,
         "desk_cases": session.scalar(select(Case.id)),
         "feedback": session.scalar(select(Case.id)),
         "desk_privacy": world.alice.customer_id,
@@ -153,6 +155,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "order_id": world.alice.id,
         "purchase_id": 1,
         "van_id": 1,
+        "entry": 1,
     }
     return {name: known[name] for name in rule.arguments}
 
