@@ -127,8 +127,13 @@ def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
         broken=latest_break(order_id),
         lacks=missing([order_id]).get(order_id, 0),
         flags=open_flags(order_id),
-        given_by_channel=session.scalars(_of(ChannelRefund, order_id).where(ChannelRefund.amount > 0)).all(),
+        given_by_channel=session.scalars(_given_by_channel(order_id)).all(),
     )
+
+
+def _given_by_channel(order_id: int) -> Any:
+    """What the channel gave back of its own; what we had asked for stands among the refunds."""
+    return _of(ChannelRefund, order_id).where(ChannelRefund.amount > 0, ChannelRefund.refund_id.is_(None))
 
 
 def _of(table: Any, order_id: int, *loads: Any) -> Select[Any]:

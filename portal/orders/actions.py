@@ -218,6 +218,7 @@ def take_refunds(order: Order, refunds: Iterable[IncomingRefund], *, now: dateti
         if more:
             add_external(order.payment, more)
             record(order.id, "refund.by_channel", by="channel", now=now, amount=Money(more, order.currency))
+            announce("refund.by_channel", order_id=order.id)
 
 
 def _grown(order: Order, refund: IncomingRefund, now: datetime) -> int:

@@ -204,7 +204,10 @@ class OrderChange(Base):
 
 
 class ChannelRefund(Base):
-    """Money that a sales channel gave back by itself, counted once by the channel's own id."""
+    """Money that a sales channel gave back, counted once by the channel's own id.
+
+    With `refund_id` it is what we had asked somebody to give back there: one movement, told from both sides.
+    """
 
     __tablename__ = "channel_refunds"
     __table_args__ = (UniqueConstraint("order_id", "external_id"), CheckConstraint("amount >= 0", name="amount"))
@@ -214,6 +217,7 @@ class ChannelRefund(Base):
     currency: Mapped[str]
     given_at: Mapped[datetime]
     heard_at: Mapped[datetime]
+    refund_id: Mapped[int | None] = mapped_column(ForeignKey("refunds.id"), unique=True)
 
     @property
     def money(self) -> Money:

@@ -20,6 +20,7 @@ from portal.jobs import defer, follows, task
 from portal.lib import clock
 from portal.orders.models import Order, Payment
 from portal.orders.timeline import record, words
+from portal.refunds import ways
 from portal.refunds.alarms import close_alarm, keep_alarms, raise_alarms
 from portal.refunds.comparison import BACK, COMPARED, FETCHED, WATCHED, compare, disputed, overdue
 from portal.refunds.facts import GRACE, apply, take_overdue
@@ -346,3 +347,11 @@ def work_off_parked(order_id: int) -> None:
         waiting = inbox.parked("stripe", payment.payment_intent) if payment and payment.payment_intent else []
         for message_id in waiting:
             defer(work_off_stripe, message_id=message_id)
+
+
+@follows("refund.by_channel")
+@task(queue="refunds")
+def know_again_what_channel_gave(order_id: int) -> None:
+    """Our own tasks come back from the channel as its news."""
+    with transaction():
+        ways.know_again(order_id)

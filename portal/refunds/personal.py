@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
+from portal.refunds.credit import CreditEntry, StoreCredit
 from portal.refunds.models import MoneyAlarm, Refund, RefundAttempt, RefundLine
 
 
@@ -20,7 +21,7 @@ KEPT = (
         taken={"reason": "", "decision_note": "", "handled_note": ""},
         stays=(
             *("source", "state", "currency", "uuid", "idem_key", "params", "stripe_refund_id", "stripe_status"),
-            *("failure_reason", "bank_reference"),
+            *("failure_reason", "bank_reference", "way", "proof"),
         ),
     ),
     Kept(RefundLine, lambda ids: RefundLine.refund_id.in_(_refunds(ids)), taken={"note": ""}),
@@ -30,4 +31,17 @@ KEPT = (
         stays=("source", "from_state", "to_state", "request_id", "detail"),
     ),
     Kept(MoneyAlarm, lambda ids: MoneyAlarm.order_id.in_(ids), stays=("kind", "key", "detail", "note")),
+    Kept(
+        CreditEntry,
+        lambda ids: CreditEntry.credit_id.in_(select(StoreCredit.id).where(StoreCredit.refund_id.in_(_refunds(ids)))),
+        shown=("at", "kind", "amount", "balance"),
+        stays=("kind", "note"),
+    ),
+    Kept(
+        StoreCredit,
+        lambda ids: StoreCredit.refund_id.in_(_refunds(ids)),
+        shown=("code", "currency", "issued_at"),
+        stays=("currency", "code"),
+    ),
 )
+"""Credit that was given can still be spent by who has its code."""

@@ -6,15 +6,15 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import Select, exists, func, select
 
 from portal.db import move, session
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.orders.letters import write
-from portal.orders.models import Order
-from portal.orders.payments import release
+from portal.orders.models import ChannelRefund, Order
+from portal.orders.payments import add_external, release
 from portal.orders.timeline import record, words
 from portal.refunds.models import BY_PEOPLE, Refund, RefundLine
 from portal.refunds.rules import check_note, check_way, new_identity
@@ -114,10 +114,34 @@ def _tell(refund: Refund, now: datetime) -> None:
     write("refund-by-hand", order, about=f"refund:{refund.id}", now=now, way=refund.way, **told)
 
 
+def know_again(order_id: int) -> None:
+    """What the channel says it gave back is what we asked somebody to give back there, when the amounts are the same:
+    it is held once, not twice.
+    """
+    heard = select(ChannelRefund).where(ChannelRefund.order_id == order_id, ChannelRefund.refund_id.is_(None))
+    for given in session.scalars(heard.order_by(ChannelRefund.id).with_for_update()).all():
+        task = session.scalar(_tasks(order_id).where(Refund.amount == given.amount).limit(1))
+        if task is not None:
+            given.refund_id = task.id
+            add_external(task.payment, -given.amount)
+
+
+def _tasks(order_id: int) -> Select[Any]:
+    """Refunds in the channel of which it has not told yet."""
+    told = exists().where(ChannelRefund.refund_id == Refund.id)
+    mine = (Refund.order_id == order_id, Refund.way == "channel", Refund.state.in_(("approved", "succeeded")), ~told)
+    return select(Refund).where(*mine).order_by(Refund.id)
+
+
 def call_off(refund: Refund, *, note: str, by: Staff, now: datetime) -> None:
-    """It could not be done this way: the money is free again, and waits for a person to find another."""
+    """It could not be done this way: the money is free again, and waits for a person to find another.
+
+    Raises Refused when the channel has told that it was done.
+    """
     check_note(note)
     _lock_task(refund)
+    if session.scalar(select(ChannelRefund.id).where(ChannelRefund.refund_id == refund.id)):
+        raise Refused(_("The channel says that this money went back. Write down the reference there."))
     move(refund, "state", "fail", failure_reason="not_done", decision_note=note, settled_at=now)
     release(refund.payment, refund.amount)
     told = {"amount": refund.money, "way": str(WAY[refund.way]), "note": note}

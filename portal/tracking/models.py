@@ -251,10 +251,13 @@ def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
     no_id = cast(null(), Integer)
     elsewhere = (ChannelRefund.amount, ChannelRefund.currency, literal("succeeded"), ChannelRefund.given_at)
     by_channel = select(*nothing, no_id, literal(0), *elsewhere, null(), literal("channel"), no_id, no_id)
-    by_channel = by_channel.where(ChannelRefund.order_id == order_id, ChannelRefund.amount > 0)
+    of_its_own = (ChannelRefund.amount > 0, ChannelRefund.refund_id.is_(None))
+    by_channel = by_channel.where(ChannelRefund.order_id == order_id, *of_its_own)
     whole = union_all(with_return.where(Return.order_id == order_id), without, by_channel)
     rows = session.execute(whole).all()
-    replaced = {row.instead_of_id for row in rows}  # one that failed is no news once another was made in its place
+    replaced = {row.instead_of_id for row in rows} - {
+        None
+    }  # one that failed is no news once another was made in its place
     returns: dict[int, TrackedReturn] = {}
     told: defaultdict[int | None, list[Any]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.id or 0, row.decision_no or 0)):

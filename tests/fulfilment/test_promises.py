@@ -15,7 +15,6 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.orders import stock
-from portal.orders.flags import problems
 from portal.orders.models import Order
 from portal.orders.timeline import for_customer
 from portal.refunds.models import Refund

@@ -1,5 +1,6 @@
 """Money that does not go back through Stripe: as credit, in the channel, by hand; each needs what it needs to count."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,20 +9,25 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from portal.adapters.channels import IncomingRefund
 from portal.db import session
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
+from portal.orders.actions import take_refunds
 from portal.orders.timeline import for_customer
 from portal.refunds import actions, credit, ways
 from portal.refunds.credit import StoreCredit
 from portal.refunds.models import Refund
 from portal.refunds.sending import begin_sending
 from portal.refunds.words import for_customer as told
+from portal.tracking.models import read
 from tests.conftest import nothing_appears, owed
 from tests.refunds.hands import again, approved, asked, balance
 from tests.refunds.test_desk import seen, text_of
 from tests.world import World, open_link, sign_in
+
+Work = Callable[..., int]
 
 
 def proven(refund: Refund, world: World, by: str = "rita", **more: Any) -> None:
@@ -121,6 +127,38 @@ def test_what_could_not_be_done_frees_its_money_and_is_proposed_another_way(worl
     assert refund.waits_for_a_person
     other = actions.repeat_refund(refund, way="card", by=world.rita, now=clock.now())
     assert (other.way, other.instead_of_id, balance(world.alice)) == ("card", refund.id, (8400, 4000, 0))
+
+
+def told_by_channel(world: World, amount: int, external_id: str = "R-1") -> None:
+    world.alice.payment.route = "channel"
+    take_refunds(world.alice, [IncomingRefund(external_id, amount, clock.now())], now=clock.now())
+    session.commit()
+
+
+@pytest.mark.parametrize("proven_first", [True, False])
+def test_what_the_channel_tells_of_our_task_is_the_same_money(world: World, work: Work, proven_first: bool) -> None:
+    told_by_channel(world, 100, "R-0")
+    refund = approved(world, 4000)
+    if proven_first:
+        proven(refund, world)
+    told_by_channel(world, 4000)
+    work(task="refunds.know_again_what_channel_gave")
+    assert balance(world.alice) == (8400, 4000, 100)
+    if not proven_first:
+        proven(refund, world)
+    told_by_channel(world, 4000, "R-2")
+    work(task="refunds.know_again_what_channel_gave")
+    assert (refund.state, balance(world.alice)) == ("succeeded", (8400, 4000, 4100))
+    assert [str(back.amount.amount) for back in read(world.alice.id).money] == ["100", "4000", "4000"]
+
+
+def test_it_refuses_to_call_off_what_the_channel_says_was_done(world: World, work: Work) -> None:
+    told_by_channel(world, 100, "R-0")
+    refund = approved(world, 4000)
+    told_by_channel(world, 4000)
+    work(task="refunds.know_again_what_channel_gave")
+    with nothing_appears(), pytest.raises(Refused, match="says that this money went back"):
+        ways.call_off(refund, note="not possible", by=world.rita, now=clock.now())
 
 
 def test_part_of_a_proposal_goes_another_way_and_the_sum_stays(world: World) -> None:

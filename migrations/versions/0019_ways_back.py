@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
@@ -19,6 +19,11 @@ CREATE TRIGGER credit_entries_append_only BEFORE UPDATE OR DELETE ON credit_entr
 
 
 def upgrade() -> None:
+    op.add_column("channel_refunds", sa.Column("refund_id", sa.BigInteger(), nullable=True))
+    op.create_foreign_key(
+        op.f("fk_channel_refunds_refund_id_refunds"), "channel_refunds", "refunds", ["refund_id"], ["id"]
+    )
+    op.create_unique_constraint(op.f("uq_channel_refunds_refund_id"), "channel_refunds", ["refund_id"])
     op.add_column("refunds", sa.Column("way", sa.String(), nullable=False, server_default="card"))
     op.add_column("refunds", sa.Column("instead_of_id", sa.BigInteger(), nullable=True))
     op.add_column("refunds", sa.Column("proof", sa.String(), nullable=False, server_default=""))
@@ -94,3 +99,4 @@ def downgrade() -> None:
     op.create_check_constraint(op.f("ck_refunds_stripe_id"), "refunds", BY_STRIPE)
     for column in ("proven_by_id", "proven_on", "proof", "instead_of_id", "way"):
         op.drop_column("refunds", column)
+    op.drop_column("channel_refunds", "refund_id")
