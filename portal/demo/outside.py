@@ -10,13 +10,14 @@ from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 from waitress import serve as serve_pages
 
-from portal.demo import courier, easypost, mailbox, webshop
+from portal.demo import courier, easypost, mailbox, shops, webshop
 
 
 def create_outside(
-    mails: mailbox.Mailbox, parcels: courier.Courier, shop: webshop.WebShop, labels: easypost.EasyPost | None = None
-) -> Flask:
-    """The pages of all three, and the place where labels are sold."""
+    mails: mailbox.Mailbox, parcels: courier.Courier, shop: webshop.WebShop, labels: easypost.EasyPost | None = None,
+    others: shops.Shops | None = None,
+) -> Flask:  # fmt: skip
+    """The pages of all three, the place where labels are sold, and two other shops that can be asked."""
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=secrets.token_hex(), SESSION_COOKIE_NAME="outside", MAILBOX=mails, COURIER=parcels, WEB_SHOP=shop
@@ -26,6 +27,8 @@ def create_outside(
     app.register_blueprint(webshop.bp)
     app.config["EASYPOST"] = labels
     app.register_blueprint(easypost.bp)
+    app.config["SHOPS"] = others or shops.Shops()
+    app.register_blueprint(shops.bp)
     app.add_url_rule("/", "home", home)
     return app
 

@@ -24,7 +24,7 @@ from flask import Flask
 
 from portal import cli, config, create_app
 from portal.db import bundled
-from portal.demo import courier, easypost, mailbox, outside, seed, stripe, webshop
+from portal.demo import courier, easypost, mailbox, outside, seed, shops, stripe, webshop
 from portal.demo.processes import SIGNALS, CantRun, Crew, alone, undisturbed
 from portal.jobs import worker
 
@@ -193,6 +193,8 @@ def environment(place: Place, database: str) -> dict[str, str]:
         "MAIL_PORT": str(place.ports["smtp"]),
         "STRIPE_API_BASE": place.address("stripe"),
         "EASYPOST_API_BASE": place.address("outside") + "/easypost/v2",
+        "SHOPIFY_URL": place.address("outside") + "/shops",
+        "WOOCOMMERCE_URL": place.address("outside") + "/shops",
         "SURVEY_AFTER": place.survey_after,
         **seed.SETTINGS,
     }
@@ -215,7 +217,8 @@ def world_outside(place: Place, environ: Mapping[str, str]) -> None:
         partial(webshop.send, f"{portal}/api/v1/orders", lambda: str(read_guide(place)["api_key"])),
     )
     labels = easypost.EasyPost(place.var / "easypost.json")
-    pages = outside.create_outside(mailbox.Mailbox(place.var / "mail"), parcels, shop, labels)
+    others = shops.Shops(record=place.var / "shops.json")
+    pages = outside.create_outside(mailbox.Mailbox(place.var / "mail"), parcels, shop, labels, others)
     outside.serve(pages, place.ports["outside"], place.ports["smtp"])
 
 

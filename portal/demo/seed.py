@@ -18,9 +18,11 @@ from flask import Flask, current_app
 from sqlalchemy import event
 
 from portal.db import db, session
+from portal.demo import shops
 from portal.demo.calendar import Diary, working_day_before
 from portal.demo.catalogue import PEOPLE, PRODUCTS, SHOP
 from portal.demo.courier import Book, Courier
+from portal.demo.elsewhere import Elsewhere
 from portal.demo.people import PASSWORD, TEAM, address, hire
 from portal.demo.simulation import Simulation
 from portal.demo.stories import AGES, ON_THE_WAY, Life, Plan, Shop
@@ -42,6 +44,11 @@ SETTINGS = {
     "EASYPOST_API_KEY": "EZTKdemo",
     "EASYPOST_WEBHOOK_SECRET": "the-demo-courier-s-secret",
     "SHOPIFY_WEBHOOK_SECRET": "the-demo-shopify-s-secret",
+    "SHOPIFY_ADMIN_TOKEN": shops.TOKEN,
+    "WOOCOMMERCE_WEBHOOK_SECRET": "the-demo-woocommerce-s-secret",
+    "WOOCOMMERCE_API_KEY": shops.KEY,
+    "WOOCOMMERCE_API_SECRET": shops.SECRET,
+    "CHECKOUT_WEBHOOK_SECRET": "whsec_checkout",
 }
 FIRST_NUMBER = 1001
 A_MINUTE = timedelta(minutes=1)
@@ -73,8 +80,13 @@ def fill(app: Flask, guide: Path) -> None:
             session.commit()
         stripe = Remote(settings.stripe_api_base)
         stripe.webhooks(hold=True)
-        courier = Courier(Book(guide.parent / "courier"), SETTINGS["EASYPOST_WEBHOOK_SECRET"], partial(tell, app), list)
-        lives = live(Shop(team, courier, partial(pay, stripe), Random(1), now))
+        courier = Courier(
+            Book(guide.parent / "courier"), SETTINGS["EASYPOST_WEBHOOK_SECRET"], partial(tell, app, "easypost"), list
+        )
+        shop = Shop(team, courier, partial(pay, stripe), Random(1), now)
+        lives = live(
+            shop, Elsewhere(shop, others(guide), stripe, SETTINGS["CHECKOUT_WEBHOOK_SECRET"], partial(tell, app))
+        )
         stripe.forward(120)  # what the bank does in the first minutes
         stripe.webhooks(hold=False)
         unfinished = guide.with_suffix(".part")
@@ -107,9 +119,15 @@ def do_not_wait_for_the_disk(connection: Any, _: object) -> None:
     connection.commit()
 
 
-def tell(app: Flask, body: bytes, headers: dict[str, str]) -> str:
-    """The courier's way to the portal while that is not up yet."""
-    return app.test_client().post("/hooks/easypost", data=body, headers=headers).status
+def tell(app: Flask, source: str, body: bytes, headers: dict[str, str]) -> str:
+    """The way of couriers and shops to the portal while that is not up yet."""
+    return app.test_client().post(f"/hooks/{source}", data=body, headers=headers).status
+
+
+def others(guide: Path) -> shops.Shops:
+    """The other shops, with the record from which they answer later."""
+    secrets = (SETTINGS["SHOPIFY_WEBHOOK_SECRET"], SETTINGS["WOOCOMMERCE_WEBHOOK_SECRET"])
+    return shops.Shops(*secrets, record=guide.parent / "shops.json")
 
 
 def pay(stripe: Remote, number: str, amount: int, currency: str, refunds_fail: bool) -> str:
@@ -117,13 +135,15 @@ def pay(stripe: Remote, number: str, amount: int, currency: str, refunds_fail: b
     return stripe.pay(amount, currency, id=f"pi_demo{number}", payment_method=method)
 
 
-def live(shop: Shop) -> list[Life]:
+def live(shop: Shop, elsewhere: Elsewhere) -> list[Life]:
     """All orders side by side, the oldest first; only the letters of the last hours really leave."""
     lives = sorted((Life(shop, plan, diary(shop, plan)) for plan in plans()), key=lambda life: life.began)
     simulation = Simulation(shop.now)
     simulation.add(shop.now - OPEN_FOR, fill_shelves())
     simulation.add(shop.now - REALLY_MAILED, really_mail())
     simulation.add(shop.now - A_MINUTE, break_one(shop))
+    for began, story in elsewhere.stories():
+        simulation.add(began, story)
     for number, life in enumerate(lives, FIRST_NUMBER):
         simulation.add(life.began, life.story(str(number)))
     current_app.extensions["mail"].suppress = True

@@ -14,9 +14,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from flask import Blueprint, Response, current_app, request
+from flask.typing import ResponseReturnValue
 
 Thing = dict[str, Any]
 TOKEN = "shpat_demo"
@@ -43,8 +47,8 @@ class Fault:
 class Shops:
     """Both without the wire: a request in, a reply out, None when the line is to be cut."""
 
-    def __init__(self, shopify_secret: str = "", woocommerce_secret: str = "") -> None:
-        self.secrets = {"shopify": shopify_secret, "woocommerce": woocommerce_secret}
+    def __init__(self, shopify_secret: str = "", woocommerce_secret: str = "", record: Path | None = None) -> None:
+        self.secrets, self.record = {"shopify": shopify_secret, "woocommerce": woocommerce_secret}, record
         self.orders: dict[str, dict[str, Thing]] = {"shopify": {}, "woocommerce": {}}
         self.requests: list[str] = []
         self.faults: list[Fault] = []
@@ -56,8 +60,16 @@ class Shops:
     def sell(self, channel: str, order: Thing) -> Thing:
         """Keep this order, new or changed."""
         with self.lock:
+            self._read()
             self.orders[channel][str(order["id"])] = order
+            if self.record:
+                self.record.write_text(json.dumps(self.orders))
         return order
+
+    def _read(self) -> None:
+        """Another process may have sold something: the demo's past is made in one of its own."""
+        if self.record and self.record.exists():
+            self.orders = json.loads(self.record.read_text())
 
     def webhook(self, channel: str, topic: str, body: Thing, *, event: str = "") -> tuple[bytes, dict[str, str]]:
         """What the shop would send about it, and the headers with its signature."""
@@ -122,6 +134,7 @@ class Shops:
 
     def _changed(self, channel: str, since: str) -> list[Thing]:
         with self.lock:
+            self._read()
             orders = list(self.orders[channel].values())
         changed = [(_moment(order[CHANGED[channel]]), order) for order in orders]
         wanted = [one for one in changed if not since or one[0] >= _moment(since)]
@@ -139,6 +152,17 @@ def _sealed(text: str) -> str:
 
 def _opened(text: str) -> str:
     return b64decode(text, altchars=b"-_").decode()
+
+
+bp = Blueprint("shops", __name__, url_prefix="/shops")
+
+
+@bp.get("/<path:path>")
+def ask(path: str) -> ResponseReturnValue:
+    """The same as a part of the demo's outside."""
+    shops: Shops = current_app.config["SHOPS"]
+    reply = shops.answer("GET", f"/{path}?{request.query_string.decode()}", dict(request.headers))
+    return Response(reply.body, reply.status, reply.headers, mimetype="application/json") if reply else ("", 502)
 
 
 class StandIn(Shops):

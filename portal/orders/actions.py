@@ -77,7 +77,7 @@ def _promise(order: Order, incoming: IncomingOrder, *, by: Actor, now: datetime)
     order.accepted_at, order.paid_at = now, incoming.paid_at
     order.promised_on = promise(order.paid_at, order.country)
     reserve(order, now=now)
-    record(order.id, "order.accepted", by=by, now=now, channel=order.channel, promised_on=order.promised_on)
+    record(order.id, "order.accepted", by=by, now=now, channel=order.channel_name, promised_on=order.promised_on)
     announce("order.accepted", order_id=order.id)
 
 
@@ -87,7 +87,7 @@ def take_kept(order: Order, *, by: Staff, now: datetime) -> None:
         raise Refused(_("This order is accepted already."))
     move(order, "state", "resume", accepted_at=now, paid_at=now, promised_on=promise(now, order.country))
     reserve(order, now=now)
-    record(order.id, "order.accepted", by=by, now=now, channel=order.channel, promised_on=order.promised_on)
+    record(order.id, "order.accepted", by=by, now=now, channel=order.channel_name, promised_on=order.promised_on)
     announce("order.accepted", order_id=order.id)
 
 
