@@ -16,6 +16,7 @@ from portal.fulfilment import buying_staff as desk_labels
 from portal.fulfilment import calendar_staff as desk_calendar
 from portal.fulfilment import changes_staff as desk_attention
 from portal.fulfilment import jobs as fulfilment_jobs
+from portal.fulfilment import shorts_staff as desk_shorts
 from portal.fulfilment import staff as desk_parcels
 from portal.fulfilment import watching_staff as desk_watch
 from portal.inbox import pages as hooks
@@ -101,6 +102,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, staff_people.bp, signed_in)
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
+    register(app, desk_shorts.bp, signed_in)
     register(app, desk_labels.bp, signed_in)
     register(app, desk_watch.bp, signed_in)
     register(app, desk_attention.bp, signed_in)

@@ -62,7 +62,7 @@ def _opened(chromium: Browser, served: str, size: dict[str, int], *, scripts: bo
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not re.search("status of 4(01|22)", message.text):
+        if message.type in ("error", "warning") and not re.search("status of 4(01|09|22)", message.text):
             complaints.append(message.text)
 
     context = chromium.new_context(

@@ -7,16 +7,19 @@ from flask_babel import lazy_gettext as _l
 
 from portal import mail
 from portal.db import may
-from portal.fulfilment import watching
+from portal.fulfilment import shorts, watching
 from portal.fulfilment.models import Parcel, ParcelLine
+from portal.fulfilment.shorts import ShortPick
 from portal.lib.errors import Refused
 from portal.lib.money import share
 from portal.mail.models import Letter
+from portal.orders.letters import write
 from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.refunds.actions import open_refund
 from portal.refunds.models import Refund
 from portal.refunds.rules import RefundPart
+from portal.returns.goods import read
 from portal.staff.models import Staff
 
 words("letter.resent", staff=_l('Letter sent again: "%(subject)s"'))
@@ -59,3 +62,35 @@ def _paid_for(packed: ParcelLine) -> RefundPart:
 def _is_all(parcel: Parcel, order: Order) -> bool:
     ordered = {line.id: line.quantity for line in order.lines if line.kind == "item"}
     return ordered == {packed.order_line_id: packed.quantity for packed in parcel.lines}
+
+
+def cancel_short(short: ShortPick, *, by: Staff, now: datetime) -> Refund | None:
+    """The customer does without what we do not have: its money is proposed, and the customer is told at once.
+
+    With the order's last goods the delivery is given back too. None when the money is with the sales channel.
+    """
+    parcel = shorts.cancel(short, by=by, now=now)
+    order, refund = parcel.order, None
+    if order.payment is not None and order.payment.route == "stripe":
+        parts = _paid_for_short(short, order, now)
+        refund = open_refund(order, parts, reason=f"unavailable:{parcel.ref}", by=by, now=now)
+    what = f"{short.line.title}, {short.line.variant}" if short.line.variant else short.line.title
+    write(
+        "line-cancelled",
+        order,
+        about=f"short-pick:{short.id}",
+        now=now,
+        rows=[(what, f"× {short.quantity}")],
+        amount=refund.money if refund else None,
+        all_of_it=order.state == "cancelled",
+    )
+    return refund
+
+
+def _paid_for_short(short: ShortPick, order: Order, now: datetime) -> list[RefundPart]:
+    goods = read(order, now=now).of(short.order_line_id)
+    worth = goods.worth(short.quantity, goods.given_pieces).amount if goods else 0
+    parts = [RefundPart(short.order_line_id, short.quantity, worth)]
+    if order.state == "cancelled":
+        parts += [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.kind != "item"]
+    return parts

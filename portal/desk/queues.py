@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from portal.db import Base, session
 from portal.feedback.models import Case
 from portal.fulfilment import lists
+from portal.fulfilment.shorts import ShortPick
 from portal.mail.models import Letter
 from portal.orders.models import OrderFlag
 from portal.orders.shelves import StockClaim
@@ -64,6 +65,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("to_pick", _l("To pick"), "scan", "/desk/parcels?state=to_pick", "parcels.see"),
             Queue("to_pack", _l("To pack"), "box", "/desk/parcels?state=to_pack", "parcels.see"),
             Queue("to_ship", _l("To ship"), "truck", "/desk/parcels?state=to_ship", "parcels.see"),
+            Queue("short_picks", _l("Missing goods"), "help", "/desk/short-picks", "parcels.see", bad=True),
             Queue("at_risk", _l("Promise at risk"), "clock", "/desk/parcels?state=at_risk", "parcels.see", bad=True),
             Queue("stuck", _l("Stuck parcels"), "alert", "/desk/parcels?state=stuck", "parcels.see", bad=True),
             Queue(
@@ -128,6 +130,7 @@ def _counts(now: datetime) -> Mapping[str, int]:
         "wrong": _number(Refund, wrong_and_waiting()),
         "differs": _number(MoneyAlarm, MoneyAlarm.closed_at.is_(None)),
         "cases": _number(Case, Case.state == "open"),
+        "short_picks": _number(ShortPick, ShortPick.state == "open"),
         "short": _number(StockClaim, StockClaim.item_id.is_(None)),
         "letters": _number(Letter, Letter.state.in_(LETTERS_THAT_FAILED)),
     }

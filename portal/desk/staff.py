@@ -12,6 +12,7 @@ from portal.desk import actions, kept, letters, models, search, words
 from portal.desk.queues import Group, counted
 from portal.fulfilment import rules
 from portal.fulfilment.models import Parcel
+from portal.fulfilment.shorts import ShortPick
 from portal.lib import clock
 from portal.lib.guards import requires
 from portal.lib.money import Money
@@ -134,6 +135,19 @@ def give_up_parcel(id: int) -> ResponseReturnValue:
     else:
         flash(_("This money is with the sales channel. Give it back there."), "warn")
     return redirect(url_for("desk.order", id=parcel.order_id), 303)
+
+
+@bp.post("/short-picks/<int:id>/cancellation")
+@requires("refunds.request")
+def cancel_short(id: int) -> ResponseReturnValue:
+    """What was not there becomes money."""
+    short = session.get(ShortPick, id) or abort(404)
+    refund = actions.cancel_short(short, by=current_staff(), now=clock.now())
+    if refund:
+        flash(_("%(amount)s proposed. A second person approves it.", amount=money_text(refund.money)), "good")
+    else:
+        flash(_("This money is with the sales channel. Give it back there."), "warn")
+    return redirect(url_for("desk_shorts.index"), 303)
 
 
 def money_text(money: Money) -> str:

@@ -107,11 +107,14 @@ def pick(packed: ParcelLine, pieces: int, *, by: Staff) -> None:
     mine = select(Parcel.id).where(Parcel.id == packed.parcel_id, Parcel.state == "picking", Parcel.picker_id == by.id)
     wanted = ParcelLine.picked + pieces
     counted = update(ParcelLine).where(
-        ParcelLine.id == packed.id, ParcelLine.parcel_id.in_(mine), wanted >= 0, wanted <= ParcelLine.quantity
+        ParcelLine.id == packed.id,
+        ParcelLine.parcel_id.in_(mine),
+        wanted >= 0,
+        wanted <= ParcelLine.quantity - ParcelLine.short,
     )
     if not session.scalar(counted.values(picked=wanted).returning(ParcelLine.id)):
         _refuse_unless_picking(packed.parcel, by)
-        enough = _("Too many: %(title)s is complete with %(n)s.", title=packed.title, n=packed.quantity)
+        enough = _("Too many: %(title)s is complete with %(n)s.", title=packed.title, n=packed.quantity - packed.short)
         raise Refused(enough if pieces > 0 else _("Nothing of this line is picked yet."))
     session.refresh(packed, ["picked"])
 
@@ -129,6 +132,8 @@ def finish_picking(parcel: Parcel, *, by: Staff, now: datetime) -> None:
     _refuse_unless_picking(parcel, by)
     if missing := sum(packed.left for packed in parcel.lines):
         raise Refused(ngettext("One piece is still missing.", "%(num)s pieces are still missing.", missing))
+    if any(packed.short for packed in parcel.lines):
+        raise Refused(_("Set it aside: somebody decides what becomes of the pieces that are not there."))
     move(parcel, "state", "finish_picking")
     record(parcel.order_id, "parcel.picked", by=by, now=now, parcel=parcel.ref)
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import contains_eager, joinedload
 
 from portal.adapters.couriers import Tracking, own
 from portal.db import session
+from portal.fulfilment import shorts
 from portal.fulfilment.models import Lane, Parcel, ParcelLine
 from portal.fulfilment.rules import FINISHED, FORGOTTEN_AFTER, NOT_SCANNED, SILENT_AFTER, TROUBLE
 from portal.orders.models import Order
@@ -20,10 +21,11 @@ PAGE = 50
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A parcel in a list, with how many pieces are in it."""
+    """A parcel in a list, with how many pieces are in it, and whether it waits for some that are not there."""
 
     parcel: Parcel
     pieces: int
+    rests: bool = False
     silent_after: timedelta = SILENT_AFTER
 
 
@@ -103,9 +105,9 @@ def why_stuck(parcel: Parcel, now: datetime, silence: timedelta = SILENT_AFTER) 
 def page_of(name: str, number: int, *, now: datetime) -> tuple[list[Row], bool]:
     """One page of a list, most urgent first, and whether there is another."""
     pieces = select(func.sum(ParcelLine.quantity)).where(ParcelLine.parcel_id == Parcel.id).scalar_subquery()
-    columns = (func.coalesce(pieces, 0), _silent_after())
+    columns = (func.coalesce(pieces, 0), shorts.rests(), _silent_after())
     found = _listed(name, now).add_columns(*columns).limit(PAGE + 1).offset((number - 1) * PAGE)
-    rows = [Row(parcel, int(count), silence) for parcel, count, silence in session.execute(found)]
+    rows = [Row(parcel, int(count), *more) for parcel, count, *more in session.execute(found)]
     return rows[:PAGE], len(rows) > PAGE
 
 
@@ -123,8 +125,9 @@ def _urgency(name: str) -> Sequence[Any]:
 
 
 def next_in(name: str, *, now: datetime) -> int | None:
-    """The most urgent parcel of a list that nobody has taken and nobody holds back."""
+    """The most urgent parcel of a list that nobody has taken, nobody holds back, and whose goods are here."""
     free = select(Parcel.id).join(Parcel.order).where(_belongs_to(name, now), Parcel.state != "picking")
+    free = free.where(~shorts.rests())
     return session.scalar(free.where(Order.state == "accepted").order_by(*_urgency(name)).limit(1))
 
 

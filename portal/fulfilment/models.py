@@ -84,25 +84,30 @@ class Parcel(Base):
 
 
 class ParcelLine(Base):
-    """How many pieces of an order's line travel in this parcel, and how many were picked."""
+    """How many pieces of an order's line travel in this parcel, how many were picked, and how many are not there.
+
+    Of `short` pieces somebody has to decide what becomes of them (`shorts.ShortPick`).
+    """
 
     __tablename__ = "parcel_lines"
     __table_args__ = (
         UniqueConstraint("parcel_id", "order_line_id"),
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("picked BETWEEN 0 AND quantity", name="picked"),
+        CheckConstraint("short BETWEEN 0 AND quantity - picked", name="short"),
     )
     parcel_id: Mapped[int] = mapped_column(ForeignKey("parcels.id"), index=True)
     order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), index=True)
     quantity: Mapped[int]
     picked: Mapped[int] = mapped_column(default=0)
+    short: Mapped[int] = mapped_column(default=0)
     parcel: Mapped[Parcel] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
 
     @property
     def left(self) -> int:
         """Pieces still to be picked."""
-        return self.quantity - self.picked
+        return self.quantity - (self.picked or 0) - (self.short or 0)
 
     @property
     def title(self) -> str:

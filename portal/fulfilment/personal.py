@@ -7,6 +7,7 @@ from sqlalchemy import Select, String, cast, select
 from portal.db.personal import Ids, Kept
 from portal.fulfilment.models import CourierEvent, LabelPurchase, Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak
+from portal.fulfilment.shorts import ShortPick
 
 
 def _parcels(ids: Ids) -> Select[Any]:
@@ -22,6 +23,12 @@ KEPT = (
         stays=("ref", "state", "courier", "tracking_status", "risk", "fate"),
     ),
     Kept(ParcelLine, lambda ids: ParcelLine.parcel_id.in_(_parcels(ids))),
+    Kept(
+        ShortPick,
+        lambda ids: ShortPick.parcel_id.in_(_parcels(ids)),
+        taken={"note": ""},
+        stays=("state", "reason"),
+    ),
     Kept(
         CourierEvent,
         lambda ids: CourierEvent.parcel_id.in_(_parcels(ids)),

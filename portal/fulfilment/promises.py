@@ -11,6 +11,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, move, session
+from portal.fulfilment import shorts
 from portal.fulfilment.models import Lane, Parcel
 from portal.fulfilment.risk import Facts, Outlook, Road, Roads, look_ahead
 from portal.fulfilment.rules import SILENT_AFTER
@@ -96,7 +97,7 @@ def watch(after: int, *, now: datetime) -> tuple[int | None, dict[int, date]]:
     """
     terms, learnt = calendar.terms(), lanes(now)
     rows = session.execute(_open_parcels().where(Parcel.id > after).order_by(Parcel.id).limit(BATCH)).all()
-    lacks = shelves.missing([row.order_id for row in rows if row.state != "handed_over"])
+    lacks = _lacks([row.order_id for row in rows if row.state != "handed_over"])
     seen = {row.id: look_ahead(_facts(row, lacks), terms, learnt, now) for row in rows}
     changed = [
         {"id": row.id, "expected_on": seen[row.id].expected_on, "risk": seen[row.id].risk}
@@ -107,6 +108,11 @@ def watch(after: int, *, now: datetime) -> tuple[int | None, dict[int, date]]:
         session.execute(update(Parcel), changed)
     breaking = {row.order_id: row.promised_on for row in rows if seen[row.id].breaks and row.order_state == "accepted"}
     return rows[-1].id if len(rows) == BATCH else None, breaking
+
+
+def _lacks(order_ids: Collection[int]) -> dict[int, int]:
+    """By order, how many pieces it lacks: what the count says, else what a picker did not find."""
+    return {**shorts.missing(order_ids), **shelves.missing(order_ids)}
 
 
 def _open_parcels() -> Any:
@@ -140,7 +146,7 @@ def _facts(row: Any, lacks: dict[int, int]) -> Facts:
 def outlook(order_id: int, terms: Terms, learnt: Roads, now: datetime) -> list[Outlook]:
     """What is to be expected of each open parcel of one order, as things stand this moment."""
     rows = session.execute(_open_parcels().where(Parcel.order_id == order_id)).all()
-    lacks = shelves.missing([order_id])
+    lacks = _lacks([order_id])
     return [look_ahead(_facts(row, lacks), terms, learnt, now) for row in rows]
 
 

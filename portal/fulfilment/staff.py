@@ -12,12 +12,13 @@ from werkzeug.wrappers import Response
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
-from portal.fulfilment import actions, buying, labels, lists, promises, risk, rules, vans, watching, zpl
+from portal.fulfilment import actions, buying, labels, lists, promises, risk, rules, shorts, vans, watching, zpl
 from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, VanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
+from portal.orders.shelves import claims_on
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk_parcels", __name__, url_prefix="/desk/parcels")
@@ -233,6 +234,9 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         next_id=_next(parcel),
         counted=request.args.get("counted", type=int),
         broken=promises.latest_break(parcel.order_id),
+        missing=shorts.of_parcel(parcel.id) if parcel.state in ("to_pick", "picking") else [],
+        places=claims_on([packed.order_line_id for packed in parcel.lines]) if parcel.state == "picking" else {},
+        shorts=shorts,
         rules=rules,
         risks=risk.RISKS,
         late=_days_late,
@@ -247,6 +251,8 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
 def _next(parcel: Parcel) -> int | None:
     """The next parcel of the list that this one has just left."""
     left = {"picked": "to_pick", "packed": "to_pack", "handed_over": "to_ship"}.get(parcel.state)
+    if parcel.state == "picking" and not any(packed.left for packed in parcel.lines):
+        left = "to_pick" if any(packed.short for packed in parcel.lines) else None
     return lists.next_in(left, now=clock.now()) if left else None
 
 

@@ -102,10 +102,13 @@ def take(pieces: Mapping[OrderLine, int], cause: str, *, by: Actor, now: datetim
     session.flush()
 
 
-def not_there(line: OrderLine, quantity: int, reason: str, *, by: Staff, now: datetime) -> int:
+def not_there(
+    line: OrderLine, quantity: int, reason: str, *, nothing_left: bool = False, by: Staff, now: datetime
+) -> int:
     """A picker found fewer than the count says: it is put right, and the line waits or is served from elsewhere.
 
-    `reason` is a key of `REASONS`. How many pieces of this line wait afterwards.
+    `reason` is a key of `REASONS`; with `nothing_left` the pieces that nobody has a claim on are not there either.
+    How many pieces of this line wait afterwards.
     """
     items = counted({line.sku}, lock=True).get(line.sku, [])
     cause = f"order:{line.order_id}"
@@ -114,7 +117,8 @@ def not_there(line: OrderLine, quantity: int, reason: str, *, by: Staff, now: da
         if item is not None and quantity:
             pieces = min(quantity, claim.quantity)
             quantity -= pieces
-            _shift(item, reason, cause, by, now, on_hand=-pieces, reserved=-pieces)
+            free = item.available if nothing_left else 0
+            _shift(item, reason, cause, by, now, on_hand=-pieces - free, reserved=-pieces)
             _wait_again(claim, pieces)
     _serve(items, now)
     waits = select(func.coalesce(func.sum(StockClaim.quantity), 0))

@@ -48,6 +48,7 @@ REASONS: dict[str, Any] = {
     "return": _l("Return %(number)s"),
     "undelivered": _l("Not delivered: parcel %(number)s"),
     "cancelled": _l("Order %(number)s, cancelled before it was sent"),
+    "unavailable": _l("Not available: parcel %(number)s"),
 }
 """What the money is for, by the kind that stands before the colon in `Refund.reason`."""
 KINDS: dict[str, Any] = {
@@ -55,6 +56,7 @@ KINDS: dict[str, Any] = {
     "return": _l("returns"),
     "undelivered": _l("not delivered"),
     "cancelled": _l("cancelled orders"),
+    "unavailable": _l("not available"),
 }
 """The same kinds, as limits name them."""
 RANKS: dict[str, Any] = {

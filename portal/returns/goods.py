@@ -18,6 +18,8 @@ from portal.refunds.models import HOLDING, Refund, RefundLine
 from portal.returns.models import Inspection, Return, ReturnLine
 
 SURELY_THERE_AFTER = timedelta(days=14)
+GIVEN_UP = "money_back"
+"""The fate of a parcel whose goods nobody gets: the customer got the money."""
 NOT_WITH_THE_CUSTOMER = (Tracking.returning, Tracking.returned, Tracking.cancelled)
 
 
@@ -84,15 +86,16 @@ def last_day(delivered_at: datetime | None, settings: Settings) -> date | None:
 
 
 def _sent(order_id: int) -> list[Row[Any]]:
-    """What is in which parcel."""
-    columns = (Parcel.tracking_status, Parcel.handed_over_at, Parcel.delivered_at)
+    """What is in which parcel; and what was given up for its money, which nobody waits for."""
+    columns = (Parcel.tracking_status, Parcel.handed_over_at, Parcel.delivered_at, Parcel.fate)
     found = select(ParcelLine.order_line_id, ParcelLine.quantity, *columns).join(ParcelLine.parcel)
-    return list(session.execute(found.where(Parcel.order_id == order_id, Parcel.state != "cancelled")))
+    counts = or_(Parcel.state != "cancelled", Parcel.fate == GIVEN_UP)
+    return list(session.execute(found.where(Parcel.order_id == order_id, counts)))
 
 
 def _arrived(line: OrderLine, sent: list[Row[Any]], now: datetime) -> tuple[int, int]:
     """Pieces that arrived, and pieces of which we only believe it."""
-    mine = [row for row in sent if row.order_line_id == line.id]
+    mine = [row for row in sent if row.order_line_id == line.id and row.fate != GIVEN_UP]
     sure = sum(row.quantity for row in mine if row.delivered_at)
     unsure = (row for row in mine if not row.delivered_at)
     return sure, sum(row.quantity for row in unsure if believed_there(row.tracking_status, row.handed_over_at, now))
@@ -106,8 +109,13 @@ def believed_there(status: str, handed_over_at: datetime | None, now: datetime) 
 
 
 def _all_delivered(goods: tuple[Goods, ...], sent: list[Row[Any]]) -> datetime | None:
-    waiting = any(one.line.kind == "item" and one.arrived < one.line.quantity for one in goods)
-    days = [row.delivered_at for row in sent]
+    given_up = [(row.order_line_id, row.quantity) for row in sent if row.fate == GIVEN_UP]
+    waiting = any(
+        one.arrived < one.line.quantity - sum(n for line_id, n in given_up if line_id == one.line.id)
+        for one in goods
+        if one.line.kind == "item"
+    )
+    days = [row.delivered_at for row in sent if row.fate != GIVEN_UP]
     return max(days) if days and all(days) and not waiting else None
 
 

@@ -219,20 +219,22 @@ def _parcels(order_id: int) -> dict[int, TrackedParcel]:
 
 
 def _lines(order_id: int) -> Sequence[Any]:
-    columns = (OrderLine.id, OrderLine.title, OrderLine.variant, OrderLine.quantity, ParcelLine.parcel_id)
+    columns = (OrderLine.id, OrderLine.title, OrderLine.variant, OrderLine.quantity, ParcelLine.parcel_id, Parcel.fate)
     found = select(*columns, ParcelLine.quantity.label("packed")).outerjoin(
         ParcelLine, ParcelLine.order_line_id == OrderLine.id
     )
+    found = found.outerjoin(Parcel, Parcel.id == ParcelLine.parcel_id)
     goods = (OrderLine.order_id == order_id, OrderLine.kind == "item")
     return session.execute(found.where(*goods).order_by(OrderLine.id, ParcelLine.id)).all()
 
 
 def _put_items_in(parcels: dict[int, TrackedParcel], lines: Sequence[Any]) -> list[Item]:
-    """Put the goods in their parcels; what is in none of them still waits."""
+    """Put the goods in their parcels; what is in none of them, and not given up for its money, still waits."""
     left: dict[int, int] = {line.id: line.quantity for line in lines}
     for line in lines:
         if line.parcel_id in parcels:
             parcels[line.parcel_id].items.append(Item(line.title, line.variant, line.packed))
+        if line.parcel_id in parcels or line.fate == "money_back":
             left[line.id] -= line.packed
     once = {line.id: line for line in lines}.values()
     return [Item(line.title, line.variant, left[line.id]) for line in once if left[line.id] > 0]

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from portal.db import session
 from portal.desk.queues import GROUPS
 from portal.feedback.models import Case
+from portal.fulfilment.shorts import ShortPick
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order, OrderFlag
@@ -36,7 +37,9 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     for number, state in (("2001", "to_pick"), ("2002", "picked"), ("2003", "packed")):
         a_parcel(an_order(number), scans=None, state=state)
     stuck = an_order("2004")
-    a_parcel(stuck, scans=("exception",))
+    gone = a_parcel(stuck, scans=("exception",))
+    missing = {"parcel_id": gone.id, "order_line_id": stuck.lines[0].id, "reported_by_id": world.cleo.id}
+    session.add(ShortPick(quantity=1, reason="damaged", reported_at=now, **missing))
     a_parcel(an_order("2005"), scans=("returned",))
     a_parcel(an_order("2006"), scans=("in_transit",)).risk = "slow_lane"
     session.add(StockClaim(sku="VASE", cause="order:1", quantity=2, since=now))
@@ -55,7 +58,7 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     assert {label: after[label] - before[label] for label in after} == {
         "Needs attention": 1,
         "To pick": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1, "Stuck parcels": 1, "Came back or lost": 1,
-        "Can't be promised": 1,
+        "Can't be promised": 1, "Missing goods": 1,
         "Returns to decide": 1, "Returns to inspect": 1,
         "Money to propose": 1, "Money to approve": 1,
         "Money to give back by hand": 1, "Money that failed": 1, "Money that does not fit": 1,

@@ -9,8 +9,10 @@ from sqlalchemy import select
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
 from portal.adapters.stripe import StripeRefund
 from portal.db import session
+from portal.desk.actions import cancel_short
 from portal.feedback import cases
 from portal.feedback.models import CaseMessage
+from portal.fulfilment import shorts
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.jobs import watch_promises
 from portal.fulfilment.tracking import record_update
@@ -36,7 +38,7 @@ from portal.tracking.actions import choose, send_new_link
 from tests.feedback.scenes import case_of
 from tests.fulfilment.hands import brought_to
 from tests.returns import hands
-from tests.world import BOBS_ORDER, World
+from tests.world import ALICES_ORDER, BOBS_ORDER, World
 
 Work = Callable[..., int]
 
@@ -49,6 +51,7 @@ def walk(world: World, work: Work) -> None:
         hands.delivered(world, order)
     work(task="feedback.schedule")
     travel_with_trouble(world)
+    lack_goods(world)
     with clock.moved(timedelta(days=6)):
         work(task="feedback.send")
     complain(world)
@@ -87,6 +90,17 @@ def be_forgotten(world: World) -> None:
         privacy.begin(erasure.id, now=clock.now())
         privacy.finish(erasure.id, now=clock.now())
     retention.set_term("letters", "DE", 60)
+    session.commit()
+
+
+def lack_goods(world: World) -> None:
+    """Of a fifth order one thing is broken, so the customer does without it."""
+    fourth = replace(ALICES_ORDER, external_id="A-1005", number="1005", payment_intent="pi_fifth")
+    order, _ = accept_order(fourth, by="channel", now=world.now)
+    parcel = brought_to("picking", order, world.cleo, world.now)
+    short = shorts.report(parcel.lines[0], 1, "damaged", "", by=world.cleo, now=clock.now())
+    assert short is not None
+    cancel_short(short, by=world.sam, now=clock.now())
     session.commit()
 
 

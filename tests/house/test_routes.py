@@ -12,6 +12,7 @@ from werkzeug.routing import Rule
 from portal.db import Base, session
 from portal.feedback.models import Case
 from portal.fulfilment.models import Parcel
+from portal.fulfilment.shorts import ShortPick
 from portal.lib.guards import anyone
 from portal.mail.models import Letter
 from portal.orders.guards import has_api_key, has_link
@@ -134,6 +135,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_watch": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk.give_up_parcel": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
+        "desk_shorts": session.scalar(select(ShortPick.id)),
+        "desk.cancel_short": session.scalar(select(ShortPick.id)),
         "desk_labels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_stock": session.scalar(select(StockItem.id)),
         "desk_calendar": 1,
