@@ -303,6 +303,18 @@ def void(purchase: LabelPurchase, *, now: datetime) -> None:
     announce("label.unwanted", purchase_id=purchase.id)
 
 
+def give_up(parcel_id: int, *, now: datetime) -> None:
+    """The parcel will not leave: its label goes back, and one that was only asked about is let go.
+
+    What is being bought this moment is not called back; it stays with the parcel, where a person gives it back.
+    """
+    purchase = living(parcel_id)
+    if purchase is not None and purchase.state == "bought":
+        void(purchase, now=now)
+    elif purchase is not None and purchase.state in ("quoting", "quoted"):
+        drop(purchase)
+
+
 def shipment_to_void(purchase_id: int) -> str | None:
     purchase = session.get_one(LabelPurchase, purchase_id)
     return purchase.shipment_id if purchase.state == "voiding" else None

@@ -18,6 +18,9 @@ from portal.orders.actions import take_kept
 from portal.orders.models import Order, OrderChange, OrderFlag, OrderLine
 from portal.staff.models import Actor, Staff
 
+LOCKED = {"of": Order, "key_share": True}
+"""Who holds a parcel may still write on the timeline, which refers to the order: else each would wait for the other."""
+
 
 def take_over(order_id: int, *, now: datetime) -> None:
     """Apply what the channel wants while everything lies on the shelf; else nothing leaves until a person decides.
@@ -36,7 +39,7 @@ def take_over(order_id: int, *, now: datetime) -> None:
 
 
 def _locked(order_id: int) -> tuple[Order, Sequence[Parcel], OrderChange | None]:
-    order = session.get_one(Order, order_id, with_for_update={"of": Order}, populate_existing=True)
+    order = session.get_one(Order, order_id, with_for_update=LOCKED, populate_existing=True)
     here = select(Parcel).where(Parcel.order_id == order_id, Parcel.state != "cancelled").order_by(Parcel.id)
     parcels = session.scalars(here.with_for_update(of=Parcel).execution_options(populate_existing=True)).all()
     return order, parcels, changes.open_change(order_id)

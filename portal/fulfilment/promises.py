@@ -11,7 +11,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, move, session
-from portal.fulfilment import shorts
+from portal.fulfilment import buying, shorts
 from portal.fulfilment.models import Lane, Parcel
 from portal.fulfilment.risk import Facts, Outlook, Road, Roads, look_ahead
 from portal.fulfilment.rules import SILENT_AFTER
@@ -243,7 +243,7 @@ def choose(order_id: int, choice: str, day: date | None, *, now: datetime) -> No
 
     Raises Refused when no promise was broken, when it has left meanwhile, or for a day that was not offered.
     """
-    order = session.get_one(Order, order_id, with_for_update={"of": Order}, populate_existing=True)
+    order = session.get_one(Order, order_id, with_for_update={"of": Order, "key_share": True}, populate_existing=True)
     news = latest_break(order_id)
     if news is None or order.state != "accepted" or choice not in CHOICES:
         raise Refused(_("There is nothing to choose any more. Nothing was changed."))
@@ -257,15 +257,18 @@ def choose(order_id: int, choice: str, day: date | None, *, now: datetime) -> No
 
 
 def cancel_order(order: Order, *, by: Actor, now: datetime) -> None:
-    """Nothing of it is sent: its parcels are cancelled, and what was kept back for it is free. Money is not moved.
+    """Nothing of it is sent: its parcels are cancelled, their labels given back, and what was kept back for it is free.
+
+    Money is not moved.
 
     Raises Refused when something of it has left the house.
     """
-    session.refresh(order, with_for_update={"of": Order})
+    session.refresh(order, with_for_update={"of": Order, "key_share": True})
     _refuse_when_gone(order.id)
     move(order, "state", "cancel")
     for parcel in session.scalars(select(Parcel).where(Parcel.order_id == order.id, Parcel.state != "cancelled")):
         move(parcel, "state", "cancel", risk=None, expected_on=None)
+        buying.give_up(parcel.id, now=now)
     stock.release_order(order, "", by=by, now=now)
     record(order.id, "order.cancelled", by=by, now=now)
 

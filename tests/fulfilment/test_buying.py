@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from portal.adapters import web
 from portal.db import session
-from portal.fulfilment import actions, buying
+from portal.fulfilment import actions, buying, promises
 from portal.fulfilment.jobs import buy_label, sweep_labels
 from portal.fulfilment.models import LabelPurchase, Parcel
 from portal.lib import clock
@@ -93,6 +93,15 @@ def test_a_bought_label_is_the_parcel_s_and_its_paper_is_kept(selling, world, pa
     assert (purchase.paper_kind, len(purchase.paper_digest)) == ("application/pdf", 64)
     assert kinds(parcel) == ["label.bought"]
     assert not any(name == "mail.send_letter" for name, _ in owed()), "a label alone is no news for the customer"
+
+
+@pytest.mark.parametrize(("step", "ends"), [(bought, "voided"), (quoted, "dropped")])
+def test_the_label_of_an_order_that_is_cancelled_goes_back(selling, world, parcel, work, step, ends):
+    purchase = step(parcel, world, work)
+    promises.cancel_order(world.alice, by="channel", now=clock.now())
+    session.commit()
+    work(task="fulfilment.void_label")
+    assert fresh(purchase.id).state == ends
 
 
 def test_a_second_label_for_the_same_parcel_is_refused(selling, world, parcel, work):

@@ -1,26 +1,33 @@
 """Two people, or a person and a courier, at the same moment: real commits on real connections."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from portal.db import session, transaction
-from portal.fulfilment import actions, jobs
+from portal.fulfilment import actions, changes, jobs
 from portal.fulfilment.models import Parcel
 from portal.inbox import actions as inbox
 from portal.inbox.models import InboxMessage
 from portal.lib import clock
 from portal.lib.errors import Refused
+from portal.orders.actions import accept_order
+from portal.orders.flags import problems
+from portal.orders.timeline import record
 from portal.staff.models import Staff
 from tests.conftest import work_off
 from tests.fulfilment.hands import brought_to
 from tests.fulfilment.test_easypost_hook import body
-from tests.world import build
+from tests.world import ALICES_ORDER, build
 
 
 @pytest.fixture
@@ -91,3 +98,41 @@ def test_no_scan_falls_between_handing_over_and_the_courier_s_message(real, worl
     session.expire_all()
     assert session.get_one(Parcel, parcel_id).tracking_status == "out_for_delivery"
     assert session.scalars(select(InboxMessage.state)).all() == ["done"]
+
+
+def test_a_change_of_the_channel_waits_for_who_begins_to_pick_and_then_asks(real, world, monkeypatch):
+    """Locks in two orders would end in a deadlock, and one of the two in an error."""
+    parcel_id = brought_to("to_pick", world.alice, world.cleo, world.now).id
+    less = replace(ALICES_ORDER.lines[0], quantity=1)
+    newer = replace(
+        ALICES_ORDER, lines=(less, *ALICES_ORDER.lines[1:]), updated_at=ALICES_ORDER.updated_at + timedelta(hours=1)
+    )
+    accept_order(newer, by="channel", now=clock.now())
+    session.commit()
+    order_id, cleo, picked = world.alice.id, world.cleo.id, Event()
+
+    def record_later(*args: Any, **facts: Any) -> None:
+        picked.set()
+        until(somebody_waits)
+        record(*args, **facts)
+
+    def change() -> None:
+        picked.wait(5)
+        changes.take_over(order_id, now=clock.now())
+
+    monkeypatch.setattr(actions, "record", record_later)
+    start = partial(actions.start_picking, now=clock.now())
+    begin = lambda: start(session.get_one(Parcel, parcel_id), by=session.get_one(Staff, cleo))  # noqa: E731
+    assert at_once(real, begin, change) == ["done", "done"]
+    assert problems(order_id) == ["changed"]
+
+
+def somebody_waits() -> bool:
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(session.scalar(text(waiting)))
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not true() and time.monotonic() < end:
+        time.sleep(0.01)
