@@ -15,6 +15,7 @@ from portal.feedback import staff as desk_cases
 from portal.fulfilment import buying_staff as desk_labels
 from portal.fulfilment import calendar_staff as desk_calendar
 from portal.fulfilment import changes_staff as desk_attention
+from portal.fulfilment import handoff_staff as desk_handoffs
 from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import shorts_staff as desk_shorts
 from portal.fulfilment import staff as desk_parcels
@@ -42,6 +43,7 @@ from portal.returns import staff as desk_returns
 from portal.staff import jobs as staff_jobs
 from portal.staff.guards import password_shown, signed_in
 from portal.staff.staff import account as staff_account
+from portal.staff.staff import departments as staff_departments
 from portal.staff.staff import door as staff_door
 from portal.staff.staff import passkeys as staff_passkeys
 from portal.staff.staff import people as staff_people
@@ -100,12 +102,14 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, staff_passkeys.second, password_shown)
     register(app, staff_passkeys.own, signed_in)
     register(app, staff_people.bp, signed_in)
+    register(app, staff_departments.bp, signed_in)
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_shorts.bp, signed_in)
     register(app, desk_labels.bp, signed_in)
     register(app, desk_watch.bp, signed_in)
     register(app, desk_attention.bp, signed_in)
+    register(app, desk_handoffs.bp, signed_in)
     register(app, desk_stock.bp, signed_in)
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_returns.bp, signed_in)

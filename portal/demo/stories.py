@@ -18,7 +18,7 @@ from portal.feedback import cases
 from portal.feedback.actions import give_answer
 from portal.feedback.models import Case
 from portal.fulfilment import actions as warehouse
-from portal.fulfilment import buying, watching
+from portal.fulfilment import buying, handoffs, watching
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.actions import accept_order
@@ -55,6 +55,8 @@ ON_THE_WAY: dict[str, tuple[int, Scans]] = {
 }
 """Where an order stays, by the working days since it was handed over and what the courier said."""
 IN_THE_WAREHOUSE = ("to_pick", "picking", "picked", "packed", "labelled")
+SENT_BACK = "sent_back"
+"""Picked, and the packer sent it back."""
 WITH_A_LABEL = ("rates_shown", "label_bought")
 """Packed like the others, and a label is asked for or bought."""
 AGES = {
@@ -113,7 +115,7 @@ class Life:
 
     def _begin(self) -> datetime:
         """When it was ordered: the evening before it was handed over, or just now."""
-        if self.plan.until in IN_THE_WAREHOUSE + WITH_A_LABEL:
+        if self.plan.until in (*IN_THE_WAREHOUSE, *WITH_A_LABEL, SENT_BACK):
             return self.shop.now - timedelta(
                 hours=self.shop.chance.randint(3, 19), minutes=self.shop.chance.randint(0, 59)
             )
@@ -129,6 +131,9 @@ class Life:
             return
         if self.plan.until in IN_THE_WAREHOUSE:
             yield from self.in_the_warehouse()
+            return
+        if self.plan.until == SENT_BACK:
+            yield from self.come_back_from_packing()
             return
         if self.plan.until in WITH_A_LABEL:
             yield from self.with_a_label()
@@ -164,6 +169,16 @@ class Life:
         for act in steps[: IN_THE_WAREHOUSE.index(self.plan.until)]:
             yield self.diary.after(minutes=self.shop.chance.randint(9, 40))
             act()
+
+    def come_back_from_packing(self) -> Story:
+        for act in (self.start_picking, self.pick):
+            yield self.diary.after(minutes=self.shop.chance.randint(9, 20))
+            act()
+        yield self.diary.after(minutes=12)
+        [parcel], paul = self.parcels(), self.shop.member("paul")
+        if handoff := handoffs.open_handoff(parcel.id):
+            note = "The clock is the one in walnut."
+            handoffs.refuse(handoff, "wrong_goods", note, by=paul, now=clock.now())
 
     def with_a_label(self) -> Story:
         """A label is asked for; of one the rates are still being looked at, the other is bought."""

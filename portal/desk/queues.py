@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from portal.db import Base, session
 from portal.feedback.models import Case
-from portal.fulfilment import lists
+from portal.fulfilment import handoff_lists, lists
 from portal.fulfilment.shorts import ShortPick
 from portal.mail.models import Letter
 from portal.orders.models import OrderFlag
@@ -62,6 +62,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
     (
         _l("Warehouse"),
         (
+            Queue("handed", _l("Handed to you"), "check", "/desk/handoffs", "parcels.see"),
             Queue("to_pick", _l("To pick"), "scan", "/desk/parcels?state=to_pick", "parcels.see"),
             Queue("to_pack", _l("To pack"), "box", "/desk/parcels?state=to_pack", "parcels.see"),
             Queue("to_ship", _l("To ship"), "truck", "/desk/parcels?state=to_ship", "parcels.see"),
@@ -114,13 +115,14 @@ LETTERS_THAT_FAILED = ("failed", "dead")
 
 def counted(person: Staff, here: str, *, now: datetime) -> list[Group]:
     """The queues that the person may see; `here` is the address of the page they look at."""
-    counts = _counts(now)
+    counts = _counts(person, now)
     theirs = ((label, [queue for queue in queues if person.may(queue.permission)]) for label, queues in GROUPS)
     return [Group(label, [_count(queue, counts, here) for queue in queues]) for label, queues in theirs if queues]
 
 
-def _counts(now: datetime) -> Mapping[str, int]:
+def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
     waiting = {
+        "handed": handoff_lists.for_me(person.id),
         "attention": select(func.count(func.distinct(OrderFlag.order_id))).where(OrderFlag.settled_at.is_(None)),
         "to_decide": _number(Return, returns.belongs_to("requested")),
         "to_inspect": _number(Return, returns.belongs_to("to_inspect")),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import contains_eager
 
 from portal.adapters.couriers import Tracking, normal_number, own
 from portal.db import move, session
-from portal.fulfilment import rules, tracking
+from portal.fulfilment import handoffs, rules, tracking
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.jobs import announce
 from portal.lib.errors import Refused
@@ -56,6 +56,7 @@ def fill_parcel(order: Order, goods: Sequence[OrderLine], *, now: datetime) -> P
     parcel = Parcel(order_id=order.id, ref=reference(), lines=lines, created_at=now)
     session.add(parcel)
     session.flush()
+    handoffs.offer([parcel], by=None, now=now)
     return parcel
 
 
@@ -76,6 +77,7 @@ def start_picking(parcel: Parcel, *, by: Staff, now: datetime) -> None:
     """Take the parcel: from now on it is this person's."""
     _refuse_unless_wanted(parcel.order)
     move(parcel, "state", "start_picking", picker_id=by.id)
+    handoffs.take(parcel, by=by, now=now)
     record(parcel.order_id, "parcel.picking", by=by, now=now, parcel=parcel.ref)
 
 
@@ -90,6 +92,7 @@ def put_back(parcel: Parcel, *, by: Staff, now: datetime) -> None:
     """Give the parcel up: what was picked goes back on the shelf, and anybody may take it."""
     move(parcel, "state", "put_back", picker_id=None)
     session.execute(update(ParcelLine).where(ParcelLine.parcel_id == parcel.id).values(picked=0))
+    handoffs.pass_on(parcel, by=by, now=now)
     record(parcel.order_id, "parcel.put_back", by=by, now=now, parcel=parcel.ref)
 
 
@@ -135,6 +138,7 @@ def finish_picking(parcel: Parcel, *, by: Staff, now: datetime) -> None:
     if any(packed.short for packed in parcel.lines):
         raise Refused(_("Set it aside: somebody decides what becomes of the pieces that are not there."))
     move(parcel, "state", "finish_picking")
+    handoffs.pass_on(parcel, by=by, now=now, giver="picking")
     record(parcel.order_id, "parcel.picked", by=by, now=now, parcel=parcel.ref)
 
 
@@ -155,6 +159,7 @@ def split(parcel: Parcel, pieces: dict[int, int], *, by: Staff, now: datetime) -
         _move_pieces(packed, n, second)
     session.add(second)
     session.flush()
+    handoffs.offer([second], by=by, now=now, giver="picking")
     record(parcel.order_id, "parcel.split", by=by, now=now, parcel=parcel.ref, second=second.ref)
     return second
 
@@ -173,6 +178,7 @@ def pack(parcel: Parcel, grams: int, *, by: Staff, now: datetime) -> None:
     if not 0 < grams <= HEAVIEST:
         raise Refused(_("A parcel weighs between 1 g and %(kg)s kg.", kg=HEAVIEST // 1000))
     move(parcel, "state", "pack", weight_grams=grams, packed_at=now)
+    handoffs.pass_on(parcel, by=by, now=now, giver="packing")
     record(parcel.order_id, "parcel.packed", by=by, now=now, parcel=parcel.ref, grams=grams)
 
 
@@ -199,6 +205,7 @@ def hand_over(parcel: Parcel, courier: str, number: str, *, by: Staff, now: date
     order = session.get_one(Order, parcel.order_id, with_for_update={"of": Order}, populate_existing=True)
     _refuse_unless_wanted(order)
     move(parcel, "state", "hand_over", courier=courier, tracking_number=code, handed_over_at=now)
+    handoffs.pass_on(parcel, by=by, now=now)
     stock.take({packed.line: packed.quantity for packed in parcel.lines}, f"parcel:{parcel.ref}", by=by, now=now)
     _record_hand_over(parcel, by, now)
     _write_on_its_way(parcel, order, now)

@@ -42,6 +42,8 @@ class Parcel(Base):
         "state": {
             "start_picking": (("to_pick",), "picking"),
             "put_back": (("picking",), "to_pick"),
+            "send_back": (("picked",), "to_pick"),
+            "unpack": (("packed",), "picked"),
             "finish_picking": (("picking",), "picked"),
             "pack": (("picked",), "packed"),
             "hand_over": (("packed",), "handed_over"),

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Select, String, cast, select
 
 from portal.db.personal import Ids, Kept
+from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.models import CourierEvent, LabelPurchase, Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak
 from portal.fulfilment.shorts import ShortPick
@@ -45,6 +46,12 @@ KEPT = (
             *("seller", "reference", "state", "shipment_id", "rate_id", "carrier", "service", "currency"),
             *("paper_at", "paper_kind", "paper_digest"),
         ),
+    ),
+    Kept(
+        HandOff,
+        lambda ids: HandOff.parcel_id.in_(_parcels(ids)),
+        taken={"note": ""},
+        stays=("giver", "department", "state", "reason"),
     ),
     Kept(
         PromiseBreak,

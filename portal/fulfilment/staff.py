@@ -12,7 +12,21 @@ from werkzeug.wrappers import Response
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
-from portal.fulfilment import actions, buying, labels, lists, promises, risk, rules, shorts, vans, watching, zpl
+from portal.fulfilment import (
+    actions,
+    buying,
+    handoff_words,
+    handoffs,
+    labels,
+    lists,
+    promises,
+    risk,
+    rules,
+    shorts,
+    vans,
+    watching,
+    zpl,
+)
 from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, VanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
@@ -237,6 +251,9 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         missing=shorts.of_parcel(parcel.id) if parcel.state in ("to_pick", "picking") else [],
         places=claims_on([packed.order_line_id for packed in parcel.lines]) if parcel.state == "picking" else {},
         shorts=shorts,
+        handoffs=handoffs.history(parcel.id),
+        because=handoff_words,
+        now=clock.now(),
         rules=rules,
         risks=risk.RISKS,
         late=_days_late,

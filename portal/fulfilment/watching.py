@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from portal.adapters.couriers import Tracking
 from portal.db import move, session
+from portal.fulfilment import handoffs
 from portal.fulfilment.models import CourierEvent, Lane, Parcel, ParcelLine
 from portal.fulfilment.tracking import close_or_reopen
 from portal.lib.errors import Refused
@@ -84,6 +85,7 @@ def send_again(parcel: Parcel, *, goods_are_fine: bool, by: Staff, now: datetime
     move(parcel, "state", "write_off", fate="sent_again", quiet_until=None)
     session.add(second)
     session.flush()
+    handoffs.offer([second], by=None, now=now)
     record(parcel.order_id, "parcel.sent_again", by=by, now=now, parcel=parcel.ref, second=second.ref)
     close_or_reopen(parcel.order, now=now)
     rows = [packed.told for packed in parcel.lines]

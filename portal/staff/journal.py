@@ -33,6 +33,7 @@ KINDS: Mapping[str, tuple[Any, str]] = {
     "reset_asked": (_l("New password asked for"), "info"),
     "link_sent": (_l("Link sent"), "info"),
     "invited": (_l("Invited"), "info"),
+    "department": (_l("Department given"), "info"),
     "role_changed": (_l("Role changed"), "info"),
     "disabled": (_l("Shut out"), "bad"),
     "enabled": (_l("Let in again"), "good"),

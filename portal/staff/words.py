@@ -14,6 +14,14 @@ ROLE = {
     Role.manager: _l("Leads: sees and may do everything but manage people"),
     Role.admin: _l("Leads and manages people"),
 }
+DEPARTMENT = {
+    "picking": _l("Picking"),
+    "packing": _l("Packing"),
+    "shipping": _l("Shipping"),
+    "returns": _l("Returns"),
+    "support": _l("Support"),
+    "finance": _l("Finance"),
+}
 STATE = {
     "active": (_l("Active"), "good"),
     "invited": (_l("Invited"), "info"),

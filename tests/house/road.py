@@ -14,7 +14,7 @@ from portal.feedback import cases
 from portal.feedback.models import CaseMessage
 from portal.fulfilment import shorts
 from portal.fulfilment.actions import plan_parcels
-from portal.fulfilment.jobs import watch_promises
+from portal.fulfilment.jobs import watch_handoffs, watch_promises
 from portal.fulfilment.tracking import record_update
 from portal.fulfilment.watching import send_again
 from portal.lib import clock
@@ -117,8 +117,11 @@ def break_a_promise(world: World) -> None:
     """Bob's goods are still here days after they should have left; he waits."""
     plan_parcels(world.bob.id, now=clock.now())
     session.commit()
+    world.cleo.password_hash = "none"
+    session.commit()
     with clock.moved(timedelta(days=4)):
         watch_promises()
+        watch_handoffs()
         choose(world.bob.id, "wait", None, now=clock.now())
         session.commit()
 

@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from portal.db import Base, session
 from portal.feedback.models import Case
+from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.shorts import ShortPick
 from portal.lib.guards import anyone
@@ -131,6 +132,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "account": 1,
         "passkeys": 1,
         "desk_people": world.sam.id,
+        "desk_handoffs": session.scalar(select(HandOff.id)),
         "desk": session.scalar(select(Letter.id)),
         "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_watch": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
@@ -157,6 +159,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "line_id": 1,
         "order_id": world.alice.id,
         "purchase_id": 1,
+        "code": "picking",
         "van_id": 1,
         "entry": 1,
     }
