@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, and_, 
 from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
 from portal.db import Base, move, session
+from portal.fulfilment import handoffs
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.fulfilment.tracking import close_or_reopen
 from portal.lib.errors import Refused
@@ -210,6 +211,7 @@ def split(short: ShortPick, *, by: Staff, now: datetime) -> Parcel:
         parcel.order_id, "line.later", by=by, now=now, pieces=short.quantity, title=short.line.title, second=second.ref
     )
     short.parcel_id = second.id
+    handoffs.offer([second], by=None, now=now)
     return second
 
 

@@ -59,6 +59,7 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
         "Needs attention": 1,
         "To pick": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1, "Stuck parcels": 1, "Came back or lost": 1,
         "Can't be promised": 1, "Missing goods": 1,
+        "Handed to you": 0,
         "Returns to decide": 1, "Returns to inspect": 1,
         "Money to propose": 1, "Money to approve": 1,
         "Money to give back by hand": 1, "Money that failed": 1, "Money that does not fit": 1,
