@@ -16,7 +16,6 @@ from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.orders import timeline
-from portal.refunds.models import Refund
 from tests.conftest import nothing_appears
 from tests.fulfilment.hands import brought_to
 from tests.world import World, sign_in
