@@ -127,7 +127,9 @@ def _decide(
     else:
         _refuse_unless_possible(parcels, change)
         if not _applied(order, parcels, change, by, now):
-            raise Refused(_("Money is on its way back for a line that would go. Settle that first."))
+            raise Refused(
+                _("Money on its way back, or a piece reported missing, holds a line that would go. Settle that first.")
+            )
         changes.applied(order, change, by=by, now=now)
     close_or_reopen(order, now=now)
 

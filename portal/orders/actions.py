@@ -1,6 +1,6 @@
 """Take an order in, once; keep what a newer copy changes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -244,6 +244,12 @@ def find_external(channel: str, external_id: str) -> Order | None:
     """The order that the channel calls so, locked."""
     known = select(Order).where(Order.channel == channel, Order.external_id == external_id)
     return session.scalar(known.with_for_update(of=Order))
+
+
+def find_all(channel: str, external_ids: Collection[str]) -> list[Order]:
+    """Those of these orders that we know, the newest first."""
+    known = select(Order).where(Order.channel == channel, Order.external_id.in_(external_ids))
+    return list(session.scalars(known.order_by(Order.id.desc())))
 
 
 def close_order(order: Order, *, at: datetime, now: datetime) -> None:

@@ -26,6 +26,10 @@ CODES: dict[str, tuple[Any, Any]] = {
         _l("The customer cancelled it before it was sent"),
         _l("The money is with the sales channel. Give it back there."),
     ),
+    "copy_asked": (
+        _l("The customer asks for a copy of their data"),
+        _l("A manager hands it out under “Customers' data”."),
+    ),
     "not_paid": (_l("Not paid"), _l("Nothing is promised or planned until the channel says that it is paid.")),
     "test": (_l("A test order"), _l("Nothing is promised or planned.")),
     "already_sent": (_l("Sent before we knew of it"), _l("The channel says that all of it has been sent already.")),
@@ -43,7 +47,7 @@ CODES: dict[str, tuple[Any, Any]] = {
 """What each code says, and what to do about it."""
 KEPT_ONLY = ("not_paid", "test", "already_sent")
 """Why an order is kept without being promised or planned."""
-FROM_THE_COPY = frozenset(CODES) - {"changed", "cancelled", "deleted", "refund_by_hand"}
+FROM_THE_COPY = frozenset(CODES) - {"changed", "cancelled", "deleted", "refund_by_hand", "copy_asked"}
 """What a newer copy of the order may mend by itself."""
 
 names({f"flag:{code}": told for code, (told, _advice) in CODES.items()})

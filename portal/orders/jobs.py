@@ -15,10 +15,11 @@ from portal.db import transaction
 from portal.inbox import actions as inbox
 from portal.inbox.models import InboxMessage
 from portal.inbox.sources import Envelope, Knock, NotGenuine, NotReady, Unreadable, listen
-from portal.jobs import defer, task
+from portal.jobs import announce, defer, task
 from portal.lib import clock
 from portal.orders import codes, rereading
-from portal.orders.actions import accept_order, find_external, order_gone, take_refunds
+from portal.orders.actions import accept_order, find_all, find_external, order_gone, take_refunds
+from portal.orders.flags import tell
 from portal.orders.links import forget_grants
 from portal.orders.models import Order
 from portal.orders.payments import prove
@@ -94,9 +95,21 @@ def _sort_shopify(message: InboxMessage, now: datetime) -> None:
         take_refunds(order, [refund(order.currency)], now=now)
     elif message.topic == shopify.DELETED:
         order_gone(shopify.CODE, shopify.parse_subject(message.body), now=now)
+    elif message.topic in (shopify.FORGET, shopify.COPY):
+        _customer_asks(message, now)
     elif message.topic.startswith("orders/") and message.topic not in shopify.BARE:
         _take_in(shopify.parse(message.body, message.topic), now)
     inbox.finish(message, now=now)
+
+
+def _customer_asks(message: InboxMessage, now: datetime) -> None:
+    """To be forgotten: who sees to that is told. For a copy: a person hands it out."""
+    orders = find_all(shopify.CODE, shopify.parse_asked(message.body))
+    if message.topic == shopify.FORGET:
+        for customer_id in sorted({order.customer_id for order in orders}):
+            announce("customer.redacted", customer_id=customer_id)
+    for order in orders[:1] if message.topic == shopify.COPY else ():
+        tell(order.id, "copy_asked", by="customer", now=now)
 
 
 def _sort_woocommerce(message: InboxMessage, now: datetime) -> None:

@@ -5,7 +5,19 @@ from flask import current_app
 from portal.db import transaction
 from portal.jobs import follows, task
 from portal.lib import clock
+from portal.lib.errors import Refused
 from portal.privacy import actions, ledger, retention
+
+
+@follows("customer.redacted")
+@task(queue="privacy")
+def ask(customer_id: int) -> None:
+    """A sales channel passes on that a customer wants to be forgotten; who is forgotten already stays so."""
+    with transaction():
+        try:
+            actions.ask(customer_id, by=None, now=clock.now())
+        except Refused:
+            return
 
 
 @follows("erasure.asked")

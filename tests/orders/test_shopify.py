@@ -17,6 +17,7 @@ from portal.fulfilment.models import Parcel
 from portal.inbox.models import InboxMessage
 from portal.orders.flags import problems
 from portal.orders.models import Order
+from portal.privacy.models import Erasure
 from tests.conftest import SECRETS, nothing_appears, owed
 
 VIENNA = {"name": "Grete Groß", "address1": "Gasse 3", "zip": "1010", "city": "Wien", "country_code": "AT"}
@@ -237,3 +238,37 @@ def test_an_order_deleted_in_the_shop_asks_for_a_person(client: FlaskClient, wor
     deliver(client, b'{"id": 820982911946154508}', event="evt-2", **{"X-Shopify-Topic": "orders/delete"})
     work()
     assert [problems(order.id) for order in orders()] == [["deleted"]]
+
+
+def asked(topic: str, **body: Any) -> tuple[bytes, dict[str, str]]:
+    about = {"shop_id": 1, "customer": {"id": 7, "email": "grete@example.org"}, **body}
+    return json.dumps(about).encode(), {"X-Shopify-Topic": topic}
+
+
+def test_who_asks_shopify_to_be_forgotten_is_forgotten_here(client: FlaskClient, work: Work) -> None:
+    deliver(client, body(test=True))
+    work()
+    raw, topic = asked("customers/redact", orders_to_redact=[ORDER["id"], 5])
+    for event in ("evt-2", "evt-3"):
+        deliver(client, raw, event=event, **topic)
+        work(task="orders.work_off_shopify")
+        work(task="privacy.ask")
+    assert [order.customer_id for order in orders()] == list(session.scalars(select(Erasure.customer_id)))
+
+
+def test_who_asks_shopify_for_a_copy_gets_it_from_a_person(client: FlaskClient, work: Work) -> None:
+    deliver(client, body())
+    raw, topic = asked("customers/data_request", orders_requested=[ORDER["id"]])
+    deliver(client, raw, event="evt-2", **topic)
+    work()
+    assert [problems(order.id) for order in orders()] == [["copy_asked"]]
+
+
+@pytest.mark.parametrize("given", [{}, {"orders_to_redact": None}, {"orders_to_redact": [None, {}, True]}])
+def test_a_wish_about_orders_that_we_do_not_know_changes_nothing(
+    client: FlaskClient, work: Work, given: dict[str, Any]
+) -> None:
+    raw, topic = asked("customers/redact", **given)
+    deliver(client, raw, **topic)
+    work()
+    assert (message().state, session.scalar(select(func.count()).select_from(Erasure))) == ("done", 0)

@@ -30,6 +30,8 @@ from portal.lib.money import share
 
 CODE = "shopify"
 PAID, REFUNDED, DELETED = "orders/paid", "refunds/create", "orders/delete"
+FORGET, COPY = "customers/redact", "customers/data_request"
+"""What customers ask of the shop by the law, and Shopify passes on."""
 BARE = ("orders/edited", "orders/risk_assessment_changed", "orders/shopify_protect_eligibility_changed")
 """Topics whose body is no order; what they are about comes as orders/updated too."""
 MOST_PIECES = 1_000_000
@@ -103,6 +105,13 @@ def parse_refund(raw: bytes) -> tuple[str, Callable[[str], IncomingRefund]]:
 def parse_subject(raw: bytes) -> str:
     """Of a message that only names its order (deleted): the order's id. Raises Malformed."""
     return key(document(raw).get("id"))
+
+
+def parse_asked(raw: bytes) -> list[str]:
+    """Of a customer's wish to be forgotten, or to have a copy: the ids of the orders it is about. Raises Malformed."""
+    body = document(raw)
+    given = body.get("orders_to_redact", body.get("orders_requested"))
+    return [text(one) for one in given if text(one)] if isinstance(given, list) else []
 
 
 def _refund(row: dict[str, Any], amounts: Amounts, otherwise: datetime | None) -> IncomingRefund:
