@@ -33,9 +33,11 @@ from portal.orders.guards import has_api_key, has_link
 from portal.privacy import jobs as privacy_jobs
 from portal.privacy import pages as privacy
 from portal.privacy import staff as desk_privacy
+from portal.refunds import credit_note_staff as desk_credit_notes
 from portal.refunds import credit_staff as desk_credit
 from portal.refunds import jobs as refunds_jobs
 from portal.refunds import limits_staff as desk_limits
+from portal.refunds import pages as credit_notes
 from portal.refunds import staff as desk_refunds
 from portal.returns import jobs as returns_jobs
 from portal.returns import pages as returns
@@ -89,6 +91,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, links.bp, anyone)
     register(app, tracking.bp, has_link)
     register(app, details.bp, has_link)
+    register(app, credit_notes.bp, has_link)
     register(app, code_pages.bp, has_link)
     register(app, tracking.finding, anyone)
     register(app, returns.bp, has_link)
@@ -116,6 +119,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_limits.bp, signed_in)
     register(app, desk_credit.bp, signed_in)
+    register(app, desk_credit_notes.bp, signed_in)
     register(app, desk_cases.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
     csrf.exempt(hooks.bp)

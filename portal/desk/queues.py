@@ -85,6 +85,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("tasks", _l("Money to give back by hand"), "money", "/desk/refunds?state=tasks", "refunds.see"),
             Queue("wrong", _l("Money that failed"), "alert", "/desk/refunds?state=wrong", "refunds.see", bad=True),
             Queue("credit", _l("Store credit"), "money", "/desk/credit", "refunds.see"),
+            Queue("credit_notes", _l("Credit notes"), "money", "/desk/credit-notes", "refunds.see"),
             Queue(
                 "differs", _l("Money that does not fit"), "alert", "/desk/refunds/differences", "refunds.see", bad=True
             ),

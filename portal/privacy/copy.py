@@ -28,6 +28,7 @@ TABLES: Mapping[str, Any] = {
     "return_lines": _l("What you sent back, and why"),
     "inspections": _l("What we found"),
     "refunds": _l("Money back"),
+    "credit_notes": _l("Credit notes"),
     "store_credits": _l("Store credit"),
     "credit_entries": _l("What became of store credit"),
     "survey_invitations": _l("Questions we asked you"),

@@ -18,6 +18,7 @@ from portal.orders.models import Order
 from portal.orders.payments import release, reserve
 from portal.orders.timeline import record, words
 from portal.refunds.credit import issue_credit
+from portal.refunds.credit_notes import cancel_note
 from portal.refunds.facts import give_back_balance
 from portal.refunds.jobs import send_refund
 from portal.refunds.limits import check_limits
@@ -226,6 +227,7 @@ def drop_refund(refund: Refund, *, note: str, by: Staff, now: datetime) -> None:
     if not spent_twice:
         give_back_balance(refund)
     record(refund.order_id, "refund.dropped", by=by, now=now, amount=refund.money, note=note)
+    cancel_note(refund, now=now)
 
 
 def _lock_wrong(refund: Refund) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -17,6 +18,7 @@ from portal.orders.letters import write
 from portal.orders.models import Customer, Order
 from portal.orders.payments import release
 from portal.orders.timeline import record, words
+from portal.refunds.credit_notes import cancel_note, issue_note
 from portal.refunds.models import Refund
 from portal.refunds.rules import check_note
 from portal.staff.models import Staff
@@ -108,7 +110,9 @@ def issue_credit(refund: Refund, *, by: Staff, now: datetime) -> StoreCredit:
     session.add(credit)
     session.flush()
     record(refund.order_id, "credit.issued", by=by, now=now, amount=refund.money)
-    write("store-credit", refund.order, about=f"refund:{refund.id}", now=now, amount=refund.money, code=credit.code)
+    paper = issue_note(refund, now=now)
+    told: dict[str, Any] = {"amount": refund.money, "code": credit.code, "paper": paper.called if paper else None}
+    write("store-credit", refund.order, about=f"refund:{refund.id}", now=now, **told)
     announce("refund.settled", refund_id=refund.id)
     return credit
 
@@ -143,9 +147,9 @@ def take_back(credit: StoreCredit, *, note: str, by: Staff, now: datetime) -> No
     move(refund, "state", "fail", failure_reason="credit_taken_back", settled_at=now)
     release(refund.payment, refund.amount)
     _append(credit, "taken_back", -refund.amount, note=note, by=by, now=now)
-    write(
-        "store-credit-back", refund.order, about=f"refund:{refund.id}", now=now, amount=refund.money, code=credit.code
-    )
+    paper = cancel_note(refund, now=now)
+    told: dict[str, Any] = {"amount": refund.money, "code": credit.code, "paper": paper.called if paper else None}
+    write("store-credit-back", refund.order, about=f"refund:{refund.id}", now=now, **told)
     announce("refund.settled", refund_id=refund.id)
 
 

@@ -16,6 +16,7 @@ from portal.orders.letters import write
 from portal.orders.models import Payment
 from portal.orders.payments import add_external, release, reserve
 from portal.orders.timeline import record, words
+from portal.refunds.credit_notes import CreditNote, cancel_note, issue_note
 from portal.refunds.models import GIVEN_UP, HOLDING, TO_SEND, Refund, RefundLine
 from portal.refunds.sending import note, review
 from portal.refunds.words import why
@@ -146,7 +147,7 @@ def _pending(refund: Refund, _before: str, now: datetime) -> None:
 
 def _succeeded(refund: Refund, _before: str, now: datetime) -> None:
     record(refund.order_id, "refund.succeeded", by="stripe", now=now, amount=refund.money)
-    _write("refund-on-its-way", refund, now)
+    _write("refund-on-its-way", refund, now, issue_note(refund, now=now))
     announce("refund.settled", refund_id=refund.id)
 
 
@@ -154,8 +155,9 @@ def _failed(refund: Refund, before: str, now: datetime) -> None:
     give_back_balance(refund)
     reason = str(why(refund.failure_reason))
     record(refund.order_id, "refund.failed", by="stripe", now=now, amount=refund.money, why=reason)
+    taken_back = cancel_note(refund, now=now)
     if before == "succeeded":
-        _write("refund-corrected", refund, now)
+        _write("refund-corrected", refund, now, taken_back)
     announce("refund.settled", refund_id=refund.id)
 
 
@@ -170,7 +172,7 @@ def give_back_balance(refund: Refund) -> None:
         release(refund.payment, refund.amount)
 
 
-def _write(kind: str, refund: Refund, now: datetime) -> None:
+def _write(kind: str, refund: Refund, now: datetime, paper: CreditNote | None) -> None:
     """Tell the customer; what others gave back, others tell."""
     if refund.source == "external":
         return
@@ -183,6 +185,7 @@ def _write(kind: str, refund: Refund, now: datetime) -> None:
         amount=refund.money,
         rows=_rows(refund, order.locale),
         reference=refund.bank_reference,
+        paper=paper.called if paper else None,
     )
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
 from portal.refunds.credit import CreditEntry, StoreCredit
+from portal.refunds.credit_notes import CreditNote
 from portal.refunds.models import MoneyAlarm, Refund, RefundAttempt, RefundLine
 
 
@@ -32,6 +33,12 @@ KEPT = (
     ),
     Kept(MoneyAlarm, lambda ids: MoneyAlarm.order_id.in_(ids), stays=("kind", "key", "detail", "note")),
     Kept(
+        CreditNote,
+        lambda ids: CreditNote.refund_id.in_(_refunds(ids)),
+        shown=("number", "amount", "currency", "issued_at", "content"),
+        stays=("currency", "locale", "content"),
+    ),
+    Kept(
         CreditEntry,
         lambda ids: CreditEntry.credit_id.in_(select(StoreCredit.id).where(StoreCredit.refund_id.in_(_refunds(ids)))),
         shown=("at", "kind", "amount", "balance"),
@@ -44,4 +51,4 @@ KEPT = (
         stays=("currency", "code"),
     ),
 )
-"""Credit that was given can still be spent by who has its code."""
+"""Credit that was given can still be spent by who has its code; tax law wants credit notes kept as written."""

@@ -19,6 +19,7 @@ from portal.lib.money import Money
 from portal.refunds import actions, limits, lists, ways, words
 from portal.refunds.alarms import explain_alarm
 from portal.refunds.credit import credit_of
+from portal.refunds.credit_notes import notes_of
 from portal.refunds.forms import (
     ApprovalForm,
     CareForm,
@@ -292,6 +293,7 @@ def _page(refund: Refund, form: FlaskForm | None = None, refusal: str = "") -> s
         proving=form if isinstance(form, ProofForm) else ProofForm(formdata=None, on=_today()),
         not_done=form if isinstance(form, NotDoneForm) else NotDoneForm(formdata=None),
         repeating=RepetitionForm(formdata=None, way=refund.way).offer(refund), credit=credit_of(refund),
+        notes=notes_of(refund),
     )  # fmt: skip
 
 

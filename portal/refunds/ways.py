@@ -16,6 +16,7 @@ from portal.orders.letters import write
 from portal.orders.models import ChannelRefund, Order
 from portal.orders.payments import add_external, release
 from portal.orders.timeline import record, words
+from portal.refunds.credit_notes import CreditNote, issue_note
 from portal.refunds.models import BY_PEOPLE, Refund, RefundLine
 from portal.refunds.rules import check_note, check_way, new_identity
 from portal.refunds.words import WAY
@@ -103,14 +104,15 @@ def prove(refund: Refund, *, reference: str, on: date, by: Staff, now: datetime)
     move(refund, "state", "succeed", settled_at=now, **proven)
     told = {"amount": refund.money, "reference": refund.proof}
     record(refund.order_id, "refund.proven", by=by, now=now, way=str(WAY[refund.way]), **told)
-    _tell(refund, now)
+    _tell(refund, now, issue_note(refund, now=now))
     announce("refund.settled", refund_id=refund.id)
 
 
-def _tell(refund: Refund, now: datetime) -> None:
+def _tell(refund: Refund, now: datetime, paper: CreditNote | None) -> None:
     order = refund.order
     rows = [(line.line.title, Money(line.amount, refund.currency).format(order.locale)) for line in refund.lines]
     told: dict[str, Any] = {"amount": refund.money, "reference": refund.proof, "day": refund.proven_on, "rows": rows}
+    told["paper"] = paper.called if paper else None
     write("refund-by-hand", order, about=f"refund:{refund.id}", now=now, way=refund.way, **told)
 
 

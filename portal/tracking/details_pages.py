@@ -17,6 +17,7 @@ from portal.mail.models import Letter
 from portal.orders.guards import opened
 from portal.orders.links import Tier
 from portal.orders.models import Order
+from portal.refunds.credit_notes import of_order
 
 bp = Blueprint("details", __name__)
 MOST_LETTERS = 50
@@ -36,7 +37,8 @@ class Travelling:
 def show(ref: str) -> ResponseReturnValue:
     order = session.get_one(Order, opened().order_id)
     parcels, letters = _parcels(order.id), _letters(order.id)
-    return render_template("tracking/details.html", ref=ref, order=order, parcels=parcels, letters=letters)
+    template = "tracking/details.html"
+    return render_template(template, ref=ref, order=order, parcels=parcels, letters=letters, papers=of_order(order.id))
 
 
 def _parcels(order_id: int) -> list[Travelling]:

@@ -162,6 +162,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "code": "picking",
         "van_id": 1,
         "entry": 1,
+        "number": 1,
     }
     return {name: known[name] for name in rule.arguments}
 
