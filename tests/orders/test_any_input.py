@@ -30,7 +30,7 @@ from tests.conftest import SECRETS, nothing_appears
 
 Work = Callable[..., int]
 FEW = settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )  # fmt: skip
 """Each example goes through door, database and worker; making a failing one smaller would take minutes."""
