@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from portal.adapters.stripe import ALIVE, StripeDispute, StripeRefund
 from portal.db import session
@@ -89,21 +89,27 @@ def _missing(
 
 def _balances() -> Iterator[Trouble]:
     """What a payment has reserved is the sum of what holds it; what was given back elsewhere, the sum of that."""
-    holds = Refund.state.in_(HOLDING) & (Refund.failure_reason.is_distinct_from("spent_twice"))
-    sums = (
-        select(
-            Refund.payment_id,
-            func.coalesce(func.sum(Refund.amount).filter(holds, Refund.source == "ours"), 0).label("ours"),
-            func.coalesce(func.sum(Refund.amount).filter(holds, Refund.source == "external"), 0).label("external"),
-        )
-        .group_by(Refund.payment_id)
-        .subquery()
-    )
+    sums = _sums().subquery()
     wrong = select(Payment, sums.c.ours, sums.c.external).join(sums, sums.c.payment_id == Payment.id)
     differs = (Payment.reserved != sums.c.ours) | ((Payment.route == "stripe") & (Payment.external != sums.c.external))
     for payment, ours, external in session.execute(wrong.where(differs)):
         detail = f"{payment.reserved}+{payment.external} / {ours}+{external} {payment.currency}"
         yield Trouble("balance", str(payment.id), detail, payment.order_id)
+
+
+def held(payment_id: int) -> tuple[int, int]:
+    """Minor units of a payment that its refunds hold, and that were given back elsewhere."""
+    row = session.execute(_sums().where(Refund.payment_id == payment_id)).one()
+    return int(row.ours), int(row.external)
+
+
+def _sums() -> Select[int, int, int]:
+    holds = Refund.state.in_(HOLDING) & (Refund.failure_reason.is_distinct_from("spent_twice"))
+    return select(
+        Refund.payment_id,
+        func.coalesce(func.sum(Refund.amount).filter(holds, Refund.source == "ours"), 0).label("ours"),
+        func.coalesce(func.sum(Refund.amount).filter(holds, Refund.source == "external"), 0).label("external"),
+    ).group_by(Refund.payment_id)
 
 
 def _too_much(found: Iterable[StripeRefund], payments: dict[str, Payment]) -> Iterator[Trouble]:

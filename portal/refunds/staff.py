@@ -20,6 +20,7 @@ from portal.refunds import actions, limits, lists, ways, words
 from portal.refunds.alarms import explain_alarm
 from portal.refunds.credit import credit_of
 from portal.refunds.credit_notes import notes_of
+from portal.refunds.cures import CURES, mend
 from portal.refunds.forms import (
     ApprovalForm,
     CareForm,
@@ -79,7 +80,8 @@ def differences() -> ResponseReturnValue:
 def _differences(form: ExplanationForm, wrong: int = 0, refusal: str = "") -> str:
     still, gone = lists.alarms()
     template = "desk/refunds/differences.html"
-    return render_template(template, still=still, gone=gone, form=form, wrong=wrong, refusal=refusal, words=words)
+    about = {"form": form, "wrong": wrong, "refusal": refusal, "words": words, "cures": CURES}
+    return render_template(template, still=still, gone=gone, **about)
 
 
 @bp.post("/differences/comparison")
@@ -97,6 +99,22 @@ def try_key_now() -> ResponseReturnValue:
     """The key was mended: ask Stripe now, not in ten minutes."""
     defer(try_key)
     flash(_("Stripe is asked now whether it takes the key. If so, the refunds go on at once."), "info")
+    return redirect(url_for(".differences"), 303)
+
+
+@bp.post("/differences/<int:id>/cure")
+@requires("refunds.approve")
+@fresh
+def cure(id: int) -> ResponseReturnValue:
+    """What mends this kind of trouble."""
+    alarm = lists.find_alarm(id) or abort(404)
+    try:
+        mend(alarm, by=current_staff(), now=clock.now())
+    except Refused as refused:
+        session.rollback()
+        return _differences(ExplanationForm(formdata=None), refusal=refused.message), 409
+    mended = _("The balance is the sum of its refunds again.")
+    flash(mended if alarm.kind == "balance" else _("Stripe is asked now. What differs is here in a moment."), "good")
     return redirect(url_for(".differences"), 303)
 
 
