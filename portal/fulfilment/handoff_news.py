@@ -13,7 +13,8 @@ from portal.fulfilment import handoff_words
 from portal.fulfilment.handoffs import CHAIN, HandOff
 from portal.fulfilment.models import Parcel
 from portal.orders.models import Order
-from portal.staff.models import Department, Staff
+from portal.staff.departments import answering
+from portal.staff.models import Staff
 from portal.staff.words import DEPARTMENT
 
 GRACE = timedelta(minutes=15)
@@ -34,7 +35,7 @@ def tell(department: str, *, now: datetime) -> int:
     if not _is_time(department, news, now):
         return 0
     reasons = _reasons(news)
-    for person in _heads(department):
+    for person in answering(department):
         if any(one.giver is None or one.owner_id != person.id for one in news):
             _write(person, department, news, reasons, now)
     for one in news:
@@ -61,13 +62,6 @@ def _is_time(department: str, news: Sequence[HandOff], now: datetime) -> bool:
     latest = func.max(func.greatest(HandOff.told_at, HandOff.warned_at))
     last = session.scalar(select(latest).where(HandOff.department == department))
     return last is None or now - last >= NOT_AGAIN_WITHIN
-
-
-def _heads(department: str) -> Sequence[Staff]:
-    """The responsible person and the deputy, as far as they work here."""
-    both = or_(Staff.id == Department.responsible_id, Staff.id == Department.deputy_id)
-    here = (Department.code == department, Staff.disabled_at.is_(None), Staff.password_hash.is_not(None))
-    return session.scalars(select(Staff).join(Department, both).where(*here).order_by(Staff.id)).all()
 
 
 def _reasons(news: Sequence[HandOff]) -> dict[int, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstr
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portal import mail
 from portal.db import Base, move, session
 from portal.fulfilment import buying, shorts
 from portal.fulfilment.models import Lane, Parcel
@@ -23,6 +24,7 @@ from portal.orders.calendar import Terms
 from portal.orders.letters import write
 from portal.orders.models import Order
 from portal.orders.timeline import record, words
+from portal.staff.departments import answering
 from portal.staff.models import Actor
 
 CHOICES = ("wait", "another_day", "cancel")
@@ -254,6 +256,27 @@ def choose(order_id: int, choice: str, day: date | None, *, now: datetime) -> No
     news.choice, news.chosen_at, news.chosen_on = choice, now, day if choice == "another_day" else None
     facts = {"day": day} if news.chosen_on else {}
     record(order_id, f"promise.{choice}", by="customer", now=now, **facts)
+    _tell_staff(order, news, now)
+
+
+def _tell_staff(order: Order, news: PromiseBreak, now: datetime) -> None:
+    """Who answers customers hears of it, and the warehouse too where it has to do something else; once per choice."""
+    concerned = ("support",) if news.choice == "wait" else ("support", "shipping")
+    for person in answering(*concerned):
+        mail.queue(
+            "customer-chose",
+            to=person.email,
+            locale=person.locale,
+            now=now,
+            order_id=order.id,
+            about=f"promise-break:{news.id}",
+            once=f"customer-chose:{news.id}:{news.choice}:{news.chosen_on}:{person.id}",
+            number=order.number,
+            order=order.id,
+            choice=news.choice,
+            day=news.chosen_on,
+            promised_on=news.promised_on,
+        )
 
 
 def cancel_order(order: Order, *, by: Actor, now: datetime) -> None:

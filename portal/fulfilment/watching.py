@@ -25,11 +25,14 @@ from portal.staff.models import Staff
 ANSWER_WITHIN = timedelta(days=2)
 """So long a courier that was asked is given to answer."""
 LONGEST_REST = 14
+FOR_GOOD = timedelta(days=3650)
+"""So long a parcel is left alone that nobody watches any more."""
 RESENDABLE = (Tracking.returned, Tracking.exception, Tracking.expired, Tracking.cancelled)
 """What may be sent again; so may what was counted as lost."""
 
 words("parcel.asked", staff=_l("The courier was asked: %(note)s"))
 words("parcel.rests", staff=_l("Left alone until %(until)s: %(note)s"))
+words("parcel.unwatched", staff=_l("Nobody looks for it any more: %(note)s"))
 words("parcel.lost", staff=_l("Counted as lost: %(note)s"))
 words("parcel.sent_again", staff=_l("Sent again as %(second)s"), customer=_l("We send it again"))
 words("parcel.given_up", staff=_l("Given up: the customer gets the money back"))
@@ -50,6 +53,15 @@ def let_rest(parcel: Parcel, days: int, note: str, *, by: Staff, now: datetime) 
     parcel.quiet_until = now + timedelta(days=days)
     until: date = parcel.quiet_until.date()
     record(parcel.order_id, "parcel.rests", by=by, now=now, parcel=parcel.ref, until=until, note=note[:300])
+
+
+def stop_watching(parcel: Parcel, note: str, *, by: Staff, now: datetime) -> None:
+    """Nobody need look at it any more, for a reason; only news from the courier brings it back to the lists."""
+    _lock_travelling(parcel)
+    if not note.strip():
+        raise Refused(_("Say why nobody need look at it any more."))
+    parcel.quiet_until = now + FOR_GOOD
+    record(parcel.order_id, "parcel.unwatched", by=by, now=now, parcel=parcel.ref, note=note[:300])
 
 
 def _lock_travelling(parcel: Parcel) -> None:

@@ -29,7 +29,16 @@ def ask(id: int) -> ResponseReturnValue:
 def rest(id: int) -> ResponseReturnValue:
     """Leave it alone for some days."""
     days = request.form.get("days", 0, type=int)
-    watching.let_rest(_find(id), days, _note(), by=current_staff(), now=clock.now())
+    watching.let_rest(_find(id), days, _reason(), by=current_staff(), now=clock.now())
+    return _back(id)
+
+
+@bp.post("/<int:id>/dismissal")
+@requires("parcels.watch")
+def stop_watching(id: int) -> ResponseReturnValue:
+    """Nobody need look at it any more."""
+    watching.stop_watching(_find(id), _reason(), by=current_staff(), now=clock.now())
+    flash(_("It leaves the lists, and comes back when the courier says something."), "good")
     return _back(id)
 
 
@@ -56,7 +65,12 @@ def _find(id: int) -> Parcel:
 
 
 def _note() -> str:
-    return " ".join(request.form.get("note", "").split())[:300] or "–"
+    return _reason() or "–"
+
+
+def _reason() -> str:
+    """What was typed, without which some things are refused."""
+    return " ".join(request.form.get("note", "").split())[:300]
 
 
 def _back(id: int) -> Response:

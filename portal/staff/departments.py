@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import session
@@ -18,6 +18,14 @@ def heads() -> dict[str, Department | None]:
     """Each department with its row, where somebody answers for it."""
     known = {row.code: row for row in session.scalars(select(Department))}
     return {code: known.get(code) for code in DEPARTMENTS}
+
+
+def answering(*codes: str) -> Sequence[Staff]:
+    """Who answers for any of these departments or deputises there, and has signed in before; each once."""
+    both = or_(Staff.id == Department.responsible_id, Staff.id == Department.deputy_id)
+    theirs = select(Department.id).where(Department.code.in_(codes), both).exists()
+    here = (theirs, Staff.disabled_at.is_(None), Staff.password_hash.is_not(None))
+    return session.scalars(select(Staff).where(*here).order_by(Staff.id)).all()
 
 
 def candidates() -> Sequence[Staff]:

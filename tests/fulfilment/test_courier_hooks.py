@@ -1,6 +1,9 @@
 """Every courier's webhook through the real route: stored once when genuine, never when not, lost never."""
 
 import json
+import re
+from datetime import date, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -108,6 +111,43 @@ def test_whatever_is_sent_is_answered_and_nothing_is_lost(client, parcel, work, 
     assert after - before == (code == 200) or post(client, source, raw) == 200
     work(task="fulfilment.work_off")
     assert session.scalar(select(func.count()).where(InboxMessage.state == "received")) == 0
+
+
+def addressed(raw: bytes, number: str, mark: str) -> bytes:
+    """The vendor's message, about this number, under a name of its own, on days of the last four weeks."""
+    today = clock.now().date()
+    told = json.loads(re.sub(rb"20\d\d-\d\d-(\d\d)", lambda day: _lately(today, int(day[1])), raw))
+    told |= {name: f"{told[name]}{mark}" for name in ("id", "event_id") if name in told}
+    holder = next(told[name] for name in ("result", "msg", "data", "parcel") if name in told)
+    holder |= {"id": f"{holder['id']}{ord(mark)}"} if "id" in holder else {}
+    holder |= {name: number for name in ("tracking_code", "tracking_number", "number") if name in holder}
+    return json.dumps(told).encode()
+
+
+def _lately(today: date, day: int) -> bytes:
+    return str(today - timedelta(days=28 - day % 28)).encode()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_vendors_messages_end_in_the_same_state_in_any_order(client, world, work, payloads, seed):
+    """Alice's number hears them in one order, Bob's in another and some twice."""
+    ends, raws = [], {source: [payloads(FILES[source]), message(source, now())] for source in LISTENED}
+    for mark, order, number in (("a", world.alice, "00340434161094042557"), ("b", world.bob, "00340434161094042564")):
+        parcel = brought_to("handed_over", order, world.pat, world.now, number=number)
+        parcel.handed_over_at = parcel.created_at = clock.now() - timedelta(days=30)
+        session.commit()
+        posts = [(source, addressed(raw, number, mark)) for source, both in raws.items() for raw in both]
+        if mark == "b":
+            posts = Random(seed).sample(posts * 2, 2 * len(posts))
+        for source, raw in posts:
+            assert post(client, source, raw) == 200
+            work(task="fulfilment.work_off")
+        session.refresh(parcel)
+        scans = select(CourierEvent.at, CourierEvent.status, CourierEvent.code, CourierEvent.place)
+        found = session.execute(scans.where(CourierEvent.parcel_id == parcel.id)).all()
+        ends.append((parcel.tracking_status, parcel.delivered_at, parcel.last_event_at, {tuple(one) for one in found}))
+    assert ends[0] == ends[1]
+    assert len(ends[0][3]) > 5
 
 
 def test_odd_encodings_are_refused(client, parcel):

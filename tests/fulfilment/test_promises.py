@@ -195,6 +195,23 @@ def test_the_customer_cancels_and_all_that_was_paid_is_proposed_back(late: World
     assert item.available == 1
 
 
+@pytest.mark.parametrize(
+    ("choice", "day", "who"),
+    [("wait", None, ["sam"]), ("another_day", date(2026, 12, 4), ["pat", "sam"]), ("cancel", None, ["pat", "sam"])],
+)
+def test_who_answers_for_it_is_told_once_what_the_customer_chose(
+    late: World, choice: str, day: date | None, who: list[str]
+) -> None:
+    late.sam.password_hash = late.pat.password_hash = "none"
+    watched()
+    choose(late, choice, day)
+    if choice != "cancel":
+        choose(late, choice, day)
+    told = session.scalars(select(Letter).where(Letter.kind == "customer-chose").order_by(Letter.to_address)).all()
+    assert [letter.to_address.partition("@")[0] for letter in told] == who
+    assert all("1001" in letter.subject for letter in told)
+
+
 def test_money_that_is_with_the_channel_is_given_back_by_a_person(late: World) -> None:
     assert late.alice.payment is not None
     late.alice.payment.route = "channel"

@@ -66,6 +66,24 @@ def test_it_does_not_rest_for_ever_or_without_a_reason(parcel, world, days, note
         watching.let_rest(parcel, days, note, by=world.pat, now=world.now)
 
 
+@pytest.mark.parametrize("later", [DAY, 400 * DAY])
+def test_nobody_looks_for_it_any_more_for_a_reason_until_there_is_news(parcel, world, later):
+    watching.stop_watching(parcel, "The customer bought another one elsewhere", by=world.sam, now=world.now)
+    assert listed("stuck", world, later) == []
+    assert kinds(parcel)[0] == "parcel.unwatched"
+    says(world, "exception")
+    assert listed("stuck", world, later) == [parcel.id]
+
+
+def test_without_a_reason_it_stays_on_the_list(client, parcel, world):
+    with nothing_appears(), pytest.raises(Refused, match="Say why"):
+        watching.stop_watching(parcel, "  ", by=world.sam, now=world.now)
+    desk, page = sign_in(client, world.sam), f"/desk/parcels/{parcel.id}"
+    for door in ("dismissal", "rest"):
+        assert desk.post(f"{page}/{door}", data={"note": " ", "days": "2"}).status_code == 409
+    assert listed("stuck", world) == [parcel.id]
+
+
 def test_a_parcel_that_arrived_needs_nobody(parcel, world):
     says(world, "delivered")
     for act in (watching.ask_courier, watching.count_as_lost):
@@ -173,6 +191,7 @@ def test_the_buttons_at_the_desk_do_it(client, parcel, world):
     assert "I asked the courier" in desk.get(page).text
     assert desk.post(f"{page}/inquiry", data={"note": "They look for it"}).status_code == 303
     assert desk.post(f"{page}/rest", data={"note": "Strike", "days": "3"}).status_code == 303
+    assert desk.post(f"{page}/dismissal", data={"note": "No use"}).status_code == 303
     assert desk.post(f"{page}/rest", data={"note": "Strike", "days": "300"}).status_code == 409
     assert desk.post(f"{page}/loss", data={"note": "Nobody knows"}).status_code == 303
     shown = desk.get(page).text
@@ -189,7 +208,7 @@ def test_money_back_at_the_desk_leads_to_the_order(client, parcel, world):
     assert (answer.status_code, answer.location) == (303, f"/desk/orders/{world.alice.id}")
 
 
-@pytest.mark.parametrize("door", ["inquiry", "rest", "loss", "successor", "money-back"])
+@pytest.mark.parametrize("door", ["inquiry", "rest", "dismissal", "loss", "successor", "money-back"])
 def test_pickers_do_not_decide_over_parcels(client, parcel, world, door):
     with nothing_appears():
         assert sign_in(client, world.cleo).post(f"/desk/parcels/{parcel.id}/{door}").status_code == 403

@@ -117,7 +117,7 @@ def break_a_promise(world: World) -> None:
     """Bob's goods are still here days after they should have left; he waits."""
     plan_parcels(world.bob.id, now=clock.now())
     session.commit()
-    world.cleo.password_hash = "none"
+    world.cleo.password_hash = world.sam.password_hash = "none"
     session.commit()
     with clock.moved(timedelta(days=4)):
         watch_promises()
