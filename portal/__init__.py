@@ -15,6 +15,7 @@ from portal.feedback import staff as desk_cases
 from portal.fulfilment import buying_staff as desk_labels
 from portal.fulfilment import calendar_staff as desk_calendar
 from portal.fulfilment import changes_staff as desk_attention
+from portal.fulfilment import closing_staff as desk_couriers
 from portal.fulfilment import handoff_staff as desk_handoffs
 from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import shorts_staff as desk_shorts
@@ -113,6 +114,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_watch.bp, signed_in)
     register(app, desk_attention.bp, signed_in)
     register(app, desk_handoffs.bp, signed_in)
+    register(app, desk_couriers.bp, signed_in)
     register(app, desk_stock.bp, signed_in)
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_returns.bp, signed_in)

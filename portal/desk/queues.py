@@ -67,6 +67,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("to_pack", _l("To pack"), "box", "/desk/parcels?state=to_pack", "parcels.see"),
             Queue("to_ship", _l("To ship"), "truck", "/desk/parcels?state=to_ship", "parcels.see"),
             Queue("short_picks", _l("Missing goods"), "help", "/desk/short-picks", "parcels.see", bad=True),
+            Queue("couriers", _l("Couriers' days"), "truck", "/desk/couriers", "parcels.see"),
             Queue("at_risk", _l("Promise at risk"), "clock", "/desk/parcels?state=at_risk", "parcels.see", bad=True),
             Queue("stuck", _l("Stuck parcels"), "alert", "/desk/parcels?state=stuck", "parcels.see", bad=True),
             Queue(

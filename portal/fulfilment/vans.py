@@ -11,6 +11,7 @@ from portal.adapters.couriers import code_of
 from portal.adapters.couriers.selling import Pickup, Window
 from portal.db import move, session
 from portal.fulfilment.buying import database_now, sender
+from portal.fulfilment.closing import refuse_after_cut_off
 from portal.fulfilment.models import LabelPurchase, Parcel, Van
 from portal.jobs import announce
 from portal.lib.errors import Refused
@@ -28,10 +29,13 @@ def order_van(courier: str, opens: datetime, closes: datetime, *, note: str = ""
     day, shipment_id = opens.astimezone(current_app.config["SETTINGS"].zone).date(), _a_shipment(courier)
     if not shipment_id:
         raise Refused(_("There is no parcel with a label of this courier to be fetched."))
+    terms = refuse_after_cut_off(courier, day, now)
+    place = terms.place if terms else ""
     if van_of(courier, opens):
         raise Refused(_("A van of this courier is ordered for that day already."))
     van = Van(
-        courier=courier, day=day, opens_at=opens, closes_at=closes, note=note[:200], reference=f"van-{reference()}",
+        courier=courier, day=day, opens_at=opens, closes_at=closes, note=(note or place)[:200],
+        reference=f"van-{reference()}",
         shipment_id=shipment_id, next_look_at=now + AGAIN, asked_by_id=by.id, asked_at=now,
     )  # fmt: skip
     session.add(van)
@@ -52,6 +56,13 @@ def van_of(courier: str, when: datetime) -> Van | None:
     day = when.astimezone(current_app.config["SETTINGS"].zone).date()
     alive = Van.state.not_in(("failed", "cancelled"))
     return session.scalar(select(Van).where(Van.courier == courier, Van.day == day, alive))
+
+
+def coming(now: datetime) -> dict[str, Van]:
+    """By courier, the next van that may still come, or the last try that came to nothing."""
+    found = select(Van).where(Van.closes_at > now, Van.state != "cancelled")
+    rows = session.scalars(found.order_by((Van.state == "failed").desc(), Van.opens_at.desc(), Van.id)).all()
+    return {van.courier: van for van in rows}
 
 
 def next_van(courier: str, now: datetime) -> Van | None:

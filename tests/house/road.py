@@ -14,6 +14,7 @@ from portal.feedback import cases
 from portal.feedback.models import CaseMessage
 from portal.fulfilment import shorts
 from portal.fulfilment.actions import plan_parcels
+from portal.fulfilment.closing import close_day
 from portal.fulfilment.jobs import watch_handoffs, watch_promises
 from portal.fulfilment.tracking import record_update
 from portal.fulfilment.watching import send_again
@@ -71,6 +72,7 @@ def travel_with_trouble(world: World) -> None:
     third = replace(BOBS_ORDER, external_id="A-1003", number="1003", payment_intent="pi_third")
     order, _ = accept_order(third, by="channel", now=world.now)
     parcel = brought_to("handed_over", order, world.pat, world.now)
+    close_day("dhl", by=world.pat, now=clock.now())
     for status in ("delayed", "out_for_delivery", "attempt_failed", "ready_for_pickup", "returning", "returned"):
         said = TrackingEvent(clock.now(), Tracking(status))
         record_update(TrackingUpdate(str(parcel.tracking_number), "DHL", (said,)), now=clock.now())

@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from portal.db import Base, session
 from portal.feedback.models import Case
+from portal.fulfilment.closing import Closing
 from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.shorts import ShortPick
@@ -132,6 +133,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "account": 1,
         "passkeys": 1,
         "desk_people": world.sam.id,
+        "desk_couriers": session.scalar(select(Closing.id)),
         "desk_handoffs": session.scalar(select(HandOff.id)),
         "desk": session.scalar(select(Letter.id)),
         "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),

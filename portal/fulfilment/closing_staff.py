@@ -1,0 +1,97 @@
+"""The desk's door to couriers' days: closed once, a list to sign, the van, and what was agreed."""
+
+from datetime import datetime
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import SelectField, StringField, TimeField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length
+
+from portal.db import session
+from portal.fulfilment import closing, rules, vans
+from portal.fulfilment.closing import Closing
+from portal.fulfilment.closing_paper import hand_over_list
+from portal.fulfilment.forms import VanForm
+from portal.fulfilment.rules import COURIERS
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.lib.guards import requires
+from portal.staff.guards import current_staff
+
+bp = Blueprint("desk_couriers", __name__, url_prefix="/desk/couriers")
+
+
+class TermsForm(FlaskForm):
+    """What was agreed with a courier."""
+
+    courier = SelectField(choices=[SelectChoice(one.code, one.name) for one in COURIERS.values() if one.page])
+    place = StringField(validators=[InputRequired(), Length(max=100)])
+    order_until = TimeField(validators=[InputRequired()])
+    opens = TimeField(validators=[InputRequired()])
+    closes = TimeField(validators=[InputRequired()])
+
+
+@bp.get("")
+@requires("parcels.see")
+def index() -> ResponseReturnValue:
+    """Each courier's day, and the last lists."""
+    now = clock.now()
+    days = closing.days(now=now)
+    return render_template(
+        "desk/couriers/index.html",
+        days=days,
+        lists=closing.latest(),
+        today=closing.today(now),
+        rules=rules,
+        vans=vans.coming(now),
+        couriers=[one for one in COURIERS.values() if one.page],
+        sells=bool(current_app.config["SETTINGS"].easypost_api_key),
+    )
+
+
+@bp.post("/closings")
+@requires("parcels.ship")
+def close() -> ResponseReturnValue:
+    """The courier was here: all it took is on one list."""
+    made = closing.close_day(request.form.get("courier", "")[:60], by=current_staff(), now=clock.now())
+    flash(_("Closed. Print the list and have it signed."), "good")
+    return redirect(url_for(".index", _anchor=f"list-{made.id}"), 303)
+
+
+@bp.get("/closings/<int:id>/list.pdf")
+@requires("parcels.see")
+def paper(id: int) -> ResponseReturnValue:
+    """The list to be signed, as often as it is wanted: it stays the same."""
+    made = session.get(Closing, id) or abort(404)
+    pdf = hand_over_list(made, closing.parcels_on(made), current_app.config["SETTINGS"])
+    disposition = {"Content-Disposition": f'inline; filename="{made.ref}.pdf"'}
+    return Response(pdf, mimetype="application/pdf", headers=disposition)
+
+
+@bp.post("/vans")
+@requires("parcels.ship")
+def order_van() -> ResponseReturnValue:
+    """The courier is to come between two times of a day."""
+    form = VanForm()
+    if not form.validate():
+        raise Refused(_("Say on which day the van may come, and from when to when."))
+    zone = current_app.config["SETTINGS"].zone
+    opens, closes = (datetime.combine(form.day.data, at, zone) for at in (form.opens.data, form.closes.data))
+    vans.order_van(request.form.get("courier", "")[:60], opens, closes, by=current_staff(), now=clock.now())
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/terms")
+@requires("promise.set")
+def agree() -> ResponseReturnValue:
+    """Where the van stops, and until when it is ordered for the same day."""
+    form = TermsForm()
+    if not form.validate():
+        raise Refused(_("Say with whom it was agreed, where the van stops, and all three times."))
+    times = (form.order_until.data, form.opens.data, form.closes.data)
+    closing.agree(form.courier.data, form.place.data, *times)
+    return redirect(url_for(".index"), 303)
