@@ -1,4 +1,4 @@
-"""Each thing that does not fit has a button that mends it, and none of them moves money by itself."""
+"""Each thing that does not fit has a button that mends it, and none of them decides about money."""
 
 import pytest
 from flask.testing import FlaskClient

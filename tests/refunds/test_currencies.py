@@ -1,20 +1,28 @@
 """Money back in currencies that do not have cents, or have more of them: what Stripe is asked, what people read."""
 
+from csv import DictReader
 from dataclasses import dataclass, replace
+from io import StringIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pypdfium2 import PdfDocument
 from sqlalchemy import select
 
 from portal.adapters.stripe import Account, Declined
 from portal.db import session
 from portal.demo.stripe import Remote
 from portal.lib import clock
-from portal.lib.money import share, step
+from portal.lib.money import share, step, to_minor
 from portal.mail.models import Letter
 from portal.orders.actions import accept_order
 from portal.orders.models import Order
+from portal.refunds.books import sheet
+from portal.refunds.credit import credit_of
+from portal.refunds.credit_note_paper import credit_note
+from portal.refunds.credit_notes import notes_of
 from portal.refunds.models import Refund
 from tests.refunds.hands import again, approved, money_moved, paid_at_stripe, send
 from tests.refunds.test_desk import text_of
@@ -88,6 +96,24 @@ def test_three_thirds_are_the_whole_and_nothing_is_left(case: Case, order: Order
     assert [again(third).state for third in thirds] == ["succeeded"] * 3
     assert thirds[-1].amount == case.rest
     assert thirds[-1].payment.left.amount == 0
+
+
+def test_the_paper_the_books_and_store_credit_say_the_same(
+    case: Case, order: Order, world: World, stripe: Remote, client: FlaskClient
+) -> None:
+    refund = one_of_three(world, order, 0)
+    given = approved(world, share(order.lines[0].paid, 1, 3, 1, currency=order.currency), order=order, way="credit")
+    of = credit_of(given)
+    assert of is not None
+    for note in (notes_of(refund)[0], notes_of(given)[0]):
+        page = PdfDocument(credit_note(note))[0].get_textpage().get_text_range()
+        assert note.money.format("en").replace("\xa0", " ") in str(page).replace("\xa0", " ")
+    assert case.told in str(notes_of(refund)[0].money.format("en")).replace("\xa0", " ")
+    today = clock.now().date()
+    rows = list(DictReader(StringIO(sheet(today, today, ZoneInfo("UTC")))))
+    assert {to_minor(row["amount"], row["currency"]) for row in rows} == {refund.amount, given.amount}
+    desk = sign_in(client, world.fran)
+    assert of.left.format("en").replace("\xa0", " ") in read(desk.get(f"/desk/credit/{of.id}").text)
 
 
 @pytest.mark.parametrize(("currency", "amount"), [("KWD", 12_345), ("ISK", 250), ("UGX", 1)])
