@@ -1,5 +1,6 @@
 """The desk's front page: what waits, one order with all that hangs on it, search, letters."""
 
+from collections.abc import Mapping
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -8,17 +9,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import session
-from portal.desk import actions, kept, letters, models, search, words
+from portal.desk import actions, evidence, kept, letters, models, search, words
 from portal.desk.queues import Group, counted
 from portal.fulfilment import rules
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.shorts import ShortPick
 from portal.lib import clock
-from portal.lib.guards import requires
+from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.mail.rendering import with_links
-from portal.orders import flags
+from portal.orders import flags, links
+from portal.orders.models import Order
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
@@ -61,6 +63,37 @@ def order(id: int) -> ResponseReturnValue:
         flags=flags,
         amount=Money,
     )
+
+
+@bp.get("/orders/<int:id>/evidence.pdf", endpoint="evidence")
+@requires("orders.prove")
+@fresh
+def evidence_paper(id: int) -> ResponseReturnValue:
+    paper = evidence.as_paper(_evidence(id), current_app.config["SETTINGS"], now=clock.now())
+    headers = {"Content-Disposition": f'attachment; filename="order-{id}.pdf"'}
+    return Response(paper, mimetype="application/pdf", headers=headers)
+
+
+@bp.get("/orders/<int:id>/evidence.json", endpoint="evidence_json")
+@requires("orders.prove")
+@fresh
+def evidence_data(id: int) -> ResponseReturnValue:
+    headers = {"Content-Disposition": f'attachment; filename="order-{id}.json"'}
+    return Response(evidence.as_json(_evidence(id), now=clock.now()), mimetype="application/json", headers=headers)
+
+
+def _evidence(id: int) -> Mapping[str, evidence.Section]:
+    return evidence.gathered(session.get(Order, id) or abort(404), current_staff().locale)
+
+
+@bp.post("/orders/<int:id>/links/revocation")
+@requires("letters.send")
+def end_links(id: int) -> ResponseReturnValue:
+    """A customer says that somebody else has the link."""
+    found = session.get(Order, id) or abort(404)
+    links.end_all(found.id, by=current_staff(), now=clock.now())
+    flash(_("All links of this order have ended. The customer can ask for a new one."), "good")
+    return redirect(url_for(".order", id=id), 303)
 
 
 @bp.get("/search", endpoint="search")

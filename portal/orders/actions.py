@@ -18,7 +18,7 @@ from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
-from portal.orders import changes
+from portal.orders import changes, links
 from portal.orders.flags import KEPT_ONLY, follow_copy, tell
 from portal.orders.models import ChannelRefund, Customer, Order, OrderLine, Payment
 from portal.orders.payments import add_external, recapture
@@ -185,6 +185,8 @@ def _follow(order: Order, incoming: IncomingOrder, now: datetime) -> list[str]:
     order.total = incoming.total
     if incoming.email:
         order.customer_id = _customer(incoming)
+    if differs["email"]:
+        links.end_all(order.id, by="channel", now=now)
     if differs["payment"] and order.payment:
         recapture(order.payment, incoming.captured)
     changes.follow_prices(order, incoming)

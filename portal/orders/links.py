@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from sqlalchemy import delete, exists, func, select
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import session
@@ -12,7 +13,10 @@ from portal.lib.tokens import LINK_LENGTH, digest
 from portal.lib.tokens import mint as new_secret
 from portal.mail.links import minted_by
 from portal.orders.models import Code, Grant, Link, Order
+from portal.orders.timeline import record, words
+from portal.staff.models import Actor
 
+words("links.ended", staff=_l("All links in letters were ended; the next letter brings a new one"))
 LIVES = {
     "track": timedelta(days=90),
     "return": timedelta(days=44),
@@ -56,6 +60,13 @@ def grant(link: Link, browser: str, *, now: datetime) -> None:
     until = min(now + GRANT_LASTS, link.expires_at)
     new = insert(Grant).values(browser=digest(browser), link_id=link.id, expires_at=until)
     session.execute(new.on_conflict_do_update(index_elements=["browser", "link_id"], set_={"expires_at": until}))
+
+
+def end_all(order_id: int, *, by: Actor, now: datetime) -> None:
+    """Links of this order open nothing any more, nor do browsers that came through them; only unsubscribing works."""
+    live = (Link.order_id == order_id, Link.revoked_at.is_(None), Link.purpose != "unsubscribe")
+    session.execute(update(Link).where(*live).values(revoked_at=now))
+    record(order_id, "links.ended", by=by, now=now)
 
 
 def forget_grants(*, now: datetime) -> None:

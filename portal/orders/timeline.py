@@ -76,6 +76,11 @@ def for_customer(order_id: int, locale: str = "en") -> list[Entry]:
     ]
 
 
+def told(entry: TimelineEntry, locale: str = "en") -> str:
+    """What happened, in staff's words."""
+    return _told(entry, "", 0, locale).text
+
+
 def _rows(order_id: int) -> Any:
     columns = (TimelineEntry.at, TimelineEntry.kind, TimelineEntry.by, TimelineEntry.facts)
     newest = (TimelineEntry.at.desc(), TimelineEntry.id.desc())

@@ -26,7 +26,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     | {"orders.see", "returns.see", "returns.decide", "refunds.see", "refunds.request", "cases.see", "cases.work"}
     | {"letters.see", "letters.send", "parcels.watch", "orders.settle"},
     Role.finance: LOOK
-    | {"orders.see", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
+    | {"orders.see", "orders.prove", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
 }
 PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
     "stock.change",

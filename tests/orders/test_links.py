@@ -1,5 +1,6 @@
 """The customer's keys: one purpose, one order, an end; the secret is in no later address."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,11 +13,12 @@ from portal.db import session
 from portal.lib import clock
 from portal.lib.tokens import digest
 from portal.orders import links
+from portal.orders.actions import accept_order
 from portal.orders.jobs import sweep_grants
 from portal.orders.links import LIVES, OPENS
 from portal.orders.models import Grant, Link
 from tests.conftest import nothing_appears
-from tests.world import World, open_link
+from tests.world import ALICES_ORDER, World, open_link, sign_in
 
 PURPOSES = sorted(OPENS)
 MONTH = timedelta(days=30)
@@ -195,3 +197,35 @@ def test_every_link_ends(world: World, purpose: str) -> None:
 @pytest.mark.parametrize("token", ["", "a", "a" * 27, "a" * 29, "é" * 28, "\ud800" * 28])
 def test_what_is_no_secret_finds_nothing(world: World, token: Any) -> None:
     assert links.find(token, now=clock.now()) is None
+
+
+def test_l19_staff_end_all_links_of_an_order_with_the_next_click(client: FlaskClient, app: Flask, world: World) -> None:
+    open_link(client, world.alice)
+    open_link(other := app.test_client(), world.bob)
+    desk = sign_in(app.test_client(), world.sam)
+    assert "End all links" in desk.get(f"/desk/orders/{world.alice.id}").text
+    assert desk.post(f"/desk/orders/{world.alice.id}/links/revocation").status_code == 303
+    assert client.get(f"/orders/{world.alice.ref}").status_code == 404
+    assert other.get(f"/orders/{world.bob.ref}").status_code == 200
+    assert open_link(client, world.alice).get(f"/orders/{world.alice.ref}").status_code == 200
+
+
+def test_l19_another_address_ends_what_was_sent_to_the_old_one(client: FlaskClient, world: World) -> None:
+    open_link(client, world.alice)
+    newer = {"updated_at": clock.now() + timedelta(hours=1), "email": "ally@example.org"}
+    accept_order(replace(ALICES_ORDER, **newer), by="channel", now=clock.now())
+    session.commit()
+    assert client.get(f"/orders/{world.alice.ref}").status_code == 404
+
+
+def test_l19_unsubscribing_goes_on_working(client: FlaskClient, world: World) -> None:
+    token = minted(world, "unsubscribe")
+    links.end_all(world.alice.id, by=world.sam, now=clock.now())
+    session.commit()
+    assert client.get(f"/unsubscribe/{token}").status_code == 200
+
+
+def test_l19_who_may_not_write_letters_may_not_end_links(client: FlaskClient, world: World) -> None:
+    sign_in(client, world.cleo)
+    with nothing_appears():
+        assert client.post(f"/desk/orders/{world.alice.id}/links/revocation").status_code == 403
