@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import hypothesis
 import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
@@ -29,6 +30,8 @@ from tests.guards import logs_hold_no_secrets, nothing_open_while_the_world_talk
 from tests.running import demo, opened_once  # noqa: F401
 from tests.world import World, build, found
 
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")  # how fast a machine is, is none of a test's business
 ROOT = Path(__file__).parent.parent
 PAYLOADS = ROOT.parent / "shared" / "payloads"
 SECRETS = {

@@ -99,7 +99,7 @@ def test_a_letter_that_an_owed_job_writes_is_held_back_too(
     assert post(real.test_client(), body("delivered")).status_code == 200
     portal("backup", str(tmp_path / "copy.dump"))
     worker.run(real, wait=False)
-    assert len(mails) == 2
+    assert [str(mail["To"]) for mail in mails].count("alice@example.org") == 2
     assert "under Letters that failed: 1" in portal("restore", str(tmp_path / "copy.dump"), at=empty).stdout
 
 

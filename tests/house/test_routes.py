@@ -130,6 +130,9 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
     """What fills the gaps of an address, so that it leads to a row that is there."""
     ids = {
         "desk.order": world.alice.id,
+        "desk.evidence": world.alice.id,
+        "desk.evidence_json": world.alice.id,
+        "desk.end_links": world.alice.id,
         "account": 1,
         "passkeys": 1,
         "desk_people": world.sam.id,
