@@ -128,6 +128,7 @@ def test_lines_that_can_not_be_are_refused(rows: list[dict[str, Any]]) -> None:
         ("", False),
         ("ü", False),
     ],
+    ids=["ours", "the_other_of_ours", "nobodys", "of_another_body", "of_long_ago", "none", "no_ascii"],
 )
 def test_only_stripe_signs_so_and_not_long_ago(signature: str, genuine: bool) -> None:
     assert checkout.verify(b"{}", {"Stripe-Signature": signature}, ["whsec_1", "", "whsec_2"]) is genuine
