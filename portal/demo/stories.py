@@ -25,6 +25,7 @@ from portal.orders.actions import accept_order
 from portal.orders.models import Order
 from portal.refunds.actions import approve_refund
 from portal.refunds.models import Refund
+from portal.refunds.ways import choose_way
 from portal.returns import actions as returns
 from portal.returns import settlement
 from portal.returns.goods import read
@@ -62,7 +63,7 @@ WITH_A_LABEL = ("rates_shown", "label_bought")
 AGES = {
     "delivered": 3, "asked": 8, "answered": 14, "case_open": 8, "case_waiting": 9, "case_solved": 13,
     "case_reopened": 10, "return_requested": 4, "return_approved": 6, "return_received": 9, "return_declined": 8,
-    "refund_requested": 10, "refunded": 16, "refund_failed": 12, "two_parcels": 3, "own_courier": 1,
+    "refund_requested": 10, "refunded": 16, "refund_failed": 12, "money_as_credit": 13, "money_by_hand": 11, "two_parcels": 3, "own_courier": 1,
     "left_lying": 3,
 }  # fmt: skip
 """How many working days ago an order was handed over, at the least, that got so far."""
@@ -77,6 +78,11 @@ DECLINED = {
     "en": "The scratch was not there when it left us. We can't take it back like this.",
     "fr": "La rayure n'était pas là au départ. Nous ne pouvons pas la reprendre ainsi.",
 }
+OTHER_WAYS = {
+    "money_as_credit": ("credit", "She would rather have the next collection, and said so on the phone."),
+    "money_by_hand": ("hand", "The card is closed; the customer sent an account number."),
+}
+"""How money goes back that does not go the way it came, and why."""
 OPENED = ("opened", "restock", "One fringe was undone and had to be knotted again.")
 
 
@@ -293,7 +299,7 @@ class Life:
     def afterwards(self) -> Story:
         if self.plan.until in ("answered", "case_open", "case_waiting", "case_solved", "case_reopened"):
             yield from self.answer()
-        elif self.plan.until.startswith(("return", "refund")):
+        elif self.plan.until.startswith(("return", "refund", "money")):
             yield from self.send_back()
 
     def answer(self) -> Story:
@@ -354,6 +360,10 @@ class Life:
             return
         yield self.diary.at_work(hours=18)
         refund = session.scalars(select(Refund).where(Refund.order_id == self.order_id)).one()
+        if self.plan.until in OTHER_WAYS:
+            way, note = OTHER_WAYS[self.plan.until]
+            amounts = {line.id: line.amount for line in refund.lines}
+            refund = choose_way(refund, way, amounts, note=note, by=rita, now=clock.now())
         approve_refund(refund, by=self.shop.member("fran"), now=clock.now())
 
     def finding(self) -> Finding:
