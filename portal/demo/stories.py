@@ -63,8 +63,8 @@ WITH_A_LABEL = ("rates_shown", "label_bought")
 AGES = {
     "delivered": 3, "asked": 8, "answered": 14, "case_open": 8, "case_waiting": 9, "case_solved": 13,
     "case_reopened": 10, "return_requested": 4, "return_approved": 6, "return_received": 9, "return_declined": 8,
-    "refund_requested": 10, "refunded": 16, "refund_failed": 12, "money_as_credit": 13, "money_by_hand": 11, "two_parcels": 3, "own_courier": 1,
-    "left_lying": 3,
+    "refund_requested": 10, "refunded": 16, "refund_failed": 12, "money_as_credit": 13, "money_by_hand": 11,
+    "two_parcels": 3, "own_courier": 1, "left_lying": 3,
 }  # fmt: skip
 """How many working days ago an order was handed over, at the least, that got so far."""
 COURIERS = {"DE": "dhl", "AT": "dpd", "GB": "royalmail", "FR": "laposte", "NL": "postnl"}
@@ -79,7 +79,7 @@ DECLINED = {
     "fr": "La rayure n'était pas là au départ. Nous ne pouvons pas la reprendre ainsi.",
 }
 OTHER_WAYS = {
-    "money_as_credit": ("credit", "She would rather have the next collection, and said so on the phone."),
+    "money_as_credit": ("credit", "The customer would rather have the next collection, and said so on the phone."),
     "money_by_hand": ("hand", "The card is closed; the customer sent an account number."),
 }
 """How money goes back that does not go the way it came, and why."""

@@ -80,7 +80,7 @@ def test_the_shop_is_full_of_life(running: Running) -> None:
         "cases": {"open", "waiting_for_customer", "solved"},
         "returns": {"requested", "approved", "declined"},
         "goods": {"not_expected", "awaited", "received"},
-        "refunds": {"requested", "succeeded", "failed"},
+        "refunds": {"requested", "approved", "succeeded", "failed"},
         "letters": {"sent"},
     }  # fmt: skip
 
