@@ -1,10 +1,16 @@
 """How a refund is told, wherever it is: to the desk, and to the customer."""
 
+import re
 from typing import Any
 
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from portal.lib.money import EXPONENTS, Money
+
+CODE = re.compile(r"(?<=\d )[A-Z]{3}\b")
+FIGURE = re.compile(r"\b\d+\b")
 STATE: dict[str, tuple[Any, str]] = {
     "requested": (_l("to approve"), "warn"),
     "approved": (_l("approved"), "info"),
@@ -91,7 +97,7 @@ ALARM: dict[str, tuple[Any, Any]] = {
         _l("The money may leave twice. Disputed / given back: %(detail)s."),
     ),
 }
-"""What does not fit, and its figures: smallest unit of the currency."""
+"""What does not fit, and its figures."""
 WHY: dict[str, Any] = {
     "alive_again": _l("Stripe said that it failed, and now it is alive again"),
     "charge_already_refunded": _l("nothing is left of this payment at Stripe"),
@@ -165,4 +171,18 @@ def why(code: str | None) -> Any:
 def alarm(kind: str, detail: str) -> tuple[str, str]:
     """What does not fit about money, and by how much."""
     title, figures = ALARM[kind]
-    return str(title), str(figures) % {"detail": detail}
+    return str(title), str(figures) % {"detail": _in_money(detail)}
+
+
+def _in_money(detail: str) -> str:
+    """Stripe's figures as amounts of money; what names no currency stays as it is."""
+    codes = CODE.findall(detail)
+    if not codes or any(code not in EXPONENTS for code in codes):
+        return detail
+    parts = detail.split(" / ")
+    return " / ".join(_amounts(part, (CODE.findall(part) or codes)[-1]) for part in parts)
+
+
+def _amounts(part: str, code: str) -> str:
+    locale = str(get_locale() or "en")
+    return FIGURE.sub(lambda found: Money(int(found[0]), code).format(locale), part.replace(f" {code}", ""))

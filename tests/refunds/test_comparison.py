@@ -18,6 +18,7 @@ from portal.refunds import jobs
 from portal.refunds.alarms import Trouble, keep_alarms
 from portal.refunds.comparison import COMPARED, WATCHED, overdue
 from portal.refunds.models import MoneyAlarm, Refund
+from portal.refunds.words import alarm
 from tests.conftest import nothing_appears, owed
 from tests.refunds.hands import (
     again,
@@ -90,6 +91,20 @@ def test_a_refund_that_stripe_does_not_list_is_told(refund: Refund) -> None:
     change(refund, stripe_refund_id="re_gone", first_sent_at=earlier, uuid="another", requested_at=earlier)
     jobs.reconcile()
     assert ("missing_at_stripe", "1000 EUR succeeded") in open_alarms()
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("1234+0 / 1000+50 EUR", "€12.34+€0.00 / €10.00+€0.50"),
+        ("700 JPY succeeded", "¥700 succeeded"),
+        ("1000 EUR pending / 1000 USD pending", "€10.00 pending / $10.00 pending"),
+        ("1000 QQQ pending", "1000 QQQ pending"),
+        ("Invalid API key: 401", "Invalid API key: 401"),
+    ],
+)
+def test_figures_of_an_alarm_are_told_as_money(app: Flask, detail: str, told: str) -> None:
+    assert told in alarm("differs", detail)[1]
 
 
 def test_more_back_than_was_paid_is_told(refund: Refund) -> None:
@@ -171,7 +186,7 @@ def test_an_alarm_is_told_once_to_all_who_may_approve_money(world: World) -> Non
         ("fran@shop.example", "Money needs a look: The payment's balance is not the sum of its refunds")
     ]
     letter = session.scalars(select(Letter).where(Letter.kind == "money-alarm")).one()
-    for said in ("Balance / refunds: 1 / 2 EUR.", "Ours / Stripe's: 1 EUR failed / 1 EUR succeeded.", "/desk/refunds/"):
+    for said in ("Balance / refunds: €0.01 / €0.02.", "Ours / Stripe's: €0.01 failed / €0.01 succeeded.", "/desk/refunds/"):
         assert said in letter.text
         assert said in unescape(letter.html)
 
@@ -192,7 +207,7 @@ def test_what_was_explained_does_not_come_back_until_its_figures_change(client: 
     session.commit()
     alarm, fran = session.scalars(select(MoneyAlarm)).one(), sign_in(client, world.fran)
     page = text_of(fran.get("/desk/refunds/differences").text)
-    assert "The payment's balance is not the sum of its refunds Balance / refunds: 1 / 2 EUR." in page
+    assert "The payment's balance is not the sum of its refunds Balance / refunds: €0.01 / €0.02." in page
     address = f"/desk/refunds/differences/{alarm.id}/explanation"
     assert fran.post(address, data={"note": " "}).status_code == 422
     assert fran.post(address, data={"note": "Paid out by bank."}).status_code == 303
