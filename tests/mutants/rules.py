@@ -63,11 +63,12 @@ FREED_TWICE = Edit(
 )
 BELIEVED = Edit(
     JOBS,
-    "        found = _refunds_behind(news.event)\n",
+    "        found, disputes = _refunds_behind(news.event), _disputes_behind(news.event)\n",
     "        import json\n        from types import SimpleNamespace\n\n        with transaction():\n"
     '            about = json.loads(session.get_one(InboxMessage, message_id).body)["data"]["object"]\n'
     '        claimed = news.event.object_kind == "refund"\n'
-    "        found = [stripe._refund(SimpleNamespace(to_dict=lambda: about))] if claimed else []\n",
+    "        found = [stripe._refund(SimpleNamespace(to_dict=lambda: about))] if claimed else []\n"
+    "        disputes = _disputes_behind(news.event)\n",
 )
 
 MUTANTS = (
@@ -239,6 +240,44 @@ MUTANTS = (
         "shares are amounts that move in their currency",
         (Edit("portal/lib/money.py", "* pieces // whole // step * step", "* pieces // whole"),),
         ("tests/refunds/test_currencies.py::test_three_thirds_are_the_whole_and_nothing_is_left",),
+    ),
+    Mutant(
+        "two approvals of one person see each other",
+        (Edit("portal/refunds/limits.py", '    session.refresh(by, with_for_update={"key_share": True})\n', ""),),
+        ("tests/refunds/test_races.py::test_one_person_in_two_windows_stays_within_their_day",),
+    ),
+    Mutant(
+        "what went back by hand is proven by a second person",
+        (
+            Edit(
+                "portal/refunds/ways.py",
+                'if refund.way == "hand" and refund.approved_by_id == by.id:',
+                "if by.id < 0:",
+            ),
+        ),
+        ("tests/refunds/test_ways.py::test_without_a_good_proof_by_a_second_person_it_does_not_count",),
+    ),
+    Mutant(
+        "store credit is spent one after the other",
+        (
+            Edit(
+                "portal/refunds/credit.py",
+                "select(StoreCredit.id).where(StoreCredit.id == credit.id).with_for_update()",
+                "select(StoreCredit.id).where(StoreCredit.id == credit.id)",
+            ),
+        ),
+        ("tests/refunds/test_races.py::test_store_credit_is_spent_once_however_many_ask",),
+    ),
+    Mutant(
+        "numbers of credit notes have no gaps",
+        (
+            Edit(
+                "portal/refunds/credit_notes.py",
+                "int(session.execute(taken.returning(NumberSeries.last)).scalar_one())",
+                "(session.scalar(select(CreditNote.number).order_by(CreditNote.number.desc()).limit(1)) or 0) + 1",
+            ),
+        ),
+        ("tests/refunds/test_credit_notes.py::test_papers_written_at_once_have_numbers_without_a_gap",),
     ),
     Mutant("“sent” is said when Stripe says so", (TOLD_AT_ONCE,), (MACHINE,)),
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -22,7 +23,9 @@ from portal.orders.actions import accept_order
 from portal.orders.models import Order
 from portal.refunds import jobs
 from portal.refunds.actions import approve_refund, open_refund, refuse_refund
+from portal.refunds.credit import StoreCredit, credit_of, spend
 from portal.refunds.facts import apply
+from portal.refunds.limits import set_limit
 from portal.refunds.models import Refund
 from portal.refunds.sending import begin_sending
 from portal.returns.models import Return
@@ -132,6 +135,37 @@ def test_one_approves_while_another_refuses_and_only_one_of_it_is_true(real: Fla
     assert [said for said in outcome if said == state] == [state]
     assert balance(small_world.alice)[1] == (4000 if state == "approved" else 0)
     assert len(owed("refunds.send_refund")) == (1 if state == "approved" else 0)
+
+
+def test_one_person_in_two_windows_stays_within_their_day(real: Flask, small_world: World) -> None:
+    terms = {"role": "finance", "currency": "EUR", "reason": "", "most": None, "per_day": 1500}
+    set_limit(**terms, by=small_world.max, now=clock.now())
+    refunds, fran = [asked(small_world, 1000).id for _ in range(4)], small_world.fran.id
+
+    def approve(refund_id: int) -> str:
+        row, by = loaded(refund_id, fran)
+        approve_refund(row, by=by, now=clock.now())
+        return "approved"
+
+    outcome = at_once(real, [partial(approve, refund_id) for refund_id in refunds])
+    assert sorted(said == "approved" for said in outcome) == [False] * 3 + [True]
+    assert len(owed("refunds.send_refund")) == 1
+
+
+def test_store_credit_is_spent_once_however_many_ask(real: Flask, small_world: World) -> None:
+    one = credit_of(approved(small_world, 1000, way="credit"))
+    assert one is not None
+    credit_id, rita = one.id, small_world.rita.id
+
+    def pay() -> str:
+        mine, by = session.get_one(StoreCredit, credit_id), session.get_one(Staff, rita)
+        spend(mine, 600, note="order 77", by=by, now=clock.now())
+        return "spent"
+
+    outcome = at_once(real, [pay] * 4)
+    short = "That is more than what is left of this store credit. Nothing was changed."
+    assert sorted(outcome) == [short] * 3 + ["spent"]
+    assert session.get_one(StoreCredit, credit_id).left.amount == 400
 
 
 def test_eight_refunds_of_60_on_100_and_one_wins(real: Flask, small_world: World) -> None:
