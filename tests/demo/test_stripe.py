@@ -264,6 +264,13 @@ def test_what_changes_later_is_told_later(stripe: Remote, card: str, types: list
     assert [event["type"] for event in stripe.undelivered()][2:] == types
 
 
+def test_a_refund_that_failed_does_not_come_alive_when_its_time_comes(stripe: Remote) -> None:
+    made = refund(stripe, stripe.pay(5000, payment_method="pm_card_pendingRefund"))[1]
+    stripe.change_refund(made["id"], status="failed", failure_reason="declined")
+    stripe.forward(61)
+    assert ask(stripe.address, f"/v1/refunds/{made['id']}")[1]["status"] == "failed"
+
+
 @pytest.mark.parametrize("status", [301, 400, 503])
 def test_an_event_that_is_not_taken_is_told_again(stripe: Remote, ear: Ear, status: int) -> None:
     ear.status = status

@@ -106,11 +106,12 @@ def change(book: Book, refund: Thing, status: str, why: str | None = None, refer
 
 
 def run_later(book: Book) -> None:
-    """Do what is due by the stand-in's clock."""
+    """Do what is due by the stand-in's clock; a refund that has ended meanwhile stays ended."""
     due = [one for one in book.data["later"] if one["at"] <= book.now()]
     book.data["later"] = [one for one in book.data["later"] if one not in due]
     for one in due:
-        change(book, book.the("refunds", one["refund"]), one["status"], one["why"])
+        if (refund := book.the("refunds", one["refund"]))["status"] in LIVE:
+            change(book, refund, one["status"], one["why"])
 
 
 @route("GET", "/v1/refunds", "payment_intent charge created limit starting_after")
