@@ -21,6 +21,7 @@ from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import shorts_staff as desk_shorts
 from portal.fulfilment import staff as desk_parcels
 from portal.fulfilment import watching_staff as desk_watch
+from portal.fulfilment import waves_staff as desk_waves
 from portal.inbox import pages as hooks
 from portal.jobs import sweeps
 from portal.lib import headers
@@ -109,6 +110,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, staff_departments.bp, signed_in)
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
+    register(app, desk_waves.bp, signed_in)
     register(app, desk_shorts.bp, signed_in)
     register(app, desk_labels.bp, signed_in)
     register(app, desk_watch.bp, signed_in)

@@ -27,6 +27,7 @@ from portal.demo.people import PASSWORD, TEAM, address, hire
 from portal.demo.simulation import Simulation
 from portal.demo.stories import AGES, ON_THE_WAY, Life, Plan, Shop
 from portal.demo.stripe.remote import Remote
+from portal.fulfilment import waves
 from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock
 from portal.orders import links, stock
@@ -113,6 +114,14 @@ def break_one(shop: Shop) -> Iterator[datetime]:
     yield from ()
 
 
+def plan_a_wave(shop: Shop) -> Iterator[datetime]:
+    """Two single-line orders wait to be picked on one walk."""
+    wave = waves.make("singles", 2, by=shop.member("mona"), now=clock.now())
+    waves.release(wave, now=clock.now())
+    session.commit()
+    yield from ()
+
+
 def do_not_wait_for_the_disk(connection: Any, _: object) -> None:
     """Thousands of commits, and a seed that is interrupted starts over anyway."""
     connection.execute("SET synchronous_commit = off")
@@ -142,6 +151,7 @@ def live(shop: Shop, elsewhere: Elsewhere) -> list[Life]:
     simulation.add(shop.now - OPEN_FOR, fill_shelves())
     simulation.add(shop.now - REALLY_MAILED, really_mail())
     simulation.add(shop.now - A_MINUTE, break_one(shop))
+    simulation.add(shop.now - A_MINUTE, plan_a_wave(shop))
     for began, story in elsewhere.stories():
         simulation.add(began, story)
     for number, life in enumerate(lives, FIRST_NUMBER):

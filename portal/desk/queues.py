@@ -12,6 +12,7 @@ from portal.db import Base, session
 from portal.feedback.models import Case
 from portal.fulfilment import handoff_lists, lists
 from portal.fulfilment.shorts import ShortPick
+from portal.fulfilment.waves import Wave
 from portal.mail.models import Letter
 from portal.orders.models import OrderFlag
 from portal.orders.shelves import StockClaim
@@ -64,6 +65,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
         (
             Queue("handed", _l("Handed to you"), "check", "/desk/handoffs", "parcels.see"),
             Queue("to_pick", _l("To pick"), "scan", "/desk/parcels?state=to_pick", "parcels.see"),
+            Queue("waves", _l("Waves"), "basket", "/desk/waves", "parcels.see"),
             Queue("to_pack", _l("To pack"), "box", "/desk/parcels?state=to_pack", "parcels.see"),
             Queue("to_ship", _l("To ship"), "truck", "/desk/parcels?state=to_ship", "parcels.see"),
             Queue("short_picks", _l("Missing goods"), "help", "/desk/short-picks", "parcels.see", bad=True),
@@ -134,6 +136,7 @@ def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
         "wrong": _number(Refund, wrong_and_waiting()),
         "differs": _number(MoneyAlarm, MoneyAlarm.closed_at.is_(None)),
         "cases": _number(Case, Case.state == "open"),
+        "waves": _number(Wave, Wave.ended_at.is_(None)),
         "short_picks": _number(ShortPick, ShortPick.state == "open"),
         "short": _number(StockClaim, StockClaim.item_id.is_(None)),
         "letters": _number(Letter, Letter.state.in_(LETTERS_THAT_FAILED)),

@@ -74,9 +74,9 @@ def claim_stock(item_id: int, *, now: datetime) -> None:
 
 
 def start_picking(parcel: Parcel, *, by: Staff, now: datetime) -> None:
-    """Take the parcel: from now on it is this person's."""
+    """Take the parcel: from now on it is this person's, and in no wave."""
     _refuse_unless_wanted(parcel.order)
-    move(parcel, "state", "start_picking", picker_id=by.id)
+    move(parcel, "state", "start_picking", picker_id=by.id, wave_id=None, basket=None)
     handoffs.take(parcel, by=by, now=now)
     record(parcel.order_id, "parcel.picking", by=by, now=now, parcel=parcel.ref)
 
@@ -90,7 +90,7 @@ def _refuse_unless_wanted(order: Order) -> None:
 
 def put_back(parcel: Parcel, *, by: Staff, now: datetime) -> None:
     """Give the parcel up: what was picked goes back on the shelf, and anybody may take it."""
-    move(parcel, "state", "put_back", picker_id=None)
+    move(parcel, "state", "put_back", picker_id=None, wave_id=None, basket=None)
     session.execute(update(ParcelLine).where(ParcelLine.parcel_id == parcel.id).values(picked=0))
     handoffs.pass_on(parcel, by=by, now=now)
     record(parcel.order_id, "parcel.put_back", by=by, now=now, parcel=parcel.ref)

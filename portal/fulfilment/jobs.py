@@ -10,7 +10,7 @@ from portal.adapters.couriers.selling import Bought
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.config import Settings
 from portal.db import session, transaction
-from portal.fulfilment import buying, changes, handoff_news, handoffs, promises, vans, watching
+from portal.fulfilment import buying, changes, handoff_news, handoffs, promises, vans, watching, waves
 from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.tracking import record_update
@@ -272,6 +272,7 @@ def watch_handoffs() -> None:
     """Every five minutes: nothing is without an owner, and who answers for a department hears of what waits."""
     with transaction():
         handoffs.mend(now=clock.now())
+        waves.mend(now=clock.now())
     for department in handoffs.CHAIN:
         with transaction():
             handoff_news.tell(department, now=clock.now())

@@ -17,6 +17,8 @@ from portal.orders.models import Order
 
 LISTS = ("to_pick", "to_pack", "to_ship", "at_risk", "stuck", "came_back", "under_way")
 PAGE = 50
+URGENT_FIRST = (Parcel.risk.is_(None), Order.promised_on, Parcel.id)
+"""What is at risk stands on top, then the promise that ends first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +120,14 @@ def _listed(name: str, now: datetime) -> Select[Any]:
 
 
 def _urgency(name: str) -> Sequence[Any]:
-    """What is at risk stands on top, then the promise that ends first; of what is stuck, what left first."""
-    if name in ("stuck", "came_back"):
-        return (Parcel.handed_over_at, Parcel.id)
-    return (Parcel.risk.is_(None), Order.promised_on, Parcel.id)
+    """What is urgent leads; of what is stuck, what left first."""
+    return (Parcel.handed_over_at, Parcel.id) if name in ("stuck", "came_back") else URGENT_FIRST
 
 
 def next_in(name: str, *, now: datetime) -> int | None:
     """The most urgent parcel of a list that nobody has taken, nobody holds back, and whose goods are here."""
     free = select(Parcel.id).join(Parcel.order).where(_belongs_to(name, now), Parcel.state != "picking")
-    free = free.where(~shorts.rests())
+    free = free.where(~shorts.rests(), or_(Parcel.state != "to_pick", Parcel.wave_id.is_(None)))
     return session.scalar(free.where(Order.state == "accepted").order_by(*_urgency(name)).limit(1))
 
 

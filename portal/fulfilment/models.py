@@ -23,6 +23,7 @@ class Parcel(Base):
 
     `estimate_on` is what the courier says; `expected_on` and `risk` what our sweep makes of all that is known.
     `fate` is what people decided of one that will not arrive; until `quiet_until` nobody need look at it.
+    In a wave it may have a `basket` of its own on the picker's cart.
     """
 
     __tablename__ = "parcels"
@@ -73,6 +74,8 @@ class Parcel(Base):
     quiet_until: Mapped[datetime | None]
     fate: Mapped[str | None]
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("parcels.id"))
+    wave_id: Mapped[int | None] = mapped_column(ForeignKey("waves.id"), index=True)
+    basket: Mapped[int | None]
 
     order: Mapped[Order] = relationship()
     picker: Mapped[Staff | None] = relationship()

@@ -263,7 +263,7 @@ def _decide(short: ShortPick, verb: str, by: Staff, now: datetime) -> tuple[Parc
 
 def _set_aside(parcel: Parcel) -> None:
     if parcel.state == "picking":
-        move(parcel, "state", "put_back", picker_id=None)
+        move(parcel, "state", "put_back", picker_id=None, wave_id=None, basket=None)
 
 
 def _take_out(packed: ParcelLine, pieces: int, second: Parcel) -> None:

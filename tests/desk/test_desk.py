@@ -10,6 +10,7 @@ from portal.db import session
 from portal.desk.queues import GROUPS
 from portal.feedback.models import Case
 from portal.fulfilment.shorts import ShortPick
+from portal.fulfilment.waves import Wave
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order, OrderFlag
@@ -54,10 +55,12 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     a_refund(stuck, world.rita, world.fran, "failed")
     session.add_all(OrderFlag(order_id=stuck.id, code=code, found_at=now) for code in ("totals", "missing_sku"))
     a_refund(stuck, world.rita, world.fran, "approved", way="hand")
+    session.add(Wave(kind="singles", owner_id=world.cleo.id, made_by_id=world.cleo.id, made_at=now))
     after = counts(client)
     assert {label: after[label] - before[label] for label in after} == {
         "Needs attention": 1,
-        "To pick": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1, "Stuck parcels": 1, "Came back or lost": 1,
+        "To pick": 1, "Waves": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1,
+        "Stuck parcels": 1, "Came back or lost": 1,
         "Can't be promised": 1, "Missing goods": 1,
         "Handed to you": 0,
         "Returns to decide": 1, "Returns to inspect": 1,

@@ -12,7 +12,7 @@ from portal.db import session
 from portal.desk.actions import cancel_short
 from portal.feedback import cases
 from portal.feedback.models import CaseMessage
-from portal.fulfilment import shorts
+from portal.fulfilment import shorts, waves
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.closing import close_day
 from portal.fulfilment.jobs import watch_handoffs, watch_promises
@@ -53,6 +53,7 @@ def walk(world: World, work: Work) -> None:
     work(task="feedback.schedule")
     travel_with_trouble(world)
     lack_goods(world)
+    go_together(world)
     with clock.moved(timedelta(days=6)):
         work(task="feedback.send")
     complain(world)
@@ -103,6 +104,16 @@ def lack_goods(world: World) -> None:
     short = shorts.report(parcel.lines[0], 1, "damaged", "", by=world.cleo, now=clock.now())
     assert short is not None
     cancel_short(short, by=world.sam, now=clock.now())
+    session.commit()
+
+
+def go_together(world: World) -> None:
+    """A sixth order is picked in a wave, and not to the end."""
+    sixth = replace(BOBS_ORDER, external_id="A-1006", number="1006", payment_intent="pi_sixth")
+    plan_parcels(accept_order(sixth, by="channel", now=world.now)[0].id, now=clock.now())
+    wave = waves.make("singles", 1, by=world.cleo, now=clock.now())
+    waves.release(wave, now=clock.now())
+    waves.begin(wave, by=world.cleo, now=clock.now())
     session.commit()
 
 

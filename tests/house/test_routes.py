@@ -15,6 +15,7 @@ from portal.fulfilment.closing import Closing
 from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.shorts import ShortPick
+from portal.fulfilment.waves import Wave
 from portal.lib.guards import anyone
 from portal.mail.models import Letter
 from portal.orders.guards import has_api_key, has_link
@@ -142,6 +143,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_watch": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk.give_up_parcel": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
+        "desk_waves": session.scalar(select(Wave.id)),
         "desk_shorts": session.scalar(select(ShortPick.id)),
         "desk.cancel_short": session.scalar(select(ShortPick.id)),
         "desk_labels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
@@ -162,6 +164,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "token": "a" * 28,
         "source": "shopify",
         "line_id": 1,
+        "parcel_id": 1,
         "order_id": world.alice.id,
         "purchase_id": 1,
         "code": "picking",
