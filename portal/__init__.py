@@ -30,6 +30,7 @@ from portal.mail import jobs as mail_jobs
 from portal.orders import api, code_pages
 from portal.orders import jobs as orders_jobs
 from portal.orders import pages as links
+from portal.orders import pushes_staff as desk_pushes
 from portal.orders import stock_staff as desk_stock
 from portal.orders.guards import has_api_key, has_link
 from portal.privacy import jobs as privacy_jobs
@@ -117,6 +118,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_attention.bp, signed_in)
     register(app, desk_handoffs.bp, signed_in)
     register(app, desk_couriers.bp, signed_in)
+    register(app, desk_pushes.bp, signed_in)
     register(app, desk_stock.bp, signed_in)
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_returns.bp, signed_in)

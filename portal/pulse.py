@@ -110,6 +110,12 @@ GAUGES = (
         "SELECT state, count(*) FROM letters WHERE state IN ('queued', 'sending', 'failed', 'dead') GROUP BY 1",
     ),
     Gauge(
+        "pushes_open", "What sales channels are still to be told, or what a person must look at (failed).",
+        ("channel", "state"),
+        "SELECT channel, state, count(*) FROM channel_pushes WHERE state IN ('waiting', 'sending', 'unknown', 'failed')"
+        " GROUP BY 1, 2",
+    ),
+    Gauge(
         "refunds_unsettled", "Refunds that are decided and not settled.", ("state",),
         "SELECT state, count(*) FROM refunds WHERE state IN ('approved', 'sending', 'unknown', 'pending',"
         " 'needs_review') GROUP BY 1",

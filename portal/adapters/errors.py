@@ -2,9 +2,13 @@
 
 
 class Trouble(Exception):
-    """`request_id` is the other side's number for the request, when it gave one."""
+    """`request_id` is the other side's number for the request, `wait` the seconds it asks us to stay away, if any."""
 
     request_id = ""
+
+    def __init__(self, message: str = "", *, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class Temporary(Trouble):

@@ -1,6 +1,7 @@
 """What was sold elsewhere: orders of Shopify, WooCommerce and Stripe Checkout, told to the portal as these tell it.
 
-One is changed after the warehouse has begun, one before, one lacks what it needs, one is not paid yet.
+One is changed after the warehouse has begun, one before, one lacks what it needs, one is not paid yet. Three are sent
+and their shops are told so; one of them is on hold there, which a person must see to.
 """
 
 import json
@@ -40,6 +41,9 @@ class Elsewhere:
     def stories(self) -> Iterator[tuple[datetime, Story]]:
         """Each with the time when it begins."""
         now = self.shop.now
+        yield now - timedelta(hours=21), self.sent("shopify", 5503, "Ida Lorenz", (("MUG-STONE", 2),))
+        yield now - timedelta(hours=20), self.sent("woocommerce", 883, "Tobias Krüger", (("TRAY-OAK", 1),))
+        yield now - timedelta(hours=19), self.sent("shopify", 5504, "Hannah Fuchs", (("HOOK-5", 1),), on_hold=True)
         yield now - timedelta(hours=7), self.changed_late()
         yield now - timedelta(hours=5), self.changed_in_time()
         yield now - timedelta(hours=4), self.odd()
@@ -62,6 +66,24 @@ class Elsewhere:
         yield clock.now() + timedelta(minutes=25)
         there = {**sold["shipping_address"], "address1": "Hafenstraße 21", "zip": "24103", "city": "Kiel"}
         self.tell("shopify", "orders/updated", {**sold, "shipping_address": there, "updated_at": stamp()})
+
+    def sent(self, channel: str, number: int, name: str, items: Items, *, on_hold: bool = False) -> Story:
+        """Sent, and its shop is told of the parcel; one that is on hold there does not take it."""
+        made, topic = {
+            "shopify": (shopify_order, "orders/paid"),
+            "woocommerce": (woo_order, "order.created"),
+        }[channel]
+        self.tell(channel, topic, {**made(number, person(name), items), "on_hold": on_hold})
+        yield clock.now() + timedelta(minutes=50)
+        parcel, pia = self.parcel(str(number), channel), self.shop.member("pia")
+        warehouse.start_picking(parcel, by=pia, now=clock.now())
+        for packed in parcel.lines:
+            warehouse.pick(packed, packed.quantity, by=pia)
+        warehouse.finish_picking(parcel, by=pia, now=clock.now())
+        yield clock.now() + timedelta(minutes=35)
+        warehouse.pack(parcel, 800, by=self.shop.member("paul"), now=clock.now())
+        yield clock.now() + timedelta(minutes=70)
+        warehouse.hand_over(parcel, "dhl", f"003404341610940{number:05}", by=self.shop.member("sven"), now=clock.now())
 
     def odd(self) -> Story:
         """An article that WooCommerce does not know by a number, and an address of nobody's mail."""
@@ -108,8 +130,8 @@ class Elsewhere:
         if answer != "200 OK":
             raise RuntimeError(f"the portal answered {answer} to {source}")
 
-    def parcel(self, external_id: str) -> Parcel:
-        found = select(Parcel).join(Order).where(Order.channel == "shopify", Order.external_id == external_id)
+    def parcel(self, external_id: str, channel: str = "shopify") -> Parcel:
+        found = select(Parcel).join(Order).where(Order.channel == channel, Order.external_id == external_id)
         return session.scalars(found).one()
 
 

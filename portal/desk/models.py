@@ -16,8 +16,10 @@ from portal.fulfilment.models import Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak, latest_break
 from portal.lib.money import Money
 from portal.mail.models import Letter
+from portal.orders import pushes
 from portal.orders.flags import open_flags
 from portal.orders.models import ChannelRefund, Customer, Order, OrderFlag, OrderLine
+from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import missing
 from portal.orders.timeline import Entry, for_staff
 from portal.refunds.models import UNDER_WAY, Refund
@@ -54,6 +56,8 @@ class WholeOrder:
     lacks: int
     flags: Sequence[OrderFlag]
     given_by_channel: Sequence[ChannelRefund]
+    pushes: Sequence[ChannelPush]
+    takes_notes: bool
 
     @property
     def risks(self) -> list[str]:
@@ -128,6 +132,8 @@ def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
         lacks=missing([order_id]).get(order_id, 0),
         flags=open_flags(order_id),
         given_by_channel=session.scalars(_given_by_channel(order_id)).all(),
+        pushes=pushes.of_order(order_id),
+        takes_notes=pushes.takes(order.channel, "note"),
     )
 
 

@@ -15,6 +15,7 @@ from portal.fulfilment.shorts import ShortPick
 from portal.fulfilment.waves import Wave
 from portal.mail.models import Letter
 from portal.orders.models import OrderFlag
+from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import StockClaim
 from portal.refunds.models import MoneyAlarm, Refund, tasks, wrong_and_waiting
 from portal.returns import lists as returns
@@ -58,7 +59,10 @@ class Group:
 GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
     (
         _l("Orders"),
-        (Queue("attention", _l("Needs attention"), "alert", "/desk/attention", "orders.see", bad=True),),
+        (
+            Queue("attention", _l("Needs attention"), "alert", "/desk/attention", "orders.see", bad=True),
+            Queue("pushes", _l("Channels not told"), "alert", "/desk/pushes", "orders.see", bad=True),
+        ),
     ),
     (
         _l("Warehouse"),
@@ -128,6 +132,7 @@ def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
     waiting = {
         "handed": handoff_lists.for_me(person.id),
         "attention": select(func.count(func.distinct(OrderFlag.order_id))).where(OrderFlag.settled_at.is_(None)),
+        "pushes": _number(ChannelPush, ChannelPush.state == "failed"),
         "to_decide": _number(Return, returns.belongs_to("requested")),
         "to_inspect": _number(Return, returns.belongs_to("to_inspect")),
         "to_settle": _number(Return, returns.belongs_to("to_settle")),

@@ -16,7 +16,7 @@ from portal.fulfilment.models import Parcel, ParcelLine
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
-from portal.orders import stock
+from portal.orders import pushes, stock
 from portal.orders.letters import write
 from portal.orders.models import Order, OrderLine
 from portal.orders.shelves import StockClaim, StockItem
@@ -209,6 +209,7 @@ def hand_over(parcel: Parcel, courier: str, number: str, *, by: Staff, now: date
     stock.take({packed.line: packed.quantity for packed in parcel.lines}, f"parcel:{parcel.ref}", by=by, now=now)
     _record_hand_over(parcel, by, now)
     _write_on_its_way(parcel, order, now)
+    _tell_channel(parcel, order, now)
     if courier == own.CODE:
         say(parcel, Tracking.picked_up, "", by=by, now=now)
     announce("parcel.handed_over", parcel_id=parcel.id, order_id=order.id)
@@ -232,6 +233,19 @@ def _write_on_its_way(parcel: Parcel, order: Order, now: datetime) -> None:
         promised_on=order.promised_on,
         rows=[packed.told for packed in parcel.lines],
     )
+
+
+def _tell_channel(parcel: Parcel, order: Order, now: datetime) -> None:
+    """The channel hears of the parcel, and whether it is the last. The order is locked: two parcels leave in turn."""
+    number, known = parcel.tracking_number or "", rules.COURIERS.get(parcel.courier or "")
+    courier, page = known.name if known else parcel.courier, known.page_of(number) if known and known.page else ""
+    if parcel.replaces_id is not None:
+        pushes.tell_sent_again(order, parcel.ref, number, courier=courier, page=page, now=now)
+        return
+    here = (Parcel.order_id == order.id, Parcel.state.not_in(("handed_over", "cancelled")))
+    last = session.scalar(select(Parcel.id).where(*here).limit(1)) is None
+    pieces = {packed.line.external_id: packed.quantity for packed in parcel.lines}
+    pushes.tell_shipped(order, parcel.ref, number, courier=courier, page=page, pieces=pieces, last=last, now=now)
 
 
 def say(parcel: Parcel, status: Tracking, place: str, *, by: Staff, now: datetime) -> None:

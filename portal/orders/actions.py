@@ -18,7 +18,7 @@ from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
-from portal.orders import changes, links
+from portal.orders import changes, links, pushes
 from portal.orders.flags import KEPT_ONLY, follow_copy, tell
 from portal.orders.models import ChannelRefund, Customer, Order, OrderLine, Payment
 from portal.orders.payments import add_external, recapture
@@ -269,6 +269,7 @@ def give_up_order(order: Order, *, by: Actor, now: datetime) -> None:
     if order.state in ("accepted", "on_hold"):
         move(order, "state", "cancel")
         record(order.id, "order.given_up", by=by, now=now)
+        pushes.tell_cancelled(order, now=now)
 
 
 def reopen_order(order: Order, *, now: datetime) -> None:

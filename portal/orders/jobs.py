@@ -7,17 +7,17 @@ from types import ModuleType
 from flask import current_app
 
 from portal.adapters import stripe
-from portal.adapters.channels import IncomingOrder, checkout, shopify, woocommerce
-from portal.adapters.channels.accounts import accounts
+from portal.adapters.channels import IncomingOrder, Shop, checkout, shopify, woocommerce
+from portal.adapters.channels.accounts import accounts, shops
 from portal.adapters.errors import Malformed, Permanent, Trouble
 from portal.config import Settings
 from portal.db import transaction
 from portal.inbox import actions as inbox
 from portal.inbox.models import InboxMessage
 from portal.inbox.sources import Envelope, Knock, NotGenuine, NotReady, Unreadable, listen
-from portal.jobs import announce, defer, task
+from portal.jobs import announce, defer, follows, task
 from portal.lib import clock
-from portal.orders import codes, rereading
+from portal.orders import codes, pushing, rereading
 from portal.orders.actions import accept_order, find_all, find_external, order_gone, take_refunds
 from portal.orders.flags import tell
 from portal.orders.links import forget_grants
@@ -209,6 +209,39 @@ def reread(code: str) -> None:
             rereading.take_in(code, due, page, now=clock.now())
         if not page.after:
             return
+
+
+@follows("push.owed")
+@task(queue="channels", retry=None)
+def tell_channel(code: str) -> None:
+    """What this channel is to be told, one thing after another, until it wants a pause. `sweep_pushes` comes back."""
+    shop = shops(current_app.config["SETTINGS"]).get(code)
+    while shop is not None:
+        with transaction():
+            due = pushing.begin(code, now=clock.now())
+        if due is None or not _tell(shop, due):
+            return
+
+
+def _tell(shop: Shop, due: pushing.Due) -> bool:
+    """Whether to go on with the next."""
+    try:
+        remote_id = shop.push(due.push)
+    except Trouble as trouble:
+        with transaction():
+            pushing.record_trouble(due.id, trouble, now=clock.now())
+        return isinstance(trouble, Permanent)
+    with transaction():
+        pushing.record_told(due.id, remote_id, now=clock.now())
+    return True
+
+
+@task(queue="sweeps", periodic="* * * * *")
+def sweep_pushes() -> None:
+    """Every minute: what is to be told again, whose worker died, or what was too much at once."""
+    with transaction():
+        for code in pushing.due(clock.now()):
+            defer(tell_channel, code=code)
 
 
 @task(queue="sweeps", periodic="27 3 * * *")

@@ -16,6 +16,7 @@ from portal.orders.models import (
     Payment,
     TimelineEntry,
 )
+from portal.orders.pushes import ChannelPush
 
 
 def _customers(ids: Ids) -> ColumnElement[bool]:
@@ -66,6 +67,12 @@ KEPT = (
         shown=("heard_at", "state", "diff"),
         taken={"diff": [], "copy": {}},
         stays=("state",),
+    ),
+    Kept(
+        ChannelPush,
+        lambda ids: ChannelPush.order_id.in_(ids),
+        taken={"body": {}, "trouble": "", "note": ""},
+        stays=("channel", "kind", "key", "state", "remote_id"),
     ),
     Kept(OrderFlag, lambda ids: OrderFlag.order_id.in_(ids), taken={"note": ""}, stays=("code",)),
     Kept(TimelineEntry, lambda ids: TimelineEntry.order_id.in_(ids), stays=("kind", "by", "facts")),

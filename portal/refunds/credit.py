@@ -21,6 +21,7 @@ from portal.orders.timeline import record, words
 from portal.refunds.credit_notes import cancel_note, issue_note
 from portal.refunds.models import Refund
 from portal.refunds.rules import check_note
+from portal.refunds.telling import tell_given, tell_returned
 from portal.staff.models import Staff
 
 KINDS = ("issued", "spent", "undone", "taken_back")
@@ -113,6 +114,7 @@ def issue_credit(refund: Refund, *, by: Staff, now: datetime) -> StoreCredit:
     paper = issue_note(refund, now=now)
     told: dict[str, Any] = {"amount": refund.money, "code": credit.code, "paper": paper.called if paper else None}
     write("store-credit", refund.order, about=f"refund:{refund.id}", now=now, **told)
+    tell_given(refund, now=now)
     announce("refund.settled", refund_id=refund.id)
     return credit
 
@@ -150,6 +152,7 @@ def take_back(credit: StoreCredit, *, note: str, by: Staff, now: datetime) -> No
     paper = cancel_note(refund, now=now)
     told: dict[str, Any] = {"amount": refund.money, "code": credit.code, "paper": paper.called if paper else None}
     write("store-credit-back", refund.order, about=f"refund:{refund.id}", now=now, **told)
+    tell_returned(refund, now=now)
     announce("refund.settled", refund_id=refund.id)
 
 

@@ -19,6 +19,7 @@ from portal.orders.timeline import record, words
 from portal.refunds.credit_notes import CreditNote, cancel_note, issue_note
 from portal.refunds.models import GIVEN_UP, HOLDING, TO_SEND, Refund, RefundLine
 from portal.refunds.sending import note, review
+from portal.refunds.telling import tell_given, tell_returned
 from portal.refunds.words import why
 
 MEANS = {
@@ -148,6 +149,7 @@ def _pending(refund: Refund, _before: str, now: datetime) -> None:
 def _succeeded(refund: Refund, _before: str, now: datetime) -> None:
     record(refund.order_id, "refund.succeeded", by="stripe", now=now, amount=refund.money)
     _write("refund-on-its-way", refund, now, issue_note(refund, now=now))
+    tell_given(refund, now=now)
     announce("refund.settled", refund_id=refund.id)
 
 
@@ -158,6 +160,7 @@ def _failed(refund: Refund, before: str, now: datetime) -> None:
     taken_back = cancel_note(refund, now=now)
     if before == "succeeded":
         _write("refund-corrected", refund, now, taken_back)
+        tell_returned(refund, now=now)
     announce("refund.settled", refund_id=refund.id)
 
 

@@ -19,6 +19,7 @@ from portal.orders.timeline import record, words
 from portal.refunds.credit_notes import CreditNote, issue_note
 from portal.refunds.models import BY_PEOPLE, Refund, RefundLine
 from portal.refunds.rules import check_note, check_way, new_identity
+from portal.refunds.telling import tell_given
 from portal.refunds.words import WAY
 from portal.staff.models import Staff
 
@@ -105,6 +106,7 @@ def prove(refund: Refund, *, reference: str, on: date, by: Staff, now: datetime)
     told = {"amount": refund.money, "reference": refund.proof}
     record(refund.order_id, "refund.proven", by=by, now=now, way=str(WAY[refund.way]), **told)
     _tell(refund, now, issue_note(refund, now=now))
+    tell_given(refund, now=now)
     announce("refund.settled", refund_id=refund.id)
 
 

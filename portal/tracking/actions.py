@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from portal import mail
 from portal.db import limits, session
 from portal.fulfilment import promises
+from portal.orders import pushes
 from portal.orders.flags import tell
 from portal.orders.models import Customer, Order
 from portal.refunds.actions import open_refund
@@ -51,6 +52,7 @@ def choose(order_id: int, choice: str, day: date | None, *, now: datetime) -> No
     if choice == "cancel":
         order = session.get_one(Order, order_id)
         promises.cancel_order(order, by="customer", now=now)
+        pushes.tell_cancelled(order, now=now)
         _give_all_back(order, now)
 
 

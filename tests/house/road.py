@@ -21,6 +21,7 @@ from portal.fulfilment.watching import send_again
 from portal.lib import clock
 from portal.orders import codes, stock
 from portal.orders.actions import accept_order, give_up_order
+from portal.orders.pushes import ChannelPush
 from portal.privacy import actions as privacy
 from portal.privacy import retention
 from portal.refunds.actions import approve_refund, open_refund, refuse_refund
@@ -59,6 +60,7 @@ def walk(world: World, work: Work) -> None:
     complain(world)
     give_money_back(world)
     doubt_the_books(world)
+    fail_to_tell(world)
     send_back(world)
     give_back_otherwise(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
@@ -66,6 +68,14 @@ def walk(world: World, work: Work) -> None:
     session.commit()
     be_forgotten(world)
     lose_keys(world)
+
+
+def fail_to_tell(world: World) -> None:
+    """A channel that does not take what it is told."""
+    row = ChannelPush(order_id=world.alice.id, channel="shopify", kind="note", key="note-1", body={"text": "Hello"})
+    row.state, row.trouble, row.owed_at, row.next_try_at = "failed", "the note is full", clock.now(), clock.now()
+    session.add(row)
+    session.commit()
 
 
 def travel_with_trouble(world: World) -> None:

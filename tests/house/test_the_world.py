@@ -81,7 +81,15 @@ def test_the_world_is_spoken_to_in_jobs_with_nothing_open(law: Law) -> None:
 
 
 def test_who_talks_is_known() -> None:
-    ours = {"smtp", "stripe", "web", "couriers.easypost_account", "channels.asking", "channels.accounts"}
+    ours = {
+        "smtp",
+        "stripe",
+        "web",
+        "couriers.easypost_account",
+        "channels.asking",
+        "channels.telling",
+        "channels.accounts",
+    }
     assert {name.removeprefix("portal.adapters.") for name in talkers()} == ours
 
 

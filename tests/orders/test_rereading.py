@@ -1,6 +1,6 @@
 """Channels are asked again what changed: what a webhook lost comes in, whatever the line does meanwhile."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,27 +22,13 @@ from portal.lib import clock
 from portal.orders import jobs
 from portal.orders.models import ChannelReading, Order
 from tests.adapters.test_woocommerce import ORDER as WOO
-from tests.conftest import SECRETS, nothing_appears, owed
+from tests.conftest import nothing_appears, owed
 from tests.orders.test_checkout import MUGS
 from tests.orders.test_shopify import ORDER as SHOPIFY
+from tests.shops import BOTH
 from tests.world import World, sign_in
 
 Work = Callable[..., int]
-BOTH = ("shopify", "woocommerce")
-
-
-@pytest.fixture
-def shops(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """Both shops, and a portal that has their keys."""
-    stand_in = StandIn(SECRETS["SHOPIFY_WEBHOOK_SECRET"], SECRETS["WOOCOMMERCE_WEBHOOK_SECRET"])
-    address = stand_in.start()
-    keys = {
-        "shopify_url": address, "shopify_admin_token": TOKEN, "woocommerce_url": address,
-        "woocommerce_api_key": KEY, "woocommerce_api_secret": SECRET,
-    }  # fmt: skip
-    monkeypatch.setitem(app.config, "SETTINGS", app.config["SETTINGS"].model_copy(update=keys))
-    yield stand_in
-    stand_in.stop()
 
 
 def an_order(channel: str, number: int, ago: timedelta = timedelta(minutes=5), **changes: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ asked (`Account`: `prove`, `changed_since`) and told (`Shop`: `push`), its accou
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,8 @@ class Page:
 class Push:
     """One thing to tell a channel. `kind` is shipped, note or refunded; `key` is ours, the same for every try.
 
-    `pieces` counts what travels, by the channel's own id of the line; `text` is a note's words.
+    `pieces` counts what travels, by the channel's own id of the line; `last` says that nothing more will follow. `text`
+    is the same in the words of the shop's people.
     """
 
     kind: str
@@ -137,12 +138,17 @@ class Push:
     amount: int = 0
     currency: str = ""
     text: str = ""
+    last: bool = False
 
 
 class Account(Protocol):
-    """A channel that can be asked. Every call raises Temporary, Permanent or Unknown, and nothing else."""
+    """A channel that can be asked. Every call raises Temporary, Permanent or Unknown, and nothing else.
+
+    `tells` are the kinds of push that it takes; one with none has nothing to be told.
+    """
 
     code: str
+    tells: frozenset[str]
 
     def prove(self) -> str:
         """Ask for something that changes nothing; the name of the shop whose key this is."""
@@ -151,8 +157,12 @@ class Account(Protocol):
         """A page of what changed at `since` or later. What changes meanwhile may come twice and is never left out."""
 
 
+@runtime_checkable
 class Shop(Account, Protocol):
     """A channel that can be told, too."""
 
     def push(self, push: Push) -> str:
-        """Tell it once, whatever was tried before under this key; the channel's own id of what was made."""
+        """Tell it once, whatever was tried before under this key: it is looked at before anything is made.
+
+        The channel's own id of what was made.
+        """

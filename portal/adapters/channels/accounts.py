@@ -2,15 +2,27 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
 from portal.adapters import stripe
-from portal.adapters.channels import Account, Heard, Page, checkout, shopify, woocommerce
+from portal.adapters.channels import (
+    Account,
+    Heard,
+    Page,
+    Push,
+    Shop,
+    checkout,
+    shopify,
+    shopify_told,
+    woocommerce,
+    woocommerce_told,
+)
 from portal.adapters.channels.asking import as_told, ask, listed
+from portal.adapters.channels.connected import TELLS, connected
 from portal.adapters.errors import Malformed, Unknown
 from portal.adapters.reading import part, text
 from portal.config import Settings
@@ -24,15 +36,12 @@ NEXT = re.compile(r'<[^>]*[?&]page_info=([A-Za-z0-9_=-]+)[^>]*>;\s*rel="?next')
 
 def accounts(settings: Settings) -> dict[str, Account]:
     """By the channel's code: those whose address and key are set."""
-    found: list[Account] = []
-    if settings.shopify_url and settings.shopify_admin_token:
-        found.append(Shopify(settings.shopify_url, settings.shopify_admin_token))
-    if settings.woocommerce_url and settings.woocommerce_api_key and settings.woocommerce_api_secret:
-        keys = settings.woocommerce_api_key, settings.woocommerce_api_secret
-        found.append(WooCommerce(settings.woocommerce_url, *keys))
-    if settings.checkout_webhook_secret and settings.stripe_api_key:
-        found.append(Checkout())
-    return {account.code: account for account in found}
+    return {code: MADE[code](settings) for code in connected(settings)}
+
+
+def shops(settings: Settings) -> dict[str, Shop]:
+    """Those of them that can be told."""
+    return {code: account for code, account in accounts(settings).items() if isinstance(account, Shop)}
 
 
 class Shopify:
@@ -42,6 +51,11 @@ class Shopify:
     """
 
     code = shopify.CODE
+    tells = TELLS[code]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Shopify":
+        return cls(settings.shopify_url or "", settings.shopify_admin_token or "")
 
     def __init__(self, url: str, token: str) -> None:
         self._base, self._headers = f"{url}/admin/api/{SHOPIFY_VERSION}", {"X-Shopify-Access-Token": token}
@@ -58,11 +72,21 @@ class Shopify:
         following = NEXT.search(answer.headers.get("link", ""))
         return Page(heard, following[1] if following else "")
 
+    def push(self, push: Push) -> str:
+        graph = shopify_told.Graph(f"{self._base}/graphql.json", self._headers)
+        return shopify_told.ship(graph, push) if push.kind == "shipped" else shopify_told.note(graph, push)
+
 
 class WooCommerce:
-    """One shop, by a key that may read its orders."""
+    """One shop, by a key that may read its orders, and write them to tell it something."""
 
     code = woocommerce.CODE
+    tells = TELLS[code]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "WooCommerce":
+        keys = settings.woocommerce_api_key or "", settings.woocommerce_api_secret or ""
+        return cls(settings.woocommerce_url or "", *keys)
 
     def __init__(self, url: str, key: str, secret: str) -> None:
         signed = b64encode(f"{key}:{secret}".encode()).decode()
@@ -83,6 +107,13 @@ class WooCommerce:
         heard = tuple(_heard(order, "order.updated") for order in found)
         return Page(heard, str(offset + STEP) if len(found) >= A_PAGE else "")
 
+    def push(self, push: Push) -> str:
+        order = f"{self._url}/wp-json/wc/v3/orders/{push.order_external_id}"
+        made = woocommerce_told.note(order, push, self._headers)
+        if push.kind == "shipped":
+            woocommerce_told.mark_sent(order, push, self._headers)
+        return made
+
     def _orders(self, params: Mapping[str, str | int]) -> Any:
         return ask(f"{self._url}/wp-json/wc/v3/orders", params, self._headers)[0]
 
@@ -91,6 +122,11 @@ class Checkout:
     """The shop's Stripe account: what it told of Checkout sessions, whether that reached us or not."""
 
     code = checkout.CODE
+    tells = TELLS[code]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Checkout":  # noqa: ARG003
+        return cls()
 
     def prove(self) -> str:
         account = stripe.account()
@@ -109,3 +145,6 @@ class Checkout:
 def _heard(order: Mapping[str, Any], topic: str) -> Heard:
     body = as_told(order)
     return Heard(f"asked|{sha256(body).hexdigest()}", topic, body)
+
+
+MADE: dict[str, Callable[[Settings], Account]] = {made.code: made.of for made in (Shopify, WooCommerce, Checkout)}
