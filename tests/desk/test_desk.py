@@ -1,6 +1,7 @@
 """The desk's front page: queues and counts, who sees which, and what they cost."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,6 +15,7 @@ from portal.fulfilment.waves import Wave
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order, OrderFlag
+from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import StockClaim
 from portal.refunds.alarms import Trouble, keep_alarms
 from portal.refunds.comparison import COMPARED
@@ -29,6 +31,9 @@ def counts(client: FlaskClient) -> dict[str, int]:
     rail = client.get("/desk/").text.split('<nav class="queues"')[1].split("</nav>")[0]
     entries = [entry.split("</svg>")[1] for entry in rail.split("</a>") if 'class="count' in entry]
     return {label.strip(): int(rest.split(">")[1].split("<")[0]) for label, rest in (e.split("<span") for e in entries)}
+
+
+A_PUSH: dict[str, Any] = {"channel": "shopify", "kind": "note", "key": "note-1", "body": {}, "state": "failed"}
 
 
 def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
@@ -56,9 +61,10 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
     session.add_all(OrderFlag(order_id=stuck.id, code=code, found_at=now) for code in ("totals", "missing_sku"))
     a_refund(stuck, world.rita, world.fran, "approved", way="hand")
     session.add(Wave(kind="singles", owner_id=world.cleo.id, made_by_id=world.cleo.id, made_at=now))
+    session.add(ChannelPush(**A_PUSH, order_id=stuck.id, owed_at=now, next_try_at=now))
     after = counts(client)
     assert {label: after[label] - before[label] for label in after} == {
-        "Needs attention": 1,
+        "Needs attention": 1, "Channels not told": 1,
         "To pick": 1, "Waves": 1, "To pack": 1, "To ship": 1, "Promise at risk": 1,
         "Stuck parcels": 1, "Came back or lost": 1,
         "Can't be promised": 1, "Missing goods": 1,
