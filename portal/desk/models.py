@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal.db import session
@@ -153,18 +153,17 @@ def _survey(order_id: int) -> tuple[SurveyInvitation, Answer | None] | None:
 
 
 def at_risk(today: date) -> Sequence[Any]:
-    """Open orders whose promised day has come or gone while something is still on its way, most urgent first."""
-    missing = select(Parcel.id).where(
-        Parcel.order_id == Order.id, Parcel.state != "cancelled", Parcel.delivered_at.is_(None)
-    )
-    found = select(Order.id, Order.number, Order.promised_on, Order.state, Customer.name).join(Order.customer)
-    due = (
-        Order.state.in_(("accepted", "on_hold")),
-        Order.accepted_at.is_not(None),
-        Order.promised_on <= today,
-        missing.exists(),
-    )
-    return session.execute(found.where(*due).order_by(Order.promised_on, Order.id).limit(MOST_AT_RISK)).all()
+    """Open orders of which something is still to arrive and whose promise is at risk by the last look ahead, or whose
+    promised day has come or gone; the promise that ends first leads.
+    """
+    open_still = (Parcel.state != "cancelled", Parcel.delivered_at.is_(None), Order.accepted_at.is_not(None))
+    risks = func.array_remove(func.array_agg(Parcel.risk.distinct()), None).label("risks")
+    columns = (Order.id, Order.number, Order.promised_on, Order.state, Customer.name, risks)
+    found = select(*columns).join(Order.customer).join(Parcel, Parcel.order_id == Order.id)
+    due = or_(Order.promised_on <= today, Parcel.risk.is_not(None))
+    found = found.where(Order.state.in_(("accepted", "on_hold")), *open_still, due)
+    first = found.group_by(Order.id, Customer.name).order_by(Order.promised_on, Order.id)
+    return session.execute(first.limit(MOST_AT_RISK)).all()
 
 
 def lines_of(order: Order) -> list[OrderLine]:

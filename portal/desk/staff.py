@@ -43,7 +43,7 @@ def queues() -> list[Group]:
 def home() -> ResponseReturnValue:
     today = _today()
     risky = models.at_risk(today) if current_staff().may("orders.see") else []
-    return render_template("desk/home/index.html", at_risk=risky, today=today)
+    return render_template("desk/home/index.html", at_risk=risky, today=today, words=words)
 
 
 @bp.get("/orders/<int:id>")

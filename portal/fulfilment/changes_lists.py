@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from portal.db import session
+from portal.fulfilment.lists import at_risk
+from portal.fulfilment.models import Parcel
 from portal.orders.flags import KEPT_ONLY, open_flags
 from portal.orders.models import ASKS_FIRST, Customer, Order, OrderChange, OrderFlag, called
 
@@ -49,12 +51,13 @@ def _in_view(name: str) -> Any:
 
 
 def page_of(name: str, number: int) -> tuple[list[Waiting], bool]:
-    """One page of a view, what waits longest first, and whether there is another."""
+    """One page of a view, what is at risk and then what waits longest first, and whether there is another."""
     codes = func.array_agg(OrderFlag.code).label("codes")
     found = select(Order.id, Order.number, Order.channel, Customer.name, func.min(OrderFlag.found_at), codes)
     found = found.join(Order.customer).join(OrderFlag, OrderFlag.order_id == Order.id)
     found = found.where(OrderFlag.settled_at.is_(None), _in_view(name)).group_by(Order.id, Customer.name)
-    first = found.order_by(func.min(OrderFlag.found_at), Order.id).limit(PAGE + 1).offset((number - 1) * PAGE)
+    safe = ~select(Parcel.id).where(Parcel.order_id == Order.id, at_risk()).correlate(Order).exists()
+    first = found.order_by(safe, func.min(OrderFlag.found_at), Order.id).limit(PAGE + 1).offset((number - 1) * PAGE)
     rows = session.execute(first).all()
     return [Waiting(*row[:5], sorted(row[5])) for row in rows[:PAGE]], len(rows) > PAGE
 

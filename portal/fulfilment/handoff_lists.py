@@ -36,11 +36,13 @@ def _open(department: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def page_of(department: str, number: int) -> tuple[Sequence[HandOff], bool]:
-    """What waits for the department and what it has taken over, what waits longest first; and whether there is more."""
+    """What waits for the department and what it has taken over, what is at risk and then what waits longest first; and
+    whether there is more.
+    """
     with_order = contains_eager(HandOff.parcel).contains_eager(Parcel.order)
     found = select(HandOff).join(HandOff.parcel).join(Parcel.order).where(*_open(department))
     found = found.options(with_order, joinedload(HandOff.owner))
-    ordered = found.order_by(HandOff.state.desc(), HandOff.offered_at, HandOff.id)
+    ordered = found.order_by(HandOff.state.desc(), Parcel.risk.is_(None), HandOff.offered_at, HandOff.id)
     rows = session.scalars(ordered.limit(PAGE + 1).offset((number - 1) * PAGE)).all()
     return rows[:PAGE], len(rows) > PAGE
 

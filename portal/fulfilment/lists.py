@@ -120,8 +120,9 @@ def _listed(name: str, now: datetime) -> Select[Any]:
 
 
 def _urgency(name: str) -> Sequence[Any]:
-    """What is urgent leads; of what is stuck, what left first."""
-    return (Parcel.handed_over_at, Parcel.id) if name in ("stuck", "came_back") else URGENT_FIRST
+    """What is urgent leads; of what is stuck, what puts a promise at risk, then what left first."""
+    stuck = (Parcel.risk.is_(None), Parcel.handed_over_at, Parcel.id)
+    return stuck if name in ("stuck", "came_back") else URGENT_FIRST
 
 
 def next_in(name: str, *, now: datetime) -> int | None:

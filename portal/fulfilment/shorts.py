@@ -113,7 +113,7 @@ def missing(order_ids: Collection[int]) -> dict[int, int]:
 
 
 def listed() -> Sequence[ShortPick]:
-    """What waits for a decision, then what waits for goods; the promise that ends first leads."""
+    """What waits for a decision, then what waits for goods; what is at risk leads, then the promise that ends first."""
     here = (Parcel.state.in_(("to_pick", "picking")), _missing())
     found = select(ShortPick).join(ShortPick.parcel).join(Parcel.order)
     whole = (
@@ -121,7 +121,7 @@ def listed() -> Sequence[ShortPick]:
         joinedload(ShortPick.line),
         joinedload(ShortPick.reported_by),
     )
-    urgency = (ShortPick.state != "open", Order.promised_on, ShortPick.id)
+    urgency = (ShortPick.state != "open", Parcel.risk.is_(None), Order.promised_on, ShortPick.id)
     return session.scalars(found.where(*here).options(*whole).order_by(*urgency).limit(200)).all()
 
 

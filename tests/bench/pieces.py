@@ -1,4 +1,4 @@
-"""What comes in: Shopify orders nobody has seen yet, and scans that move a parcel each."""
+"""What comes in: orders of two shops that nobody has seen yet, and scans that move a parcel each."""
 
 import base64
 import hashlib
@@ -29,11 +29,15 @@ class Piece:
     headers: dict[str, str]
 
 
-def orders(round_number: int, pieces: int) -> list[Piece]:
-    return [_order(round_number * 1_000_000 + n + 1) for n in range(pieces)]
+def shopify_orders(round_number: int, pieces: int) -> list[Piece]:
+    return [_shopify(round_number * 1_000_000 + n + 1) for n in range(pieces)]
 
 
-def _order(number: int) -> Piece:
+def woocommerce_orders(round_number: int, pieces: int) -> list[Piece]:
+    return [_woocommerce(round_number * 1_000_000 + n + 1) for n in range(pieces)]
+
+
+def _shopify(number: int) -> Piece:
     address = {
         "first_name": "Ada",
         "last_name": "Ö",
@@ -69,6 +73,31 @@ def _line(id: int, title: str, price: str) -> dict[str, Any]:
         "current_quantity": 1, "price": price, "total_discount": "0.00", "discount_allocations": [], "tax_lines": [],
         "requires_shipping": True, "gift_card": False,
     }  # fmt: skip
+
+
+def _woocommerce(number: int) -> Piece:
+    address = {
+        "first_name": "Ada", "last_name": "Ö", "address_1": "Weg 1", "postcode": "10115", "city": "Berlin",
+        "country": "DE",
+    }  # fmt: skip
+    lines = [
+        {
+            "id": number * 10 + n, "name": title, "sku": f"SKU-{title}", "quantity": 1, "subtotal": price,
+            "total": price, "subtotal_tax": "0.00", "total_tax": "0.00", "meta_data": [],
+        }
+        for n, (title, price) in enumerate((("Mug", "20.00"), ("Shirt", "39.00")))
+    ]  # fmt: skip
+    body: dict[str, Any] = {
+        "id": number, "number": f"{number}", "status": "processing", "currency": "EUR", "total": "59.00",
+        "date_created_gmt": "2026-11-20T09:00:00", "date_modified_gmt": "2026-11-20T09:00:00",
+        "date_paid_gmt": "2026-11-20T09:00:00", "billing": {**address, "email": f"buyer{number}@example.org"},
+        "shipping": address, "line_items": lines, "shipping_lines": [], "fee_lines": [], "refunds": [],
+        "payment_method": "bacs", "meta_data": [],
+    }  # fmt: skip
+    raw = json.dumps(body).encode()
+    key = SECRETS["WOOCOMMERCE_WEBHOOK_SECRET"].encode()
+    signed = base64.b64encode(hmac.new(key, raw, hashlib.sha256).digest()).decode()
+    return Piece("woocommerce", raw, {"X-WC-Webhook-Topic": "order.created", "X-WC-Webhook-Signature": signed})
 
 
 def prepare_parcels(pieces: int) -> None:

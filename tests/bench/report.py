@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
+from statistics import median
 
 from tests.bench.measure import Result
 
@@ -11,13 +12,13 @@ PAGE = """# How fast things come in
 
 Measured by `make bench` ({pieces} pieces a round, {rounds} rounds, one connection, one process), medians, on {machine}.
 
-| what | portal, per second | bare inserts, per second | portal : bare |
+| what | portal, per second (least to most of a round) | bare inserts, per second (least to most) | portal : bare |
 |---|---|---|---|
 {lines}
 
-- An **order** is a signed Shopify webhook: `POST /hooks/shopify` through the whole application, verified, kept and
-  committed; then the worker's job in the same process, until the order with its lines, customer, payment and timeline
-  is accepted and committed.
+- An **order** is a signed webhook of Shopify or WooCommerce: `POST /hooks/…` through the whole application, verified,
+  kept and committed; then the worker's job in the same process, until the order with its lines, customer, payment and
+  timeline is accepted and committed.
 - A **courier event** is a signed EasyPost webhook: `POST /hooks/easypost`, kept and committed; then the worker's job,
   until the scan is kept, the parcel's status has moved, its timeline says so, and all of it is committed.
 - **Bare inserts** are a psycopg loop that sends the very rows which the portal wrote, one `INSERT` each, with as many
@@ -36,7 +37,8 @@ of this machine did in this run and nothing more; yours come from the same comma
 def written(results: Sequence[Result], pieces: int, rounds: int) -> str:
     """The page as Markdown."""
     lines = "\n".join(
-        f"| {result.what} | {result.ours:.0f} | {result.bare:.0f} | 1 : {result.bare / result.ours:.1f} |"
+        f"| {result.what} | {_spread(result.ours_by_round)} | {_spread(result.bare_by_round)} "
+        f"| 1 : {result.bare / result.ours:.1f} |"
         for result in results
     )
     cores = len(os.sched_getaffinity(0))
@@ -47,3 +49,8 @@ def written(results: Sequence[Result], pieces: int, rounds: int) -> str:
     parts = [f"Python {platform.python_version()}", f"PostgreSQL {results[0].database}"]
     versions = ", ".join([*parts, *(f"{name} {version(name)}" for name in names)])
     return PAGE.format(pieces=pieces, rounds=rounds, machine=machine, lines=lines, versions=f"Versions: {versions}.")
+
+
+def _spread(rounds: Sequence[float]) -> str:
+    """The median, and how far the rounds lie apart: what is steady and what is not can be seen."""
+    return f"{median(rounds):.0f} ({min(rounds):.0f} to {max(rounds):.0f})"

@@ -5,16 +5,18 @@ from datetime import date, datetime, timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.db import session
 from portal.fulfilment import actions, jobs, promises
+from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.promises import PromiseBreak
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.orders import stock
+from portal.orders.flags import raise_flag
 from portal.orders.models import Order
 from portal.orders.timeline import for_customer
 from portal.refunds.models import Refund
@@ -136,6 +138,42 @@ def test_what_is_at_risk_stands_on_top_of_every_list_with_its_reason(late: World
     risky = client.get("/desk/parcels?state=at_risk").text
     assert ">1001<" in risky
     assert ">1002<" not in risky
+
+
+def test_at_risk_leads_hand_offs_what_is_stuck_and_what_needs_attention_too(late: World, client: FlaskClient) -> None:
+    """Alice's is at risk and waits less long than Bob's in each of them."""
+    promise(late.bob, "2026-12-20")
+    watched()
+    for order, hours in ((late.bob, 90), (late.alice, 80)):
+        parcel = hands.planned(order, late.now)
+        parcel.risk = "silent" if order is late.alice else None
+        raise_flag(order.id, "totals", now=late.now - timedelta(hours=hours))
+        session.execute(
+            update(HandOff).where(HandOff.parcel_id == parcel.id).values(offered_at=late.now - timedelta(hours=hours))
+        )
+    session.commit()
+    sign_in(client, late.max)
+    for where in ("/desk/handoffs?department=picking", "/desk/attention"):
+        page = client.get(where).text
+        assert page.index("1001") < page.index("1002"), where
+    for order, hours in ((late.bob, 90), (late.alice, 80)):
+        away = {"state": "handed_over", "tracking_status": "exception", "courier": "dhl"}
+        away |= {"handed_over_at": late.now - timedelta(hours=hours), "tracking_number": f"N{order.id}"}
+        session.execute(update(Parcel).where(Parcel.order_id == order.id).values(**away))
+    session.commit()
+    page = client.get("/desk/parcels?state=stuck").text
+    assert page.index(">1001<") < page.index(">1002<")
+
+
+def test_the_desks_home_shows_what_is_at_risk_before_its_day_has_come(late: World, client: FlaskClient) -> None:
+    promise(late.alice, "2099-12-20")
+    hands.planned(late.alice, late.now).risk = "slow_lane"
+    promise(late.bob, "2099-12-20")
+    hands.planned(late.bob, late.now)
+    session.commit()
+    home = sign_in(client, late.max).get("/desk/").text.partition("Promises at risk")[2]
+    assert "Slow lane" in home
+    assert (">1001<" in home, ">1002<" in home) == (True, False)
 
 
 def test_a_lane_is_learnt_from_enough_deliveries(late: World) -> None:
