@@ -19,7 +19,7 @@ export PYTHONUTF8 := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test mutants machine check lint types browser bench pictures words lock clean
+.PHONY: help run fresh test mutants planted machine check lint types browser bench pictures words lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test: $(DEV) $(MO) browser ## Run the whole suite
 
 mutants: $(DEV) $(MO) ## Take out each rule that keeps money safe, and show which test turns red; some minutes
 	@$(BIN)/python -m tests.mutants
+
+planted: $(DEV) $(MO) ## Plant bugs at the doors (a vote by GET, a code that works twice, …), and show which test turns red
+	@$(BIN)/python -m tests.planted
 
 machine: $(DEV) $(MO) ## Let money go wrong in 500 random ways (more: make machine MACHINE_EXAMPLES=5000)
 	@MACHINE_EXAMPLES=$(or $(MACHINE_EXAMPLES),500) MACHINE_STEPS=60 MACHINE_SHRINK=yes $(BIN)/python -m pytest tests/refunds/test_machine.py

@@ -31,7 +31,7 @@ def test_the_example_filled_in_is_a_good_set_of_settings() -> None:
     assert settings.mail_use_tls
 
 
-def test_the_example_as_it_is_does_not_start() -> None:
+def test_13_3_1_the_example_as_it_is_does_not_start() -> None:
     with pytest.raises(config.BadSettings, match="SECRET_KEY is still the example"):
         config.read(example(commented=False))
 
@@ -46,7 +46,7 @@ def test_the_defaults_that_the_example_tells_are_the_real_ones() -> None:
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_a_lock_pins_every_package_by_hash_and_names_no_index(name: str) -> None:
+def test_15_1_2_a_lock_pins_every_package_by_hash_and_names_no_index(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     pinned = [line for line in lines if re.match(r"[a-z0-9.-]+==", line)]
     assert len(pinned) > 30
@@ -73,3 +73,10 @@ def test_the_image_copies_only_what_there_is() -> None:
 def test_the_image_and_the_composition_start_commands_that_exist() -> None:
     said = (ROOT / "Dockerfile").read_text() + (ROOT / "compose.yaml").read_text()
     assert set(re.findall(r'"portal", "(\w+)"', said)) == {"web", "worker", "migrate"}
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 31, "change-me" * 8])
+def test_13_3_1_a_key_that_could_be_guessed_does_not_start(key: str) -> None:
+    with pytest.raises(config.BadSettings, match="SECRET_KEY"):
+        config.read({"SECRET_KEY": key})
+    assert config.read({"SECRET_KEY": "x" * 32}).secret_key == "x" * 32

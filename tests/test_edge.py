@@ -131,7 +131,7 @@ def test_a_form_whose_token_is_missing_says_what_to_do(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("hops", "seen"), [(0, "127.0.0.1"), (1, "203.0.113.9"), (2, "198.51.100.1")])
-def test_a_forwarded_address_counts_only_from_a_proxy_of_ours(app: Flask, hops: int, seen: str) -> None:
+def test_l13_and_4_1_3_a_forwarded_address_counts_only_from_a_proxy_of_ours(app: Flask, hops: int, seen: str) -> None:
     settings: Settings = app.config["SETTINGS"].model_copy(update={"trusted_proxies": hops})
     behind = create_app(settings, DB_POOL=False, TESTING=True)
     behind.add_url_rule("/who", view_func=lambda: edge.request.remote_addr or "", endpoint="static.who")

@@ -49,7 +49,7 @@ def test_metrics_are_nobody_else_s_business(watched: Any, client: Any, sent: dic
     assert client.get("/metrics", headers=sent).status_code == 404
 
 
-def test_without_a_token_there_are_no_metrics(client: Any) -> None:
+def test_13_4_5_without_a_token_there_are_no_metrics(client: Any) -> None:
     assert client.get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
 
 

@@ -16,7 +16,7 @@ from portal.db import session
 from portal.lib import clock, tokens
 from portal.orders import links
 from portal.orders.actions import accept_order
-from portal.orders.models import Order
+from portal.orders.models import Code, Order
 from portal.staff.guards import cookie_name as desk_cookie
 from portal.staff.models import Department, Staff, StaffSession
 from portal.staff.rules import DEPARTMENTS
@@ -125,4 +125,15 @@ def open_link(client: FlaskClient, order: Order, purpose: str = "track", subject
     token = links.mint(order.id, purpose, subject, clock.now())
     session.commit()
     assert client.get(f"/l/{token}").status_code == 303
+    return client
+
+
+def show_code(client: FlaskClient, order: Order) -> FlaskClient:
+    """The customer's browser comes through a link, and has typed in the code that was mailed."""
+    open_link(client, order)
+    cookie, now = client.get_cookie("c"), clock.now()
+    assert cookie
+    shown = {"created_at": now, "expires_at": now, "used_at": now}
+    session.add(Code(order_id=order.id, browser=tokens.digest(cookie.value), **shown))
+    session.commit()
     return client

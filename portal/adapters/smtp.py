@@ -1,8 +1,8 @@
-"""Mail leaves through Flask-Mail, with time-outs it does not set itself."""
+"""Mail leaves through Flask-Mail, with time-outs and certificates that it does not look at itself."""
 
 import smtplib
+import ssl
 from email import charset
-from typing import Any
 
 from flask import current_app
 from flask_mail import BadHeaderError, Connection, Mail, Message
@@ -15,13 +15,16 @@ charset.add_charset("utf-8", charset.SHORTEST, charset.QP, "utf-8")
 
 
 class TimedConnection(Connection):
-    """Flask-Mail's connection, which by itself would wait for ever."""
+    """Flask-Mail's connection, which by itself would wait for ever and trust any server."""
 
     def configure_host(self) -> smtplib.SMTP:
-        kind: Any = smtplib.SMTP_SSL if self.mail.use_ssl else smtplib.SMTP
-        host: smtplib.SMTP = kind(self.mail.server, self.mail.port, timeout=TIMEOUT)
+        encrypted = {"context": ssl.create_default_context()} if self.mail.use_ssl or self.mail.use_tls else {}
+        if self.mail.use_ssl:
+            host: smtplib.SMTP = smtplib.SMTP_SSL(self.mail.server, self.mail.port, timeout=TIMEOUT, **encrypted)
+        else:
+            host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=TIMEOUT)
         if self.mail.use_tls:
-            host.starttls()
+            host.starttls(**encrypted)
         if self.mail.username and self.mail.password:
             host.login(self.mail.username, self.mail.password)
         return host
@@ -42,6 +45,8 @@ def send(*, to: str, subject: str, html: str, text: str, message_id: str, header
     try:
         with mailer.connect() as connection:
             connection.send(message)
+    except ssl.SSLError as error:  # one of them is a ValueError too
+        raise Temporary(f"the mail server can't be trusted: {error}") from error
     except (BadHeaderError, UnicodeError, ValueError) as error:
         raise Permanent(f"this mail can't be written: {error}") from error
     except smtplib.SMTPRecipientsRefused as error:

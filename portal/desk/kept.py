@@ -17,6 +17,7 @@ from portal.db import session
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.rules import courier_name
 from portal.lib.intervals import ENOUGH, adjusted_wald
+from portal.lib.sheets import plain_cell
 from portal.orders import calendar
 from portal.orders.models import Order
 
@@ -134,7 +135,7 @@ def sheet(found: Tables) -> str:
     for dimension, shares in found.items():
         for share in shares:
             low, high = share.interval
-            name = f"'{share.name}" if share.name[:1] in "=+-@" else share.name
+            name = plain_cell(share.name)
             writer.writerow(
                 (dimension, name, share.kept, share.total, *(f"{n:.1f}" for n in (share.percent, low, high)))
             )

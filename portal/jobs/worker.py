@@ -61,10 +61,12 @@ def run(
 
 def _more_is_due(flask: Flask, queues: Iterable[str] | None) -> bool:
     """The last job of a round may have owed another."""
-    due = "SELECT FROM procrastinate_jobs WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now()"
+    due = text(
+        "SELECT FROM procrastinate_jobs WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now()"
+        " AND (CAST(:queues AS text[]) IS NULL OR queue_name = ANY(:queues))"
+    )
     with flask.app_context():
-        chosen = {"queues": list(queues)} if queues else {}
-        found = session.execute(text(due + (" AND queue_name = ANY(:queues)" if queues else "")), chosen).first()
+        found = session.execute(due, {"queues": list(queues) if queues else None}).first()
         session.remove()
     return found is not None
 

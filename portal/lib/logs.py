@@ -1,6 +1,6 @@
 """Logs hold no secret and nobody's data: tokens are cut short, and rows that the database quotes are left out.
 
-Every line says which request or job it belongs to.
+A message is one line, whatever a stranger put into it. Every line says which request or job it belongs to.
 """
 
 import logging
@@ -51,11 +51,16 @@ def mask(text: str) -> str:
     return QUOTED_ROW.sub(r"\1: …", TOKEN.sub(r"\1…", text))
 
 
+def one_line(text: str) -> str:
+    """The text with line ends, colours and all else that can't be seen spelled out."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 class Masked(logging.Filter):
     """Masks the message and the traceback of every record that passes."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = mask(record.getMessage()), ()
+        record.msg, record.args = one_line(mask(record.getMessage())), ()
         if record.exc_info:
             record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
         return True

@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.db import session
 from portal.lib.money import Money
+from portal.lib.sheets import plain_cell
 from portal.refunds.credit_notes import CreditNote, called
 from portal.refunds.models import Refund
 
@@ -20,7 +21,6 @@ HEAD = (
     "approved_by", "ended_at", "credit_note", "cancelled_by_note", "stripe_refund", "stripe_payment", "bank_reference",
     "reference", "why_failed",
 )  # fmt: skip
-BEGINS_FORMULA = tuple("=+-@\t\r\n\0")
 
 
 def sheet(first: date, last: date, zone: ZoneInfo) -> str:
@@ -33,7 +33,7 @@ def sheet(first: date, last: date, zone: ZoneInfo) -> str:
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(HEAD)
-    writer.writerows([_plain(value) for value in _row(refund, papers, zone)] for refund in refunds)
+    writer.writerows([plain_cell(value) for value in _row(refund, papers, zone)] for refund in refunds)
     return out.getvalue()
 
 
@@ -70,8 +70,3 @@ def amount(money: Money) -> str:
 
 def _moment(at: datetime | None, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else ""
-
-
-def _plain(value: Any) -> str:
-    told = "" if value is None else str(value)
-    return f"'{told}" if told.startswith(BEGINS_FORMULA) else told

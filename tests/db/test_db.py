@@ -30,7 +30,7 @@ def test_a_verb_moves_a_row_and_sets_what_goes_with_it(world: World) -> None:
     assert (world.alice.state, world.alice.closed_at) == ("closed", now)
 
 
-def test_it_refuses_a_verb_that_the_state_does_not_allow(world: World) -> None:
+def test_2_3_1_it_refuses_a_verb_that_the_state_does_not_allow(world: World) -> None:
     move(world.alice, "state", "cancel")
     session.commit()
     with nothing_appears(), pytest.raises(Refused, match="Nothing was changed"):
@@ -69,7 +69,7 @@ def test_every_move_leads_from_and_to_states_that_the_database_knows() -> None:
 
 
 @pytest.mark.processes
-def test_of_many_who_move_one_row_at_once_one_succeeds(real: Flask) -> None:
+def test_15_4_2_of_many_who_move_one_row_at_once_one_succeeds(real: Flask) -> None:
     made = InboxMessage(source="s", external_id="1", body=b"", received_at=clock.now())
     session.add(made)
     session.commit()
@@ -144,7 +144,7 @@ def test_a_request_that_raises_leaves_nothing(
     assert number(world.alice) == "1001"
 
 
-def test_a_commit_that_fails_is_said_and_not_hidden(world: World, view: Callable[..., Any]) -> None:
+def test_16_5_3_a_commit_that_fails_is_said_and_not_hidden(world: World, view: Callable[..., Any]) -> None:
     def break_a_rule() -> str:
         session.get_one(Order, world.alice.id).state = "lost"
         return "all is well"
@@ -153,7 +153,7 @@ def test_a_commit_that_fails_is_said_and_not_hidden(world: World, view: Callable
     assert (answer.status_code, "all is well" in answer.text) == (500, False)
 
 
-def test_a_database_that_goes_away_at_the_commit_is_a_reason_to_try_again(
+def test_16_5_2_a_database_that_goes_away_at_the_commit_is_a_reason_to_try_again(
     world: World, view: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> None:
@@ -191,7 +191,7 @@ def test_a_clock_that_goes_back_gives_nothing_away(app: Flask) -> None:
     assert taken(1, later=-timedelta(hours=1)) == [False]
 
 
-def test_nobody_can_read_who_is_counted(app: Flask) -> None:
+def test_l13_nobody_can_read_who_is_counted(app: Flask) -> None:
     limits.take("look-up", "alice@example.org", 1, timedelta(minutes=1), clock.now())
     rows = session.execute(text("SELECT string_agg(b::text, '') FROM buckets b")).scalar_one()
     assert "alice" not in rows
@@ -221,12 +221,12 @@ def test_a_limit_over_more_than_a_day_could_be_forgotten_too_early(app: Flask) -
         ("unknown", ""),
     ],
 )
-def test_of_ipv6_a_network_counts_as_one(address: str | None, network: str) -> None:
+def test_l13_of_ipv6_a_network_counts_as_one(address: str | None, network: str) -> None:
     assert limits.network(address) == network
 
 
 @pytest.mark.processes
-def test_a_limit_holds_for_many_at_once(real: Flask) -> None:
+def test_l13_a_limit_holds_for_many_at_once(real: Flask) -> None:
     def take(_: int) -> bool:
         with real.app_context(), transaction():
             return limits.take("test", "a", 5, timedelta(hours=1), clock.now())
@@ -250,7 +250,7 @@ def test_no_statement_and_no_lock_waits_for_ever(app: Flask) -> None:
     assert asked == ["15s", "5s", "UTC"]
 
 
-def test_an_error_of_the_database_quotes_no_values(app: Flask) -> None:
+def test_16_2_5_an_error_of_the_database_quotes_no_values(app: Flask) -> None:
     with pytest.raises(Exception, match="nothing_like_it") as failed:
         session.execute(text("SELECT * FROM nothing_like_it WHERE email = :email"), {"email": "alice@example.org"})
     assert "alice@example.org" not in str(failed.value)

@@ -123,7 +123,7 @@ def test_an_order_that_does_not_exist_is_not_found(client: FlaskClient, world: W
     assert sign_in(client, world.max).get("/desk/orders/999999").status_code == 404
 
 
-def test_what_customers_typed_is_escaped(client: FlaskClient, world: World) -> None:
+def test_1_2_1_what_customers_typed_is_escaped(client: FlaskClient, world: World) -> None:
     session.execute(update(Customer).where(Customer.id == world.alice.customer_id).values(name="<svg onload=x>"))
     world.alice.ship_to = {"name": "<svg onload=x>", "street": "<svg onload=x>"}
     world.alice.lines[0].title = "<svg onload=x>"

@@ -46,7 +46,7 @@ def test_looking_never_counts(client, world, page, method):
     assert invitation_of(world.alice).state == "sent"
 
 
-def test_the_link_in_the_mail_only_chooses(client, world, page):
+def test_l5_the_link_in_the_mail_only_chooses(client, world, page):
     open_link(client, world.alice, "survey")
     assert chosen(client.get(page).text) == ""
     assert chosen(client.get(f"{page}?v=4").text) == "4"
@@ -96,7 +96,7 @@ def test_a_form_posted_twice_is_one_answer(client, world, page):
         assert client.post(page, data={"score": "1", "words": "Broken."}).status_code == 303
 
 
-def test_the_last_answer_wins(client, world, page):
+def test_l5_the_last_answer_wins(client, world, page):
     open_link(client, world.alice, "survey")
     client.post(page, data={"score": "3"})
     client.post(page, data={"score": "4", "words": "It grew on me."})
@@ -105,7 +105,7 @@ def test_the_last_answer_wins(client, world, page):
     assert chosen(client.get(f"{page}?v=2").text) == "2"
 
 
-def test_it_refuses_a_flood_of_answers(client, world, page):
+def test_2_4_1_it_refuses_a_flood_of_answers(client, world, page):
     open_link(client, world.alice, "survey")
     for n in range(CHANGES_PER_HOUR):
         assert client.post(page, data={"score": "1", "words": f"{n}"}).status_code == 303

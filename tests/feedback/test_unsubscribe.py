@@ -30,7 +30,7 @@ def test_the_letter_carries_the_one_click_headers_and_the_same_address(world, wo
         assert ("List-Unsubscribe" in other) == ("How was it?" in str(other["subject"]))
 
 
-def test_the_mail_programs_one_click_works_without_a_cookie_and_without_a_redirect(app, world, stop):
+def test_l20_the_mail_programs_one_click_works_without_a_cookie_and_without_a_redirect(app, world, stop):
     app.config["WTF_CSRF_ENABLED"] = True
     machine = app.test_client(use_cookies=False)
     answer = machine.post(stop, data={"List-Unsubscribe": "One-Click"})
@@ -41,7 +41,7 @@ def test_the_mail_programs_one_click_works_without_a_cookie_and_without_a_redire
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_looking_unsubscribes_nobody(client, stop, method):
+def test_l20_looking_unsubscribes_nobody(client, stop, method):
     with nothing_appears():
         assert getattr(client, method)(stop).status_code == 200
 

@@ -51,7 +51,7 @@ def test_the_values_that_the_database_quotes_are_left_out() -> None:
     said = "duplicate key value violates a constraint\nDETAIL:  Key (email)=(alice@example.org) already exists."
     record = logging.LogRecord("portal", logging.ERROR, "", 1, "%s", (said,), None)
     Masked().filter(record)
-    assert record.getMessage().splitlines()[1] == "DETAIL: …"
+    assert record.getMessage().endswith(r"a constraint\nDETAIL: …")
 
 
 def test_an_open_transaction_while_mail_leaves_is_noticed(

@@ -29,7 +29,7 @@ def check(answer: TestResponse, path: str) -> None:
         assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; ")), cookie
 
 
-def test_every_route_answers_with_them(
+def test_l14_every_route_answers_with_them(
     client: FlaskClient, world: World, work: Callable[..., int], mails: object
 ) -> None:
     walk(world, work)
@@ -80,7 +80,7 @@ def fails_with(app: Flask, error: Exception | int) -> None:
         (OperationalError("SELECT 1", {}, Exception("gone")), 503),
     ],
 )
-def test_what_goes_wrong_answers_with_them_and_says_nothing_about_us(
+def test_l14_and_16_5_1_what_goes_wrong_answers_with_them_and_says_nothing_about_us(
     broken: FlaskClient, error: Exception | int, code: int
 ) -> None:
     fails_with(broken.application, error)
@@ -92,7 +92,7 @@ def test_what_goes_wrong_answers_with_them_and_says_nothing_about_us(
     assert "Traceback" not in answer.text
 
 
-def test_a_body_that_is_too_big_answers_with_them(client: FlaskClient) -> None:
+def test_5_2_1_a_body_that_is_too_big_answers_with_them(client: FlaskClient) -> None:
     for path in ("/find", "/hooks/shopify", "/desk/sign-in"):
         answer = client.post(path, data=b"x=" + b"y" * 2_000_000, content_type="application/x-www-form-urlencoded")
         assert answer.status_code == 413
@@ -104,7 +104,7 @@ def test_a_method_that_is_not_taken_says_which_are(client: FlaskClient) -> None:
     assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, {"GET", "HEAD", "OPTIONS", "POST"})
 
 
-def test_only_static_files_under_their_hash_may_be_cached(client: FlaskClient) -> None:
+def test_l14_and_14_3_2_only_static_files_under_their_hash_may_be_cached(client: FlaskClient) -> None:
     page = client.get("/find").text
     [hashed] = re.findall(r'href="(/static/portal\.css\?v=[0-9a-f]+)"', page)
     assert client.get(hashed).headers["Cache-Control"] == A_YEAR

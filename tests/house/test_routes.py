@@ -186,7 +186,7 @@ def walked(client: FlaskClient, world: World, work: Callable[..., int], mails: o
     return world
 
 
-def test_a_get_changes_nothing(client: FlaskClient, walked: World) -> None:
+def test_l5_and_3_5_3_a_get_changes_nothing(client: FlaskClient, walked: World) -> None:
     answers: dict[str, int] = {}
     before = fingerprint()
     for rule in rules(client.application):

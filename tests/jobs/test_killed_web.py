@@ -96,7 +96,7 @@ def test_a_web_process_killed_before_the_commit_leaves_neither_order_nor_job(sta
     assert (list(orders), list(orders.values())) == (["A-1"], jobs)
 
 
-def test_whenever_a_web_process_is_killed_no_order_is_without_its_job(start: Start, shop: Shop) -> None:
+def test_2_3_3_whenever_a_web_process_is_killed_no_order_is_without_its_job(start: Start, shop: Shop) -> None:
     chance = Random(7)
     for life in range(3):
         process = begin(start, shop)

@@ -130,7 +130,7 @@ def test_shares_add_up_to_the_whole_whatever_the_parts(total: int, parts: list[i
 # --- tokens ---
 
 
-def test_a_secret_has_140_bits_that_no_mail_program_breaks() -> None:
+def test_l1_and_7_2_3_and_11_5_1_a_secret_has_140_bits_that_no_mail_program_breaks() -> None:
     made = {mint() for _ in range(10_000)}
     assert len(made) == 10_000
     assert all(re.fullmatch(f"[{ALPHABET}]{{{LINK_LENGTH}}}", token) for token in made)
@@ -147,7 +147,7 @@ def test_any_text_has_a_digest(token: str) -> None:
     assert len(digest(token)) == 32
 
 
-def test_references_can_be_read_aloud() -> None:
+def test_l12_references_can_be_read_aloud() -> None:
     assert re.fullmatch("[a-z2-7]{10}", reference())
     assert len(reference(6)) == 6
     assert len({reference() for _ in range(1000)}) == 1000

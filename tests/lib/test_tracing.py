@@ -33,7 +33,7 @@ def test_a_number_from_outside_counts_only_behind_a_proxy_of_ours(app: Any, clie
         app.wsgi_app = app.wsgi_app.application
 
 
-def test_a_request_is_one_line_without_secrets(client: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_l17_a_request_is_one_line_without_secrets(client: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "portal.access"):
         client.get("/l/abcdefghijklmnopqrstuvwxyz23")
     [said] = [record.getMessage() for record in caplog.records if record.name == "portal.access"]
@@ -42,7 +42,7 @@ def test_a_request_is_one_line_without_secrets(client: Any, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
-def test_lines_say_what_they_are_about_and_hide_tokens(
+def test_l17_lines_say_what_they_are_about_and_hide_tokens(
     style: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.root, "handlers", [])

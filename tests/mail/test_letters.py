@@ -96,7 +96,7 @@ def test_it_is_sent_with_its_parts_and_links_minted_as_it_leaves(
     assert (letter().state, letter().attempts, links()) == ("sent", 1, 2)
 
 
-def test_no_secret_is_in_the_database(world: World, work: Work, mails: list[EmailMessage]) -> None:
+def test_l2_no_secret_is_in_the_database(world: World, work: Work, mails: list[EmailMessage]) -> None:
     queue(world)
     work(task="mail.send_letter")
     [secret, _] = sorted(set(re.findall(r"/l/([a-z2-7]{28})", bodies(mails[0]))))
@@ -130,7 +130,7 @@ def test_what_people_typed_is_escaped_in_html_and_not_in_text(world: World) -> N
     assert "<b>Tom & Ann</b>" in letter().text
 
 
-def test_a_subject_is_one_line(world: World, work: Work, mails: list[EmailMessage]) -> None:
+def test_1_3_11_a_subject_is_one_line(world: World, work: Work, mails: list[EmailMessage]) -> None:
     queue(world, "x\r\nBcc: eve@example.net")
     work(task="mail.send_letter")
     assert (mails[0]["Bcc"], mails[0]["Subject"]) == (None, "About x Bcc: eve@example.net")

@@ -97,7 +97,7 @@ MUTANTS = (
     Mutant(
         "the state stands in the update that changes it",
         (Edit("portal/db/__init__.py", ", getattr(table, column).in_(origins)).values", ").values"),),
-        ("tests/db/test_db.py::test_of_many_who_move_one_row_at_once_one_succeeds",),
+        ("tests/db/test_db.py::test_15_4_2_of_many_who_move_one_row_at_once_one_succeeds",),
     ),
     Mutant(
         "one row per decision of a return (database)",
@@ -125,7 +125,7 @@ MUTANTS = (
     Mutant(
         "approver is not requester (portal)",
         (Edit("portal/refunds/rules.py", "if refund.requested_by_id == by.id:", "if by.id < 0:"),),
-        ("tests/refunds/test_decisions.py::test_nobody_approves_money_they_asked_for",),
+        ("tests/refunds/test_decisions.py::test_2_3_5_nobody_approves_money_they_asked_for",),
     ),
     Mutant(
         "a time-out is unknown, no refusal",

@@ -89,13 +89,35 @@ def test_a_newer_copy_brings_it_up_to_date_and_an_older_one_does_not(send: Send)
     assert (order.payment.captured, flags.problems(order.id)) == (8400, [])
 
 
-def test_the_channel_is_the_keys_and_nobody_elses(send: Send, key: str) -> None:
+def test_8_4_1_the_channel_is_the_keys_and_nobody_elses(send: Send, key: str) -> None:
     other = add_channel("thimble", now=clock.now())
     session.commit()
     assert send(payment={"captured": 8400}).status_code == 201
     assert send(payment={"captured": 8400}, by=other).status_code == 201
     assert refused(send(channel="api:thimble")) == [("/channel", "is not known here")]
     assert len(orders()) == 1
+
+
+def test_15_3_7_nothing_in_the_address_changes_whose_order_it_is(client: FlaskClient, key: str) -> None:
+    add_channel("thimble", now=clock.now())
+    session.commit()
+    address = "/api/v1/orders?channel=api:thimble&channel=api:lantern&code=api:thimble&state=cancelled"
+    answer = client.post(address, json=ORDER, headers={"Authorization": f"Bearer {key}", "X-Channel": "api:thimble"})
+    assert answer.status_code == 201
+    assert session.scalars(select(Order.channel).where(Order.ref == answer.get_json()["ref"])).all() == ["api:lantern"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"state": "cancelled"}, {"id": 1}, {"ref": "aaaaaaaaaa"}, {"promised_on": "2030-01-01"}]
+)
+def test_15_3_3_what_is_ours_to_decide_is_not_taken_from_a_shop(send: Send, more: dict[str, Any]) -> None:
+    with nothing_appears():
+        assert refused(send(**more)) == [(f"/{next(iter(more))}", "is not known here")]
+
+
+def test_15_3_1_the_answer_holds_what_is_described_and_nothing_else(send: Send) -> None:
+    described = {"ref", "external_id", "number", "state", "promised_on", "problems"}
+    assert set(send().get_json()) == described
 
 
 def test_what_a_shop_may_not_know_is_kept_and_flagged(send: Send) -> None:

@@ -48,7 +48,7 @@ def grants() -> int:
     ("purpose", "path"),
     [("track", ""), ("return", "/returns"), ("survey", "/survey"), ("case", "/cases/7")],
 )
-def test_a_link_leads_to_an_address_without_its_secret(
+def test_l4_and_14_2_1_a_link_leads_to_an_address_without_its_secret(
     client: FlaskClient, world: World, purpose: str, path: str
 ) -> None:
     token = minted(world, purpose)
@@ -57,7 +57,7 @@ def test_a_link_leads_to_an_address_without_its_secret(
     assert token not in answer.text + str(answer.headers)
 
 
-def test_the_cookie_holds_another_secret_for_a_day(client: FlaskClient, world: World) -> None:
+def test_l4_the_cookie_holds_another_secret_for_a_day(client: FlaskClient, world: World) -> None:
     token = minted(world)
     [said] = [line for line in client.get(f"/l/{token}").headers.getlist("Set-Cookie") if line.startswith("c=")]
     assert {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=86400"} <= set(said.split("; "))
@@ -71,7 +71,9 @@ def test_the_cookie_holds_another_secret_for_a_day(client: FlaskClient, world: W
 
 @pytest.mark.parametrize("held", PURPOSES)
 @pytest.mark.parametrize("wanted", PURPOSES)
-def test_a_link_opens_its_purpose_and_its_order_only(client: FlaskClient, world: World, held: str, wanted: str) -> None:
+def test_l3_a_link_opens_its_purpose_and_its_order_only(
+    client: FlaskClient, world: World, held: str, wanted: str
+) -> None:
     open_link(client, world.alice, held, 7)
     assert opens(client, world.alice.ref, wanted) is (wanted in OPENS[held])
     assert not opens(client, world.bob.ref, wanted)
@@ -97,7 +99,7 @@ def ended(client: FlaskClient, path: str) -> tuple[int, bytes, list[tuple[str, s
     return answer.status_code, answer.data, [pair for pair in answer.headers if pair[0] not in its_own]
 
 
-def test_unknown_expired_revoked_and_foreign_links_cannot_be_told_apart(app: Flask, world: World) -> None:
+def test_l10_unknown_expired_revoked_and_foreign_links_cannot_be_told_apart(app: Flask, world: World) -> None:
     unknown = ended(app.test_client(), "/l/" + "a" * 28)
     assert unknown[0] == 404
     with clock.moved(LIVES["track"] + timedelta(seconds=1)):
@@ -121,7 +123,7 @@ def minted_before(world: World) -> str:
     ("method", "headers"),
     [("HEAD", {}), ("GET", {"Sec-Purpose": "prefetch"}), ("GET", {"Sec-Purpose": "prefetch;prerender"})],
 )
-def test_who_only_looks_ahead_is_not_let_in(
+def test_l18_who_only_looks_ahead_is_not_let_in(
     client: FlaskClient, world: World, method: str, headers: dict[str, str]
 ) -> None:
     answer = client.open(f"/l/{minted(world)}", method=method, headers=headers)
@@ -171,7 +173,7 @@ def test_a_cookie_that_is_none_of_ours_is_replaced(client: FlaskClient, world: W
     assert session.scalars(select(Grant.browser)).one() == digest(cookie(client))
 
 
-def test_who_guesses_links_is_slowed_down(client: FlaskClient, world: World) -> None:
+def test_l13_who_guesses_links_is_slowed_down(client: FlaskClient, world: World) -> None:
     codes = [client.get(f"/l/{n:028}").status_code for n in range(32)]
     assert codes == [404] * 30 + [429] * 2
     assert client.get(f"/l/{minted(world)}").status_code == 303
@@ -187,7 +189,7 @@ def test_what_has_ended_is_forgotten_at_night_and_the_link_is_not(client: FlaskC
 
 
 @pytest.mark.parametrize("purpose", sorted(LIVES))
-def test_every_link_ends(world: World, purpose: str) -> None:
+def test_l10_every_link_ends(world: World, purpose: str) -> None:
     token = minted(world, purpose)
     later = clock.now() + LIVES[purpose]
     assert links.find(token, now=later - timedelta(minutes=1)) is not None

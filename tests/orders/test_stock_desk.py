@@ -47,7 +47,9 @@ def test_a_file_counts_and_once_more_changes_nothing(client: FlaskClient, world:
 @pytest.mark.parametrize(
     "text", ["sku\n", "sku,on_hand\n,1\n", "sku,on_hand\nVASE,many\n", b"sku,on_hand\n\xff,1\n", ""]
 )
-def test_a_file_with_mistakes_counts_nothing_at_the_desk(client: FlaskClient, world: World, text: str | bytes) -> None:
+def test_5_2_2_a_file_with_mistakes_counts_nothing_at_the_desk(
+    client: FlaskClient, world: World, text: str | bytes
+) -> None:
     sign_in(client, world.max)
     with nothing_appears():
         assert send(client, text) == 422

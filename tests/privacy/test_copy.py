@@ -13,7 +13,7 @@ from portal.lib import clock
 from portal.privacy.copy import packed, spelled
 from portal.privacy.models import orders_of
 from tests.house.road import walk
-from tests.world import World, open_link, sign_in
+from tests.world import World, open_link, show_code, sign_in
 
 Work = Callable[..., int]
 
@@ -40,6 +40,15 @@ def test_what_customers_wrote_is_no_markup_in_it(world: World) -> None:
     world.alice.customer.name = "<script>alert(1)</script>"
     _, page = unpacked(packed([world.alice.id], now=clock.now()))
     assert "<script>" not in page
+
+
+def test_8_2_2_behind_the_code_is_the_own_copy_and_nobody_elses(client: FlaskClient, world: World) -> None:
+    world.bob.customer.name = "Bob Brun"
+    answer = show_code(client, world.alice).get(f"/orders/{world.alice.ref}/copy.zip")
+    data, page = unpacked(answer.data)
+    assert [order["number"] for order in data["orders"]] == ["1001"]
+    assert [fact for fact in ("1002", "Bob Brun", "bob@example.org", "pi_bob") if fact in json.dumps(data) + page] == []
+    assert client.get(f"/orders/{world.bob.ref}/copy.zip").status_code == 404
 
 
 def test_a_link_alone_gets_no_copy(client: FlaskClient, world: World) -> None:

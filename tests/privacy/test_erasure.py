@@ -21,10 +21,9 @@ from portal.inbox.actions import receive
 from portal.jobs import defer
 from portal.lib import clock
 from portal.lib.errors import Refused
-from portal.lib.tokens import digest
 from portal.mail.models import Letter
 from portal.orders.actions import accept_order
-from portal.orders.models import Code, Customer, Order, OrderChange, OrderFlag
+from portal.orders.models import Customer, Order, OrderChange, OrderFlag
 from portal.privacy import actions, ledger
 from portal.privacy.jobs import sweep_erasures
 from portal.privacy.models import KEPT, Erasure, orders_of
@@ -34,7 +33,7 @@ from tests.conftest import nothing_appears
 from tests.feedback.scenes import case_of
 from tests.house.road import walk
 from tests.returns import hands
-from tests.world import ALICES_ORDER, World, open_link, sign_in
+from tests.world import ALICES_ORDER, World, open_link, show_code, sign_in
 
 Work = Callable[..., int]
 
@@ -50,13 +49,7 @@ def ledger_file(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def alices(client: FlaskClient, world: World) -> FlaskClient:
     """Alice's browser, which has shown the code; her order is delivered."""
     hands.delivered(world, world.alice)
-    open_link(client, world.alice)
-    cookie, now = client.get_cookie("c"), clock.now()
-    assert cookie
-    browser = digest(cookie.value)
-    session.add(Code(order_id=world.alice.id, browser=browser, created_at=now, expires_at=now, used_at=now))
-    session.commit()
-    return client
+    return show_code(client, world.alice)
 
 
 def erasure() -> Erasure:

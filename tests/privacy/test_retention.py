@@ -72,7 +72,7 @@ def test_links_go_ninety_days_after_they_ended(client: FlaskClient, world: World
     assert session.scalar(select(func.count()).select_from(Grant)) == 0
 
 
-def test_who_bought_is_forgotten_two_years_after_the_last_thing_happened(world: World) -> None:
+def test_14_2_7_who_bought_is_forgotten_two_years_after_the_last_thing_happened(world: World) -> None:
     hands.delivered(world, world.alice)
     swept(725)
     assert session.get_one(Order, world.alice.id).erased_at is None

@@ -48,7 +48,7 @@ def test_approving_freezes_what_stripe_will_be_asked_and_owes_the_call(world: Wo
     assert for_staff(world.alice.id)[0].by == "Fran"
 
 
-def test_nobody_approves_money_they_asked_for(world: World) -> None:
+def test_2_3_5_nobody_approves_money_they_asked_for(world: World) -> None:
     refund = asked(world)
     with nothing_appears(), pytest.raises(Refused, match="second person"):
         approve(refund, world, by="rita")

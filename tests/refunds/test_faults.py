@@ -37,7 +37,7 @@ it fails late, a second decision pays
 it fails late and every webhook is lost
     test_facts: test_a_late_failure_whose_webhook_was_lost_is_found_by_looking
 eight approve one refund
-    test_races: test_eight_approve_at_once_and_one_wins
+    test_races: test_2_3_4_eight_approve_at_once_and_one_wins
 eight ask for one return
     test_races: test_eight_ask_for_the_same_return_and_one_wins
 eight refunds of 60 on a payment of 100

@@ -42,7 +42,7 @@ def test_up_to_the_limit_it_is_approved(world: World) -> None:
     assert approve(asked(world, 4000), world) == "approved"
 
 
-def test_beyond_it_somebody_higher_decides(world: World) -> None:
+def test_2_3_2_beyond_it_somebody_higher_decides(world: World) -> None:
     limited(world, most=3999)
     refund = asked(world, 4000)
     with nothing_appears(), pytest.raises(Refused, match=r"your limit of €39\.99 at once.* A manager has to"):

@@ -99,7 +99,7 @@ def loaded(refund_id: int, staff_id: int) -> tuple[Refund, Staff]:
     return session.get_one(Refund, refund_id), session.get_one(Staff, staff_id)
 
 
-def test_eight_approve_at_once_and_one_wins(real: Flask, small_world: World) -> None:
+def test_2_3_4_eight_approve_at_once_and_one_wins(real: Flask, small_world: World) -> None:
     refund_id = asked(small_world).id
 
     def approve(person: int) -> Callable[[], str]:

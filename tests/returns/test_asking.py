@@ -128,7 +128,7 @@ def test_the_rest_of_a_line_can_still_come_back(alice, world):
     assert alice.post(path(world.alice), data=filled_in(world.alice, key="b" * 28)).status_code == 303
 
 
-def test_it_refuses_more_than_was_delivered(alice, world):
+def test_2_2_3_it_refuses_more_than_was_delivered(alice, world):
     with nothing_appears():
         answer = alice.post(path(world.alice), data=filled_in(world.alice, quantity="3"))
     assert answer.status_code == 422
@@ -218,7 +218,7 @@ def test_a_survey_s_link_opens_no_returns(client, world):
     assert client.get(path(world.alice, "new")).status_code == 404
 
 
-def test_a_link_that_is_used_all_day_long_is_slowed_down(alice, world):
+def test_2_4_1_a_link_that_is_used_all_day_long_is_slowed_down(alice, world):
     for n in range(20):
         key = f"{n:028}"
         alice.post(path(world.alice), data=filled_in(world.alice, key=key))

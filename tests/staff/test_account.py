@@ -115,7 +115,7 @@ def test_7_3_1_sessions_that_ended_by_themselves_are_not_listed(app: Flask, clie
 
 
 @pytest.mark.parametrize("length", [12, 64, 1024])
-def test_6_2_1_passwords_may_be_long(length: int) -> None:
+def test_6_2_1_and_6_2_9_passwords_may_be_long(length: int) -> None:
     password = ("correct horse battery staple violet " * 40)[: length - 1] + "x"
     assert passwords.kept(password).startswith("$argon2id$")
 
@@ -134,7 +134,7 @@ def test_6_2_1_too_short_and_far_too_long_is_refused(length: int) -> None:
         "iloveyou2026", "welcome-welcome", "Sommer2026!!", "trustno1trustno1", "letmeinletmein", "changeme-2026",
     ],
 )  # fmt: skip
-def test_6_2_4_what_guessers_try_first_is_refused(password: str) -> None:
+def test_6_2_4_and_6_2_12_what_guessers_try_first_is_refused(password: str) -> None:
     assert passwords.easy(password)
 
 

@@ -155,7 +155,7 @@ def test_6_6_2_an_answer_is_bound_to_the_browser_that_was_asked(
     assert other.post("/desk/sign-in/passkey", data={"credential": answer}).status_code == 422
 
 
-def test_6_5_5_a_challenge_ends_after_five_minutes(client: FlaskClient, device: Device) -> None:
+def test_6_5_5_and_9_2_1_a_challenge_ends_after_five_minutes(client: FlaskClient, device: Device) -> None:
     answer = device.show(options(client, "/desk/sign-in/passkey"))
     with clock.moved(timedelta(minutes=6)):
         assert client.post("/desk/sign-in/passkey", data={"credential": answer}).status_code == 422

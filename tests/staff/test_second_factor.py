@@ -137,7 +137,9 @@ def test_what_is_no_code_is_refused(client: FlaskClient, sam: Staff, typed: str)
     assert home(client) == 303
 
 
-def test_6_3_1_after_five_tries_the_right_code_has_to_wait(app: Flask, client: FlaskClient, sam: Staff) -> None:
+def test_6_3_1_and_6_6_3_after_five_tries_the_right_code_has_to_wait(
+    app: Flask, client: FlaskClient, sam: Staff
+) -> None:
     password(client)
     assert {second(client, "000000").status_code for _ in range(5)} == {422}
     assert second(client, code()).status_code == 429
@@ -259,7 +261,9 @@ def test_somebody_elses_recovery_code_opens_nothing(client: FlaskClient, newcome
     assert codes.redeem(newcomer, spare[0], now=clock.now()) is None
 
 
-def test_6_5_3_recovery_codes_hold_80_random_bits_and_are_kept_as_hashes(sam: Staff, spare: list[str]) -> None:
+def test_6_5_3_and_6_5_4_recovery_codes_hold_80_random_bits_and_are_kept_as_hashes(
+    sam: Staff, spare: list[str]
+) -> None:
     assert len(set(spare)) == 10
     assert all(len(one.replace("-", "")) * 5 == 80 for one in spare)
     kept = session.scalars(select(StaffRecoveryCode.digest)).all()
@@ -379,7 +383,9 @@ def test_the_journal_is_append_only(sam: Staff, client: FlaskClient) -> None:
             session.execute(text(change))
 
 
-def test_the_journal_names_what_went_wrong_and_keeps_no_secret(client: FlaskClient, sam: Staff) -> None:
+def test_16_3_1_and_16_3_3_the_journal_names_what_went_wrong_and_keeps_no_secret(
+    client: FlaskClient, sam: Staff
+) -> None:
     client.post("/desk/sign-in", data={"email": "my own password", "password": "x"})
     password(client)
     second(client, "000000")

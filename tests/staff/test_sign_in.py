@@ -60,12 +60,14 @@ def test_the_address_may_be_typed_in_any_case(client: FlaskClient, sam: Staff) -
     assert sign_in(client, " Sam@Shop.example ").status_code == 303
 
 
-def test_the_cookie_is_for_this_browser_only(client: FlaskClient, sam: Staff) -> None:
+def test_3_3_2_and_3_3_4_the_cookie_is_for_this_browser_only(client: FlaskClient, sam: Staff) -> None:
     [cookie] = [line for line in sign_in(client).headers.getlist("Set-Cookie") if line.startswith("desk=")]
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
 
 
-def test_over_https_the_cookie_is_bound_to_the_host(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_3_3_1_and_3_3_3_over_https_the_cookie_is_bound_to_the_host(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = app.config["SETTINGS"].model_copy(update={"base_url": "https://orders.example.com"})
     monkeypatch.setitem(app.config, "SETTINGS", settings)
     assert cookie_name() == "__Host-desk"
@@ -81,7 +83,9 @@ def test_over_https_the_cookie_is_bound_to_the_host(app: Flask, monkeypatch: pyt
         ("sam@shop.example'--", PASSWORD),
     ],
 )
-def test_it_refuses_in_the_same_words_whoever_asks(client: FlaskClient, sam: Staff, email: str, password: str) -> None:
+def test_6_3_8_it_refuses_in_the_same_words_whoever_asks(
+    client: FlaskClient, sam: Staff, email: str, password: str
+) -> None:
     before = sessions()
     with nothing_appears(but={"staff_events"}):
         answer = sign_in(client, email, password)
@@ -100,7 +104,7 @@ def test_a_password_is_never_shown_again(client: FlaskClient, sam: Staff) -> Non
     assert "wrong words" not in sign_in(client, password="wrong words in there").text
 
 
-def test_after_ten_tries_the_right_password_has_to_wait(client: FlaskClient, sam: Staff) -> None:
+def test_6_3_1_after_ten_tries_the_right_password_has_to_wait(client: FlaskClient, sam: Staff) -> None:
     assert {sign_in(client, password="wrong").status_code for _ in range(10)} == {422}
     answer = sign_in(client)
     assert (answer.status_code, home(client)) == (429, 303)
@@ -141,7 +145,7 @@ def test_a_role_taken_away_is_gone_with_the_next_click(client: FlaskClient, sam:
     assert client.get("/desk/letters").status_code == 403
 
 
-def test_a_copied_cookie_is_dead_after_signing_out(app: Flask, client: FlaskClient, sam: Staff) -> None:
+def test_7_4_1_a_copied_cookie_is_dead_after_signing_out(app: Flask, client: FlaskClient, sam: Staff) -> None:
     sign_in(client)
     copied = client.get_cookie("desk")
     assert copied is not None
@@ -162,7 +166,7 @@ def test_signing_in_again_ends_the_session_before(app: Flask, client: FlaskClien
     assert (home(client), home(thief)) == (200, 303)
 
 
-def test_a_session_ends_after_half_an_hour_of_nothing(client: FlaskClient, sam: Staff) -> None:
+def test_7_3_1_a_session_ends_after_half_an_hour_of_nothing(client: FlaskClient, sam: Staff) -> None:
     sign_in(client)
     with clock.moved(timedelta(minutes=29)):
         assert home(client) == 200
@@ -172,7 +176,7 @@ def test_a_session_ends_after_half_an_hour_of_nothing(client: FlaskClient, sam: 
         assert home(client) == 303
 
 
-def test_a_session_ends_after_twelve_hours_of_work(client: FlaskClient, sam: Staff) -> None:
+def test_7_3_2_a_session_ends_after_twelve_hours_of_work(client: FlaskClient, sam: Staff) -> None:
     sign_in(client)
     for quarter in range(1, 48):
         with clock.moved(timedelta(minutes=15 * quarter)):
@@ -234,7 +238,7 @@ def test_a_form_without_its_token_is_refused(app: Flask, sam: Staff) -> None:
         app.config["WTF_CSRF_ENABLED"] = False
 
 
-def test_passwords_are_kept_with_argon2id_and_made_stronger_when_the_rules_are(
+def test_11_4_2_passwords_are_kept_with_argon2id_and_made_stronger_when_the_rules_are(
     client: FlaskClient, sam: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(passwords, "hasher", PasswordHasher())
@@ -245,7 +249,7 @@ def test_passwords_are_kept_with_argon2id_and_made_stronger_when_the_rules_are(
     assert sign_in(client).status_code == 303
 
 
-def test_a_wrong_name_takes_as_long_as_a_wrong_password(
+def test_6_3_8_a_wrong_name_takes_as_long_as_a_wrong_password(
     client: FlaskClient, sam: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[str] = []

@@ -46,7 +46,7 @@ def test_the_customer_gets_a_link_that_opens_the_order(
         {"number": "9999", "email": "nobody@example.org"},
     ],
 )
-def test_the_answer_is_the_same_whatever_matches(client: FlaskClient, world: World, asked: dict[str, str]) -> None:
+def test_l11_the_answer_is_the_same_whatever_matches(client: FlaskClient, world: World, asked: dict[str, str]) -> None:
     known, answer = client.post("/find", data=ALICE), client.post("/find", data=asked)
     for one in (answer, known):
         assert one.headers.pop(HEADER), "each request has a number of its own"
@@ -72,7 +72,7 @@ def test_a_number_that_its_channel_writes_with_a_hash_is_found_without(world: Wo
     assert [letter.order_id for letter in letters()] == [world.alice.id]
 
 
-def test_asking_writes_nothing_but_the_job(client: FlaskClient, world: World) -> None:
+def test_l11_asking_writes_nothing_but_the_job(client: FlaskClient, world: World) -> None:
     before = owed()
     client.post("/find", data=ALICE)
     assert owed()[len(before) :] == [("tracking.find_order", {"number": "1001", "email": "alice@example.org"})]
@@ -104,7 +104,7 @@ def test_what_was_typed_is_kept(client: FlaskClient, world: World) -> None:
     assert 'value="10&#34;01"' in client.post("/find", data={"number": '10"01', "email": "alice"}).text
 
 
-def test_one_browser_may_ask_five_times_an_hour(client: FlaskClient, world: World) -> None:
+def test_l13_and_2_4_1_one_browser_may_ask_five_times_an_hour(client: FlaskClient, world: World) -> None:
     for _ in range(5):
         assert client.post("/find", data=ALICE).status_code == 202
     with nothing_appears():
@@ -113,7 +113,7 @@ def test_one_browser_may_ask_five_times_an_hour(client: FlaskClient, world: Worl
         assert client.post("/find", data=ALICE).status_code == 202
 
 
-def test_one_address_gets_three_letters_a_day_and_nobody_who_asks_learns_it(world: World) -> None:
+def test_l13_one_address_gets_three_letters_a_day_and_nobody_who_asks_learns_it(world: World) -> None:
     for _ in range(5):
         find_order("1001", "alice@example.org")
     assert len(letters()) == 3

@@ -128,7 +128,7 @@ def test_nothing_is_asked_of_the_customer_once_it_is_delivered(client: FlaskClie
 
 
 @pytest.mark.parametrize("scans", [None, (), ("in_transit",), DELIVERED, ("in_transit", "exception")])
-def test_the_link_alone_shows_no_name_address_number_or_place(
+def test_l7_and_14_2_6_the_link_alone_shows_no_name_address_number_or_place(
     client: FlaskClient, world: World, scans: tuple[str, ...] | None
 ) -> None:
     order = an_order("2001")
@@ -278,7 +278,7 @@ def test_reading_the_page_writes_nothing(client: FlaskClient, world: World) -> N
         assert client.get(path).status_code == 200
 
 
-def test_somebody_elses_order_is_the_page_of_a_link_that_ended(client: FlaskClient, world: World) -> None:
+def test_l21_and_8_2_2_somebody_elses_order_is_the_page_of_a_link_that_ended(client: FlaskClient, world: World) -> None:
     open_link(client, world.bob)
     foreign, unknown = client.get(f"/orders/{world.alice.ref}"), client.get("/orders/nothinghere")
     assert foreign.status_code == unknown.status_code == 404
@@ -308,7 +308,7 @@ def test_it_is_light_enough_for_a_bad_line(
     assert len(gzip.compress(html)) + sum(len(gzip.compress(extra)) for extra in extras) < 40_000
 
 
-def test_nothing_comes_from_elsewhere_and_nothing_is_inline(client: FlaskClient, world: World) -> None:
+def test_l15_nothing_comes_from_elsewhere_and_nothing_is_inline(client: FlaskClient, world: World) -> None:
     order = an_order("2001")
     a_parcel(order, scans=DELIVERED)
     html = page_of(client, order)

@@ -49,7 +49,7 @@ def test_a_request_of_the_wrong_kind_is_said_to_be(client: FlaskClient) -> None:
         (RuntimeError("secret: sk_live_1"), 500, "It was our mistake, and nothing was changed."),
     ],
 )
-def test_what_fails_inside_is_told_without_what_is_inside(
+def test_13_4_2_what_fails_inside_is_told_without_what_is_inside(
     client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, words: str
 ) -> None:
     def fail(order_id: int) -> None:
@@ -75,7 +75,7 @@ def test_at_the_desk_every_dead_end_leads_back_to_the_overview(client: FlaskClie
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/l/" + "a" * 28, "/find", "/desk/nothing", "/desk/sign-in"])
-def test_no_page_of_ours_carries_anything_foreign_or_inline(app: Flask, client: FlaskClient, path: str) -> None:
+def test_l15_no_page_of_ours_carries_anything_foreign_or_inline(app: Flask, client: FlaskClient, path: str) -> None:
     page = client.get(path)
     assert " style=" not in page.text
     assert "<script>" not in page.text
