@@ -32,6 +32,7 @@ from portal.staff.rules import Role
 
 Copied = TypeVar("Copied")
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MOST_CONNECTIONS, LET_GO_AFTER = 1000, 60  # seconds
 BIGGEST_BODY = 16_000_000
 """What the web server reads at all; what is over the portal's own, lower limit is answered by a page that says so."""
 
@@ -84,15 +85,19 @@ def serve(app: Flask, host: str, port: int, threads: int = 8) -> None:
     """Run the web server; SIGTERM ends it when the requests under way are answered."""
     logs.to_stderr(app.config["SETTINGS"].log_format)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    waitress.serve(
-        app,
-        host=host,
-        port=port,
-        threads=threads,
-        ident=None,
-        max_request_body_size=BIGGEST_BODY,
-        clear_untrusted_proxy_headers=not app.config["SETTINGS"].trusted_proxies,
-    )
+    waitress.serve(app, host=host, port=port, threads=threads, **how_served(app))
+
+
+def how_served(app: Flask) -> dict[str, Any]:
+    """Room for many who are slow beside those who are not; a connection on which nothing happens is let go."""
+    return {
+        "ident": None,
+        "max_request_body_size": BIGGEST_BODY,
+        "clear_untrusted_proxy_headers": not app.config["SETTINGS"].trusted_proxies,
+        "connection_limit": MOST_CONNECTIONS,
+        "channel_timeout": LET_GO_AFTER,
+        "asyncore_use_poll": True,
+    }
 
 
 @main.command()

@@ -18,13 +18,13 @@ class TimedConnection(Connection):
     """Flask-Mail's connection, which by itself would wait for ever and trust any server."""
 
     def configure_host(self) -> smtplib.SMTP:
-        encrypted = {"context": ssl.create_default_context()} if self.mail.use_ssl or self.mail.use_tls else {}
         if self.mail.use_ssl:
-            host: smtplib.SMTP = smtplib.SMTP_SSL(self.mail.server, self.mail.port, timeout=TIMEOUT, **encrypted)
+            trusted = ssl.create_default_context()
+            host: smtplib.SMTP = smtplib.SMTP_SSL(self.mail.server, self.mail.port, timeout=TIMEOUT, context=trusted)
         else:
             host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=TIMEOUT)
         if self.mail.use_tls:
-            host.starttls(**encrypted)
+            host.starttls(context=ssl.create_default_context())
         if self.mail.username and self.mail.password:
             host.login(self.mail.username, self.mail.password)
         return host

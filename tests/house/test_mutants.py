@@ -22,9 +22,7 @@ def test_what_is_taken_out_stands_there_once(edit: Edit) -> None:
 def test_the_test_that_has_to_turn_red_exists(mutant: Mutant) -> None:
     for address in mutant.tests:
         file, _, name = address.partition("::")
-        assert (
-            re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE) if name else (ROOT / file).exists()
-        )
+        assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE) if name else (ROOT / file).exists()
 
 
 def test_each_planted_bug_is_another() -> None:

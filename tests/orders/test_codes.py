@@ -50,7 +50,7 @@ def alices(client: FlaskClient, world: World, work: Work, mails: list[EmailMessa
     return client
 
 
-def test_l6_a_link_alone_leads_to_the_code_and_shows_none_of_it(client: FlaskClient, world: World) -> None:
+def test_l6_and_8_2_3_a_link_alone_leads_to_the_code_and_shows_none_of_it(client: FlaskClient, world: World) -> None:
     open_link(client, world.alice)
     parcel = brought_to("handed_over", world.alice, world.pat, world.now)
     answer = client.get(address(world, "details"))

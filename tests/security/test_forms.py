@@ -45,8 +45,7 @@ def test_what_needs_no_token_needs_something_else(app: Flask) -> None:
     exempt = {
         rule.rule
         for rule in rules(app)
-        if "POST" in (rule.methods or set())
-        and rule.endpoint.rpartition(".")[0] in {"hooks", "api", "unsubscribing"}
+        if "POST" in (rule.methods or set()) and rule.endpoint.rpartition(".")[0] in {"hooks", "api", "unsubscribing"}
     }
     assert exempt == WITHOUT
     assert app.extensions["guards"]["api"] is has_api_key

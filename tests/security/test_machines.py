@@ -38,7 +38,7 @@ def test_11_2_4_every_signature_is_compared_in_constant_time(client: FlaskClient
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:443", "127.0.0.1:8000@evil.example"])
-def test_4_1_3_links_in_letters_lead_to_us_whatever_host_was_asked(
+def test_4_1_3_and_15_3_4_links_in_letters_lead_to_us_whatever_host_was_asked(
     client: FlaskClient, world: World, host: str
 ) -> None:
     world.max.role = "admin"
