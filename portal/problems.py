@@ -15,6 +15,8 @@ from portal.db import session
 from portal.lib.errors import Refused
 from portal.lib.tracing import KEY
 
+ONLY_READS = "25006"  # SQLSTATE
+
 
 def init_app(app: Flask) -> None:
     app.before_request(refuse_nul)
@@ -53,11 +55,17 @@ def failed_late(error: InternalServerError) -> ResponseReturnValue:
 
 def database_error(error: Exception) -> ResponseReturnValue:
     """The database is away or busy: senders should try again, people too. Other refusals are our own fault."""
-    if isinstance(error, DBAPIError) and not isinstance(error, OperationalError) and not error.connection_invalidated:
+    if isinstance(error, DBAPIError) and not _is_away(error):
         return unexpected(error)
     current_app.logger.error("the database is away: %s", type(error).__name__)
     words = _("We can't reach our records right now. Please try again in a minute.")
     return *_problem(503, _("One moment"), words), {"Retry-After": "30"}
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Also when it only reads: another server is about to take over."""
+    only_reads = getattr(error.orig, "sqlstate", None) == ONLY_READS
+    return only_reads or isinstance(error, OperationalError) or error.connection_invalidated
 
 
 def unexpected(error: Exception) -> ResponseReturnValue:

@@ -2,7 +2,11 @@
 
 import smtplib
 import ssl
+from contextlib import suppress
 from email import charset
+from socket import SHUT_RDWR
+from threading import Timer
+from typing import Any
 
 from flask import current_app
 from flask_mail import BadHeaderError, Connection, Mail, Message
@@ -10,8 +14,31 @@ from flask_mail import BadHeaderError, Connection, Mail, Message
 from portal.adapters.errors import Permanent, Temporary
 
 TIMEOUT = 20.0  # seconds for each exchange with the server
+LONGEST = 60.0  # seconds for one mail, however slowly the server drips
 # Flask-Mail has bodies sent as they are; a letter's HTML has lines longer than the 998 bytes that SMTP takes
 charset.add_charset("utf-8", charset.SHORTEST, charset.QP, "utf-8")
+
+
+class Line(smtplib.SMTP):
+    """A line to the server that is cut when one mail takes too long: smtplib's time-out is for each byte."""
+
+    def connect(self, *arguments: Any, **options: Any) -> tuple[int, bytes]:
+        self.end = Timer(LONGEST, self.cut)
+        self.end.daemon = True
+        self.end.start()
+        return super().connect(*arguments, **options)
+
+    def cut(self) -> None:
+        with suppress(OSError, AttributeError):
+            self.sock.shutdown(SHUT_RDWR)  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        self.end.cancel()
+        super().close()
+
+
+class EncryptedLine(Line, smtplib.SMTP_SSL):
+    """The same, encrypted from the first byte."""
 
 
 class TimedConnection(Connection):
@@ -20,9 +47,9 @@ class TimedConnection(Connection):
     def configure_host(self) -> smtplib.SMTP:
         if self.mail.use_ssl:
             trusted = ssl.create_default_context()
-            host: smtplib.SMTP = smtplib.SMTP_SSL(self.mail.server, self.mail.port, timeout=TIMEOUT, context=trusted)
+            host: smtplib.SMTP = EncryptedLine(self.mail.server, self.mail.port, timeout=TIMEOUT, context=trusted)
         else:
-            host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=TIMEOUT)
+            host = Line(self.mail.server, self.mail.port, timeout=TIMEOUT)
         if self.mail.use_tls:
             host.starttls(context=ssl.create_default_context())
         if self.mail.username and self.mail.password:

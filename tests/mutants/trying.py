@@ -111,11 +111,11 @@ def first_red(tests: Iterable[str], tree: Path) -> str:
     return found[1]
 
 
-def write(found: Found, page: Path, name: str) -> None:
-    """Put what was taken out and what turned red into the page, between the marks of this name."""
+def write(found: Found, page: Path, name: str, heading: str = "taken out") -> None:
+    """Put what was done and what turned red into the page, between the marks of this name."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     rows = [f"| {mutant.rule} | {_said(red)} |" for mutant, red in found]
-    table = "\n".join(["| taken out | what turned red |", "|---|---|", *rows])
+    table = "\n".join([f"| {heading} | what turned red |", "|---|---|", *rows])
     head, _, rest = page.read_text().partition(begin)
     page.write_text(f"{head}{begin}\n{table}\n{end}{rest.partition(end)[2]}")
 

@@ -13,7 +13,7 @@ from tests.planted.bugs import PLANTED
 def main(words: list[str]) -> int:
     found = try_all(chosen(PLANTED, words))
     if not words:
-        write(found, ROOT / "docs" / "security.md", "planted")
+        write(found, ROOT / "docs" / "security.md", "planted", "planted")
     return told(found, "planted bugs")
 
 

@@ -153,6 +153,6 @@ PLANTED = (
                 "    secret_key: str = Field(min_length=1)",
             ),
         ),
-        ("tests/test_cli.py", "tests/test_deployment.py"),
+        ("tests/test_deployment.py",),
     ),
 )
