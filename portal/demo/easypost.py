@@ -1,4 +1,4 @@
-"""A stand-in for EasyPost: shipments, rates, labels, trackers, refunds and pickups, as far as the portal uses them.
+"""A stand-in for EasyPost: shipments, rates, labels, trackers, refunds, pickups and scan forms, as far as we use them.
 
 What it knows: a shipment is bought once, whatever is asked; a second buy is refused. It can be told to answer 500, to
 be slow, to cut the line before or after it did what was asked, and to lie. It does not model money running out,
@@ -67,17 +67,20 @@ class Fault:
     seconds: float = 30.0
 
 
+KINDS = ("shipments", "trackers", "pickups", "forms")
+
+
 @dataclass(slots=True)
 class Book:
     """What it knows, in a file when there is one."""
 
     path: Path | None = None
-    data: dict[str, dict[str, Thing]] = field(default_factory=lambda: {"shipments": {}, "trackers": {}, "pickups": {}})
+    data: dict[str, dict[str, Thing]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     lock: RLock = field(default_factory=RLock)
 
     def __post_init__(self) -> None:
         if self.path and self.path.exists():
-            self.data = json.loads(self.path.read_text())
+            self.data |= json.loads(self.path.read_text())
 
     def keep(self, kind: str, thing: Thing) -> Thing:
         self.data[kind][thing["id"]] = thing
@@ -143,6 +146,9 @@ class EasyPost:
         paper = re.fullmatch(r"/labels/(shp_\w+)\.pdf", path)
         if paper and method == "GET":
             return Reply(200, label(self.book.the("shipments", paper[1])), "application/pdf")
+        form = re.fullmatch(r"/forms/(sf_\w+)\.pdf", path)
+        if form and method == "GET":
+            return Reply(200, printed(self.book.the("forms", form[1])), "application/pdf")
         if not key.startswith(("EZTK", "EZAK")):
             raise Refusal(401, "UNAUTHORIZED", "The API key is not valid.")
         given = json.loads(raw) if raw else {}
@@ -239,6 +245,30 @@ def send_van_away(book: Book, _given: Thing, _address: str, id: str) -> Thing:
     return book.keep("pickups", book.the("pickups", id) | {"status": "canceled"})
 
 
+def make_form(book: Book, given: Thing, address: str) -> Thing:
+    """One form for shipments of one carrier, each on one form only; GLS has none."""
+    wanted = [book.the("shipments", one["id"]) for one in given["shipments"]]
+    taken = {one for form in book.data["forms"].values() for one in form["shipments"]}
+    carriers = {(one["selected_rate"] or {}).get("carrier") for one in wanted}
+    if len(carriers) != 1 or None in carriers or carriers == {"GLS"}:
+        raise Refusal(422, "SCAN_FORM.UNSUPPORTED", "This carrier has no scan forms.")
+    if taken & {one["id"] for one in wanted} or any(one["refund_status"] for one in wanted):
+        raise Refusal(422, "SCAN_FORM.INVALID", "A shipment is on a scan form already, or was given back.")
+    form = {
+        "id": new("sf_"), "object": "ScanForm", "status": "created", "message": None, "form_file_type": "PDF",
+        "tracking_codes": [one["tracking_code"] for one in wanted], "shipments": [one["id"] for one in wanted],
+    }  # fmt: skip
+    return book.keep("forms", {**form, "form_url": f"{address}/forms/{form['id']}.pdf"})
+
+
+def forms(book: Book, _given: Thing, _address: str) -> Thing:
+    return {"scan_forms": list(book.data["forms"].values())[::-1], "has_more": False}
+
+
+def find_form(book: Book, _given: Thing, _address: str, id: str) -> Thing:
+    return book.the("forms", id)
+
+
 ROUTES: tuple[tuple[str, str, Callable[..., Thing]], ...] = (
     ("POST", "/v2/shipments", make),
     ("GET", r"/v2/shipments/(?P<id>[\w-]+)", find),
@@ -246,6 +276,9 @@ ROUTES: tuple[tuple[str, str, Callable[..., Thing]], ...] = (
     ("POST", r"/v2/shipments/(?P<id>\w+)/refund", refund),
     ("POST", "/v2/trackers", track),
     ("GET", "/v2/trackers", trackers),
+    ("POST", "/v2/scan_forms", make_form),
+    ("GET", "/v2/scan_forms", forms),
+    ("GET", r"/v2/scan_forms/(?P<id>\w+)", find_form),
     ("POST", "/v2/pickups", order_van),
     ("GET", r"/v2/pickups/(?P<id>\w+)", find_van),
     ("POST", r"/v2/pickups/(?P<id>\w+)/buy", confirm_van),
@@ -267,6 +300,19 @@ def label(shipment: Thing) -> bytes:
     if bars is not None:
         bars.drawOn(canvas, (100 * mm - bars.width) / 2, 20 * mm)
     typeset.draw_fitted(canvas, 50 * mm, 12 * mm, str(shipment["tracking_code"]), 88 * mm, (13, 6), bold=True, at=0.5)
+    canvas.save()
+    return paper.getvalue()
+
+
+def printed(form: Thing) -> bytes:
+    """A scan form: how many parcels one scan takes over."""
+    paper = io.BytesIO()
+    canvas = open_canvas(paper, LABEL, f"Scan form {form['id'][:12]}")
+    typeset.draw(canvas, 6 * mm, 138 * mm, f"Scan form: {len(form['tracking_codes'])} parcels", 14, bold=True)
+    typeset.draw(canvas, 6 * mm, 132 * mm, "SAMPLE, no courier takes it", 9)
+    bars = code128(form["id"][:16].upper(), height=28 * mm, limit=86 * mm, thickest=0.5 * mm)
+    if bars is not None:
+        bars.drawOn(canvas, (100 * mm - bars.width) / 2, 90 * mm)
     canvas.save()
     return paper.getvalue()
 

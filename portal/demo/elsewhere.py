@@ -7,7 +7,7 @@ and their shops are told so; one of them is on hold there, which a person must s
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -20,6 +20,7 @@ from portal.demo.stories import Shop
 from portal.demo.stripe.hooks import sign
 from portal.demo.stripe.remote import Remote
 from portal.fulfilment import actions as warehouse
+from portal.fulfilment import buying, closing
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.models import Order
@@ -82,8 +83,26 @@ class Elsewhere:
         warehouse.finish_picking(parcel, by=pia, now=clock.now())
         yield clock.now() + timedelta(minutes=35)
         warehouse.pack(parcel, 800, by=self.shop.member("paul"), now=clock.now())
+        if on_hold:
+            yield from self.sent_with_a_bought_label(parcel)
+            return
         yield clock.now() + timedelta(minutes=70)
         warehouse.hand_over(parcel, "dhl", f"003404341610940{number:05}", by=self.shop.member("sven"), now=clock.now())
+
+    def sent_with_a_bought_label(self, parcel: Parcel) -> Story:
+        """And DHL's day is closed then: our list to sign, and its own scan form."""
+        sven = self.shop.member("sven")
+        closing.agree("dhl", "Ramp 1", time(12), time(15), time(18))
+        purchase = buying.ask_for_rates(parcel, by=sven, now=clock.now())
+        yield clock.now() + timedelta(minutes=2)
+        session.refresh(purchase)
+        offer = next(one for one in purchase.offers if one.carrier == "DHL")
+        buying.choose_rate(purchase, offer.id, by=self.shop.member("sven"), now=clock.now())
+        yield clock.now() + timedelta(minutes=40)
+        session.refresh(parcel)
+        courier, number = str(parcel.courier), str(parcel.tracking_number)
+        warehouse.hand_over(parcel, courier, number, by=self.shop.member("sven"), now=clock.now())
+        closing.close_day("dhl", by=self.shop.member("sven"), now=clock.now())
 
     def odd(self) -> Story:
         """An article that WooCommerce does not know by a number, and an address of nobody's mail."""

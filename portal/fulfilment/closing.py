@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from portal.db import Base, session
+from portal.fulfilment import manifests
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.rules import COURIERS, courier_name
 from portal.lib.errors import Refused
@@ -133,6 +134,7 @@ def close_day(courier: str, *, by: Staff, now: datetime) -> Closing:
     if not gone:
         raise Refused(_("%(courier)s has taken nothing that is not on a list yet.", courier=_name(courier)))
     session.execute(insert(ListedParcel), [{"closing_id": closing_id, "parcel_id": parcel_id} for parcel_id in gone])
+    manifests.want(closing_id, gone, now=now)
     return session.get_one(Closing, closing_id)
 
 
@@ -145,6 +147,11 @@ def parcels_on(closing: Closing) -> Sequence[Parcel]:
     listed = select(Parcel).join(ListedParcel, ListedParcel.parcel_id == Parcel.id)
     found = listed.where(ListedParcel.closing_id == closing.id).options(joinedload(Parcel.order))
     return session.scalars(found.order_by(ListedParcel.id)).all()
+
+
+def parcel_ids_on(closing_id: int) -> list[int]:
+    found = select(ListedParcel.parcel_id).where(ListedParcel.closing_id == closing_id)
+    return list(session.scalars(found.order_by(ListedParcel.id)))
 
 
 def terms_of(courier: str) -> PickupTerms | None:

@@ -12,10 +12,11 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from portal.db import session
-from portal.fulfilment import closing, rules, vans
+from portal.fulfilment import closing, manifests, rules, vans
 from portal.fulfilment.closing import Closing
 from portal.fulfilment.closing_paper import hand_over_list
 from portal.fulfilment.forms import VanForm
+from portal.fulfilment.manifests import Manifest
 from portal.fulfilment.rules import COURIERS
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -39,12 +40,13 @@ class TermsForm(FlaskForm):
 @requires("parcels.see")
 def index() -> ResponseReturnValue:
     """Each courier's day, and the last lists."""
-    now = clock.now()
+    now, lists = clock.now(), closing.latest()
     days = closing.days(now=now)
     return render_template(
         "desk/couriers/index.html",
         days=days,
-        lists=closing.latest(),
+        lists=lists,
+        forms=manifests.of_closings([one.id for one in lists]),
         today=closing.today(now),
         rules=rules,
         vans=vans.coming(now),
@@ -70,6 +72,25 @@ def paper(id: int) -> ResponseReturnValue:
     pdf = hand_over_list(made, closing.parcels_on(made), current_app.config["SETTINGS"])
     disposition = {"Content-Disposition": f'inline; filename="{made.ref}.pdf"'}
     return Response(pdf, mimetype="application/pdf", headers=disposition)
+
+
+@bp.get("/manifests/<int:id>/paper")
+@requires("parcels.see")
+def form(id: int) -> ResponseReturnValue:
+    """The courier's own form, as it came."""
+    found = session.get(Manifest, id)
+    if found is None or found.paper is None:
+        abort(404)
+    return Response(found.paper, mimetype=found.paper_kind, headers={"Content-Disposition": "inline"})
+
+
+@bp.post("/manifests/<int:id>/renewal")
+@requires("parcels.ship")
+def ask_again(id: int) -> ResponseReturnValue:
+    """The courier said no, or nothing, and somebody has seen to it."""
+    manifests.ask_again(session.get(Manifest, id) or abort(404), now=clock.now())
+    flash(_("The courier is asked again, in a moment."), "good")
+    return redirect(url_for(".index"), 303)
 
 
 @bp.post("/vans")

@@ -6,11 +6,22 @@ from functools import partial
 
 from portal.adapters.couriers import easypost_account
 from portal.adapters.couriers.known import LISTENED
-from portal.adapters.couriers.selling import Bought
+from portal.adapters.couriers.selling import Bought, Manifest
 from portal.adapters.errors import Malformed, Permanent, Temporary, Unknown
 from portal.config import Settings
 from portal.db import session, transaction
-from portal.fulfilment import buying, changes, handoff_news, handoffs, promises, vans, watching, waves
+from portal.fulfilment import (
+    buying,
+    changes,
+    closing,
+    handoff_news,
+    handoffs,
+    manifests,
+    promises,
+    vans,
+    watching,
+    waves,
+)
 from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.tracking import record_update
@@ -248,6 +259,37 @@ def cancel_van(van_id: int) -> None:
         vans.record_cancelled(van_id)
 
 
+@follows("manifest.wanted")
+@task(queue="couriers", retry=None)
+def make_manifest(manifest_id: int) -> None:
+    """One try; `sweep_labels` comes back to what is not settled, and the form is looked for before it is made again."""
+    with transaction():
+        parcel_ids = closing.parcel_ids_on(manifests.closing_of(manifest_id))
+        due = manifests.begin_making(manifest_id, parcel_ids, now=buying.database_now())
+    if due is None:
+        return
+    try:
+        form = _form(due)
+        paper = easypost_account.account().fetch(form.paper) if form.state == "made" else None
+    except (Temporary, Unknown) as error:
+        with transaction():
+            manifests.record_doubt(due, str(error))
+    except Permanent as error:
+        with transaction():
+            manifests.record_refusal(due, str(error))
+    else:
+        with transaction():
+            manifests.record_form(due, form, paper, now=buying.database_now())
+
+
+def _form(due: manifests.Due) -> Manifest:
+    account = easypost_account.account()
+    if due.remote_id:
+        return account.manifest(due.remote_id)
+    found = account.find_manifest(due.numbers) if due.looked_for else None
+    return found or account.make_manifest(due.shipments)
+
+
 @task(queue="sweeps", periodic="41 2 * * *")
 def learn_lanes() -> None:
     """At night: how long each courier is usually silent."""
@@ -257,7 +299,7 @@ def learn_lanes() -> None:
 
 @task(queue="sweeps", periodic="* * * * *")
 def sweep_labels() -> None:
-    """Every minute: labels and vans whose worker died, whose job was lost, or that are to be looked up."""
+    """Every minute: labels, vans and forms whose worker died, whose job was lost, or that are to be looked up."""
     with transaction():
         for purchase_id in buying.take_overdue(buying.database_now()):
             defer(buy_label, purchase_id=purchase_id)
@@ -265,6 +307,8 @@ def sweep_labels() -> None:
         for van_id in vans.take_overdue(buying.database_now()):
             defer(order_van, van_id=van_id)
             defer(cancel_van, van_id=van_id)
+        for manifest_id in manifests.take_overdue(buying.database_now()):
+            defer(make_manifest, manifest_id=manifest_id)
 
 
 @task(queue="sweeps", periodic="3-59/5 * * * *")

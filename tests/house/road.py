@@ -16,6 +16,7 @@ from portal.fulfilment import shorts, waves
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.closing import close_day
 from portal.fulfilment.jobs import watch_handoffs, watch_promises
+from portal.fulfilment.manifests import Manifest
 from portal.fulfilment.tracking import record_update
 from portal.fulfilment.watching import send_again
 from portal.lib import clock
@@ -83,7 +84,9 @@ def travel_with_trouble(world: World) -> None:
     third = replace(BOBS_ORDER, external_id="A-1003", number="1003", payment_intent="pi_third")
     order, _ = accept_order(third, by="channel", now=world.now)
     parcel = brought_to("handed_over", order, world.pat, world.now)
-    close_day("dhl", by=world.pat, now=clock.now())
+    closed = close_day("dhl", by=world.pat, now=clock.now())
+    paper = {"paper": b"%PDF-1.4", "paper_kind": "application/pdf", "remote_id": "sf_1"}
+    session.add(Manifest(closing_id=closed.id, carrier="DHL", state="made", **paper))
     for status in ("delayed", "out_for_delivery", "attempt_failed", "ready_for_pickup", "returning", "returned"):
         said = TrackingEvent(clock.now(), Tracking(status))
         record_update(TrackingUpdate(str(parcel.tracking_number), "DHL", (said,)), now=clock.now())

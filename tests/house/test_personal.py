@@ -12,7 +12,7 @@ from portal.privacy.models import KEPT
 
 OF_THE_HOUSE = {
     "buckets", "channel_readings", "channels", "closed_days", "departments", "erasures", "job_failures", "lanes",
-    "closing_parcels", "closings", "number_series", "pickup_terms", "retention_terms",
+    "closing_parcels", "closings", "manifests", "number_series", "pickup_terms", "retention_terms",
     "seals", "stock_claims", "stock_items", "stock_moves", "stock_places", "transit_times", "vans", "warehouse_hours",
     "money_limit_changes", "money_limits", "waves",
     *(name for name in Base.metadata.tables if name.startswith("staff")),

@@ -13,6 +13,7 @@ from portal.db import Base, session
 from portal.feedback.models import Case
 from portal.fulfilment.closing import Closing
 from portal.fulfilment.handoffs import HandOff
+from portal.fulfilment.manifests import Manifest
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.shorts import ShortPick
 from portal.fulfilment.waves import Wave
@@ -139,6 +140,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "passkeys": 1,
         "desk_people": world.sam.id,
         "desk_couriers": session.scalar(select(Closing.id)),
+        "desk_couriers.form": session.scalar(select(Manifest.id)),
+        "desk_couriers.ask_again": session.scalar(select(Manifest.id)),
         "desk_handoffs": session.scalar(select(HandOff.id)),
         "desk": session.scalar(select(Letter.id)),
         "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),

@@ -3,6 +3,7 @@
 What it answers is read by code where there is one; its texts are only shown. Addresses are never logged.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -13,7 +14,18 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 from portal.adapters import web
-from portal.adapters.couriers.selling import Address, Bought, Declined, Paper, Pickup, Quote, Rate, Shipment, Window
+from portal.adapters.couriers.selling import (
+    Address,
+    Bought,
+    Declined,
+    Manifest,
+    Paper,
+    Pickup,
+    Quote,
+    Rate,
+    Shipment,
+    Window,
+)
 from portal.adapters.errors import Malformed, Temporary, Unknown
 from portal.adapters.reading import document, first, part, parts, text
 from portal.lib.money import Money, NotMoney, to_minor
@@ -41,7 +53,7 @@ def _connected(key: str, base: str, label_format: str) -> "Account":
 class Account:
     """One account at EasyPost."""
 
-    can = frozenset({"quote", "buy", "find", "void", "track", "pickup"})
+    can = frozenset({"quote", "buy", "find", "void", "track", "pickup", "manifest"})
 
     def __init__(self, key: str, base: str = "https://api.easypost.com/v2", label_format: str = "PDF") -> None:
         self._key, self._base, self._format = key, base, label_format
@@ -80,10 +92,13 @@ class Account:
         return _bought(found)
 
     def paper(self, bought: Bought) -> Paper:
-        """Fetch the label from where EasyPost keeps it; the address needs no key and gets none."""
-        if not bought.paper.startswith(("https://", f"{_origin(self._base)}/")):
+        return self.fetch(bought.paper)
+
+    def fetch(self, address: str) -> Paper:
+        """Fetch a paper from where EasyPost keeps it; the address needs no key and gets none."""
+        if not address.startswith(("https://", f"{_origin(self._base)}/")):
             raise Unknown("the label's address is not one to fetch from")
-        answer = web.call("GET", bought.paper)
+        answer = web.call("GET", address)
         kind = next((kind for begin, kind in KINDS.items() if answer.body.lstrip().startswith(begin)), None)
         if answer.status != 200 or kind is None:
             raise Unknown(f"no label came, but {answer.status}")
@@ -144,6 +159,26 @@ class Account:
 
     def cancel_pickup(self, pickup_id: str) -> None:
         self._ask("POST", f"pickups/{escaped(pickup_id)}/cancel")
+
+    def make_manifest(self, shipment_ids: Sequence[str]) -> Manifest:
+        """Ask for a ScanForm. EasyPost puts a shipment on one form only."""
+        given = {"shipments": [{"id": shipment_id} for shipment_id in shipment_ids]}
+        return _manifest(self._ask("POST", "scan_forms", given))
+
+    def find_manifest(self, numbers: Collection[str]) -> Manifest | None:
+        """Among the newest hundred."""
+        forms = self._ask("GET", "scan_forms?page_size=100").get("scan_forms")
+        if not isinstance(forms, list):
+            raise Unknown("the answer is no list of forms")
+        alive = [form for form in parts(forms) if form.get("status") != "failed"]
+        same = [form for form in alive if _numbers(form) == set(numbers)]
+        return _manifest(same[0]) if same else None
+
+    def manifest(self, manifest_id: str) -> Manifest:
+        found = _manifest(self._ask("GET", f"scan_forms/{escaped(manifest_id)}"))
+        if found.id != manifest_id:
+            raise Unknown("the answer was about something else")
+        return found
 
     def prove(self) -> str:
         """Ask for the newest tracker with our key; changes nothing there."""
@@ -233,6 +268,26 @@ def _bought(shipment: dict[str, Any]) -> Bought | None:
         cost=_money(rate.get("rate"), rate.get("currency")),
         paper=first(label.get("label_pdf_url"), label.get("label_url"), limit=1000),
     )
+
+
+FORMS = {"creating": "making", "created": "made", "failed": "failed"}
+
+
+def _manifest(form: dict[str, Any]) -> Manifest:
+    state = FORMS.get(text(form.get("status")))
+    if state is None:
+        raise Unknown("the answer does not say whether the form was made")
+    paper = first(form.get("form_url"), limit=1000)
+    return Manifest(_key(form, "sf_"), state if paper or state != "made" else "making", paper, _says(form))
+
+
+def _says(form: dict[str, Any]) -> str:
+    return first(form.get("message"), limit=300) or "EasyPost could not make the form"
+
+
+def _numbers(form: dict[str, Any]) -> set[str]:
+    codes = form.get("tracking_codes")
+    return {text(code) for code in codes} if isinstance(codes, list) else set()
 
 
 def _origin(address: str) -> str:

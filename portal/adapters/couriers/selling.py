@@ -1,5 +1,6 @@
 """What buying labels needs of a courier: one small contract, everything frozen, money in minor units."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -99,6 +100,16 @@ class Pickup:
     cost: Money | None
 
 
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A scan form: `state` is making, made or failed; its paper stands at `paper`, `says` tells why there is none."""
+
+    id: str
+    state: str
+    paper: str = ""
+    says: str = ""
+
+
 class Seller(Protocol):
     """Who sells labels. A call raises Temporary (not executed), Permanent (refused) or Unknown (perhaps executed)."""
 
@@ -130,6 +141,18 @@ class Seller(Protocol):
 
     def cancel_pickup(self, pickup_id: str) -> None:
         """Send the van away."""
+
+    def make_manifest(self, shipment_ids: Sequence[str]) -> Manifest:
+        """One form for all of these, each on one form only. Raises Permanent where the courier makes none."""
+
+    def find_manifest(self, numbers: Collection[str]) -> Manifest | None:
+        """The form with exactly these tracking numbers, if it was made."""
+
+    def manifest(self, manifest_id: str) -> Manifest:
+        """What became of a form."""
+
+    def fetch(self, address: str) -> Paper:
+        """A paper from where the courier keeps it."""
 
     def prove(self) -> str:
         """Show that our key is taken; in which mode."""
