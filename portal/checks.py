@@ -25,7 +25,7 @@ from portal.inbox.models import InboxMessage
 from portal.inbox.sources import SOURCES
 from portal.jobs import defer
 from portal.lib import clock
-from portal.orders import rereading
+from portal.orders import pushes, rereading
 from portal.orders.models import Channel, ChannelReading
 from portal.refunds.jobs import try_key
 from portal.refunds.pause import paused
@@ -68,7 +68,7 @@ def all_findings(migrations: Path) -> list[Finding]:
         return [
             *found,
             *tables,
-            *([*worker(), *refunds(), *readings(), *people(), *ways_in(settings)] if ready else []),
+            *([*worker(), *refunds(), *readings(), *told(), *people(), *ways_in(settings)] if ready else []),
         ]
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
@@ -182,6 +182,16 @@ def readings() -> Iterator[Finding]:
             yield Finding("wrong", code, f"does not answer since {row.failing_since:%Y-%m-%d %H:%M} UTC: {row.problem}")
         else:
             yield Finding("ok", code, f"all that changed until {row.until:%Y-%m-%d %H:%M} UTC is here")
+
+
+def told() -> Iterator[Finding]:
+    """What shops did not take; a person has to see to it at the desk."""
+    for code in pushes.channels():
+        since = pushes.failed_since(code)
+        if since is None:
+            yield Finding("ok", code, "nothing that it should be told waits for a person")
+        else:
+            yield Finding("wrong", code, f"was not told something since {since:%Y-%m-%d %H:%M} UTC: see /desk/pushes")
 
 
 def database(migrations: Path) -> Iterator[Finding]:

@@ -112,8 +112,9 @@ GAUGES = (
     Gauge(
         "pushes_open", "What sales channels are still to be told, or what a person must look at (failed).",
         ("channel", "state"),
-        "SELECT channel, state, count(*) FROM channel_pushes WHERE state IN ('waiting', 'sending', 'unknown', 'failed')"
-        " GROUP BY 1, 2",
+        "SELECT channel, state, count(*) FROM channel_pushes WHERE state IN ('waiting', 'sending', 'unknown')"
+        " GROUP BY 1, 2 UNION ALL"
+        " SELECT channel, state, count(*) FROM channel_pushes WHERE state = 'failed' GROUP BY 1, 2",
     ),
     Gauge(
         "refunds_unsettled", "Refunds that are decided and not settled.", ("state",),

@@ -67,6 +67,7 @@ class ChannelPush(Base):
             "give_up": (("sending",), "failed"),
             "revive": (("failed",), "waiting"),
             "drop": (("waiting", "unknown", "failed"), "dropped"),
+            "forget": (OPEN, "dropped"),
         }
     }
 
@@ -249,6 +250,12 @@ def of_order(order_id: int) -> Sequence[ChannelPush]:
     """All that its channel was told or is to be told, the newest first."""
     mine = select(ChannelPush).where(ChannelPush.order_id == order_id)
     return session.scalars(mine.order_by(ChannelPush.id.desc())).all()
+
+
+def failed_since(channel: str) -> datetime | None:
+    """When the oldest thing was owed that this channel did not take."""
+    failed = (ChannelPush.channel == channel, ChannelPush.state == "failed")
+    return session.scalar(select(func.min(ChannelPush.owed_at)).where(*failed))
 
 
 def channels() -> list[str]:

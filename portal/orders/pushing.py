@@ -39,7 +39,7 @@ def begin(channel: str, *, now: datetime) -> Due | None:
     if row is None or not limits.take("push", channel, PACE, PER, now):
         return None
     if row.order.erased_at is not None:
-        move(row, "state", "drop", note="erased")
+        move(row, "state", "forget", note="erased", lease_until=None)
         return begin(channel, now=now)
     move(row, "state", "begin", attempts=row.attempts + 1, lease_until=now + LEASE)
     return Due(row.id, Push(row.kind, row.key, row.order.external_id, **row.body))

@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from portal import checks
 from portal.adapters import web
 from portal.db import session
 from portal.demo.shops import StandIn
@@ -22,6 +23,7 @@ from portal.orders.flags import problems
 from portal.orders.models import Order
 from portal.orders.pushes import ChannelPush
 from portal.orders.timeline import for_staff
+from portal.pulse import Pulse
 from portal.refunds.actions import approve_refund, open_refund
 from portal.refunds.rules import RefundPart
 from portal.refunds.ways import prove
@@ -446,6 +448,34 @@ def test_a_customer_who_is_forgotten_is_not_told_about(
     session.commit()
     work()
     assert (states(), notes(shops, "shopify")) == (["dropped"], [])
+
+
+def test_a_customer_who_is_forgotten_while_a_worker_died_is_not_told_about_either(
+    shops: StandIn, client: FlaskClient, world: World, work: Work
+) -> None:
+    order = sold(shops, client, work, "shopify")
+    pushes.write_note(order, "Call Grete", by=world.sam, now=clock.now())
+    assert pushing.begin("shopify", now=clock.now()) is not None
+    order.erased_at = clock.now()
+    session.commit()
+    with clock.moved(pushing.LEASE + timedelta(minutes=1)):
+        jobs.tell_channel("shopify")
+    assert (states(), notes(shops, "shopify")) == (["dropped"], [])
+
+
+def test_the_check_and_the_figures_tell_of_what_was_not_told(
+    shops: StandIn, client: FlaskClient, world: World, work: Work
+) -> None:
+    order = sold(shops, client, work, "shopify")
+    assert all(finding.level == "ok" for finding in checks.told())
+    hold(shops, 7001)
+    sent(order, world)
+    work()
+    assert [finding.level for finding in checks.told()] == ["wrong", "ok"]
+    (gauge,) = [one for one in Pulse().collect() if one.name == "aftersale_pushes_open"]
+    assert [(sample.labels, sample.value) for sample in gauge.samples] == [
+        ({"channel": "shopify", "state": "failed"}, 1.0)
+    ]
 
 
 def test_the_list_costs_the_same_for_many(shops: StandIn, client: FlaskClient, world: World, work: Work) -> None:
