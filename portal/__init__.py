@@ -45,6 +45,8 @@ from portal.refunds import staff as desk_refunds
 from portal.returns import jobs as returns_jobs
 from portal.returns import pages as returns
 from portal.returns import staff as desk_returns
+from portal.returns import withdrawal_pages as withdrawals
+from portal.returns import withdrawal_staff as desk_withdrawals
 from portal.staff import jobs as staff_jobs
 from portal.staff.guards import password_shown, signed_in
 from portal.staff.staff import account as staff_account
@@ -98,6 +100,8 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, code_pages.bp, has_link)
     register(app, tracking.finding, anyone)
     register(app, returns.bp, has_link)
+    register(app, withdrawals.bp, has_link)
+    register(app, withdrawals.public, anyone)
     register(app, feedback.bp, has_link)
     register(app, feedback.unsubscribing, anyone)
     register(app, privacy.bp, has_link)
@@ -122,6 +126,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_stock.bp, signed_in)
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
+    register(app, desk_withdrawals.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_limits.bp, signed_in)
     register(app, desk_credit.bp, signed_in)

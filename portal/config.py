@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from portal.lib import stripe_key
+from portal.lib.money import NotMoney, to_minor
 
 LANGUAGES = ("en", "de", "fr", "nl", "es", "hu")
 
@@ -96,6 +97,8 @@ class Settings(BaseModel):
     return_window_days: int = Field(default=30, ge=14, le=365)
     return_send_days: int = Field(default=14, ge=7, le=90)
     return_address: str = ""
+    withdrawal_notice: bool = True
+    standard_delivery: Annotated[list[str], BeforeValidator(_listed)] = []
     survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = []
     link_acts_days: int = Field(default=30, ge=0, le=90)
     case_deadline_hours: int = Field(default=48, ge=1, le=720)
@@ -112,6 +115,17 @@ class Settings(BaseModel):
     def _known_language(cls, value: str) -> str:
         if value not in LANGUAGES:
             raise ValueError(f"is not one of {', '.join(LANGUAGES)}")
+        return value
+
+    @field_validator("standard_delivery")
+    @classmethod
+    def _prices(cls, value: list[str]) -> list[str]:
+        for price in value:
+            currency, _, amount = price.partition(":")
+            try:
+                to_minor(amount, currency)
+            except NotMoney as error:
+                raise ValueError("is not a list of prices; write it like EUR:4.90,GBP:4.50") from error
         return value
 
     @field_validator("survey_countries_off")

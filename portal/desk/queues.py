@@ -20,6 +20,7 @@ from portal.orders.shelves import StockClaim
 from portal.refunds.models import MoneyAlarm, Refund, tasks, wrong_and_waiting
 from portal.returns import lists as returns
 from portal.returns.models import Return
+from portal.returns.withdrawals import Withdrawal
 from portal.staff.models import Staff
 
 
@@ -86,6 +87,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
         _l("Returns and money"),
         (
             Queue("to_decide", _l("Returns to decide"), "back", "/desk/returns?state=requested", "returns.see"),
+            Queue("withdrawals", _l("Withdrawals to look at"), "alert", "/desk/withdrawals", "returns.see", bad=True),
             Queue("to_inspect", _l("Returns to inspect"), "search", "/desk/returns?state=to_inspect", "returns.see"),
             Queue("to_settle", _l("Money to propose"), "money", "/desk/returns?state=to_settle", "refunds.request"),
             Queue("to_approve", _l("Money to approve"), "money", "/desk/refunds?state=requested", "refunds.see"),
@@ -112,6 +114,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
         (
             Queue("stock", _l("Stock"), "box", "/desk/stock", "stock.see"),
             Queue("kept", _l("Promise kept"), "check", "/desk/insight/promise", "insight.see"),
+            Queue("exempt", _l("Exempt from withdrawal"), "cross", "/desk/withdrawals/exemptions", "returns.exempt"),
             Queue("limits", _l("Limits for money"), "money", "/desk/limits", "refunds.limit"),
             Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),
             Queue("privacy", _l("Customers' data"), "person", "/desk/privacy", "privacy.manage"),
@@ -134,6 +137,7 @@ def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
         "attention": select(func.count(func.distinct(OrderFlag.order_id))).where(OrderFlag.settled_at.is_(None)),
         "pushes": _number(ChannelPush, ChannelPush.state == "failed"),
         "to_decide": _number(Return, returns.belongs_to("requested")),
+        "withdrawals": _number(Withdrawal, Withdrawal.state == "received"),
         "to_inspect": _number(Return, returns.belongs_to("to_inspect")),
         "to_settle": _number(Return, returns.belongs_to("to_settle")),
         "to_approve": _number(Refund, Refund.state == "requested"),

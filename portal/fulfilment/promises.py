@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal import mail
 from portal.db import Base, move, session
 from portal.fulfilment import buying, shorts
-from portal.fulfilment.models import Lane, Parcel
+from portal.fulfilment.models import Lane, Parcel, ParcelLine
 from portal.fulfilment.risk import Facts, Outlook, Road, Roads, look_ahead
 from portal.fulfilment.rules import SILENT_AFTER
 from portal.lib import days
@@ -214,7 +214,7 @@ def _write_late(order: Order, news: PromiseBreak, now: datetime) -> None:
         not_after=now + timedelta(days=2),
         promised_on=days.spelled(news.promised_on, now.date(), order.locale),
         expected_on=days.spelled(news.expected_on, now.date(), order.locale) if news.expected_on else "",
-        here=not _gone(order.id),
+        here=not has_left(order.id),
     )
 
 
@@ -237,7 +237,7 @@ def offered_days(order_id: int, terms: Terms, now: datetime) -> list[date]:
 
 def may_choose(order_id: int) -> bool:
     """Whether the goods are all still here: then another day or a cancellation is possible."""
-    return not _gone(order_id)
+    return not has_left(order_id)
 
 
 def choose(order_id: int, choice: str, day: date | None, *, now: datetime) -> None:
@@ -297,13 +297,21 @@ def cancel_order(order: Order, *, by: Actor, now: datetime) -> None:
 
 
 def _refuse_when_gone(order_id: int) -> None:
-    if _gone(order_id):
+    if has_left(order_id):
         raise Refused(_("Your parcel has left our house already, so we can't change it any more. Nothing was changed."))
 
 
-def _gone(order_id: int) -> bool:
+def has_left(order_id: int) -> bool:
+    """Whether some of it has left the house."""
     left = select(Parcel.id).where(Parcel.order_id == order_id, Parcel.state == "handed_over").limit(1)
     return session.scalar(left) is not None
+
+
+def lies_here(order_id: int, line_ids: Collection[int]) -> bool:
+    """Whether some of these lines are in a parcel that has not left the house yet."""
+    found = select(ParcelLine.id).join(ParcelLine.parcel).where(ParcelLine.order_line_id.in_(line_ids))
+    waits = Parcel.state.not_in(("handed_over", "cancelled"))
+    return session.scalar(found.where(Parcel.order_id == order_id, waits).limit(1)) is not None
 
 
 def broken(order_ids: Collection[int]) -> dict[int, PromiseBreak]:

@@ -26,6 +26,10 @@ CODES: dict[str, tuple[Any, Any]] = {
         _l("The customer cancelled it before it was sent"),
         _l("The money is with the sales channel. Give it back there."),
     ),
+    "withdrawn": (
+        _l("The customer withdrew from the contract"),
+        _l("Some of it is still here. It must not leave; take it out, or cancel the parcel."),
+    ),
     "copy_asked": (
         _l("The customer asks for a copy of their data"),
         _l("A manager hands it out under “Customers' data”."),
@@ -47,7 +51,7 @@ CODES: dict[str, tuple[Any, Any]] = {
 """What each code says, and what to do about it."""
 KEPT_ONLY = ("not_paid", "test", "already_sent")
 """Why an order is kept without being promised or planned."""
-FROM_THE_COPY = frozenset(CODES) - {"changed", "cancelled", "deleted", "refund_by_hand", "copy_asked"}
+FROM_THE_COPY = frozenset(CODES) - {"changed", "cancelled", "deleted", "refund_by_hand", "withdrawn", "copy_asked"}
 """What a newer copy of the order may mend by itself."""
 
 names({f"flag:{code}": told for code, (told, _advice) in CODES.items()})

@@ -42,7 +42,7 @@ def called(channel: str) -> str:
     return SHOPS.get(channel, channel.removeprefix("api:"))
 
 
-ASKS_FIRST = ("changed", "cancelled", "already_sent", "refund_by_hand")
+ASKS_FIRST = ("changed", "cancelled", "already_sent", "refund_by_hand", "withdrawn")
 """Flags over which nothing is decided about an order until a person has settled them."""
 
 

@@ -29,6 +29,7 @@ TABLES: Mapping[str, Any] = {
     "inspections": _l("What we found"),
     "refunds": _l("Money back"),
     "credit_notes": _l("Credit notes"),
+    "withdrawals": _l("Withdrawals"),
     "store_credits": _l("Store credit"),
     "credit_entries": _l("What became of store credit"),
     "survey_invitations": _l("Questions we asked you"),

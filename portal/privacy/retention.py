@@ -19,6 +19,7 @@ from portal.mail.models import Letter
 from portal.orders.models import Grant, Link, Order, TimelineEntry
 from portal.privacy.actions import forget
 from portal.privacy.models import matters
+from portal.returns.withdrawals import Withdrawal
 
 AT_ONCE = 500
 """Orders that are forgotten in one night at most: a shop that has just set a term must not stand still."""
@@ -83,6 +84,16 @@ def _silence_answers(ids: Select[Any], _now: datetime) -> None:
     session.execute(update(Answer).where(Answer.id.in_(ids)).values(words=""))
 
 
+def _ripe_withdrawals(before: datetime) -> Select[Any]:
+    """Those that were about no order of ours: the others go with their order."""
+    found = select(Withdrawal.id).outerjoin(Order, Order.id == Withdrawal.order_id)
+    return found.where(Withdrawal.order_id.is_(None), Withdrawal.state == "answered", Withdrawal.stated_at < before)
+
+
+def _drop_withdrawals(ids: Select[Any], _now: datetime) -> None:
+    session.execute(delete(Withdrawal).where(Withdrawal.id.in_(ids)))
+
+
 def _ripe_orders(before: datetime) -> Select[Any]:
     """Finished orders with which nothing has happened since."""
     last = select(func.max(TimelineEntry.at)).where(TimelineEntry.order_id == Order.id).scalar_subquery()
@@ -101,9 +112,12 @@ KINDS: Mapping[str, Kind] = {
     "letters": Kind(_l("What letters say (that they were sent stays)"), 30, _ripe_letters, _empty_letters),
     "links": Kind(_l("Links in letters, after they ended"), 90, _ripe_links, _drop_links),
     "answers": Kind(_l("Words of customers in surveys (scores stay)"), 730, _ripe_answers, _silence_answers),
+    "withdrawals": Kind(
+        _l("Withdrawals from contracts that are not ours, once answered"), 1095, _ripe_withdrawals, _drop_withdrawals
+    ),
     "orders": Kind(_l("Who bought, after the last thing that happened"), 730, _ripe_orders, _forget_orders),
 }
-WITHOUT_COUNTRY = frozenset({"messages"})
+WITHOUT_COUNTRY = frozenset({"messages", "withdrawals"})
 
 
 def terms(kind: str) -> Mapping[str, int]:

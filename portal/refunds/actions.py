@@ -14,6 +14,7 @@ from portal.db import move, session
 from portal.jobs import defer
 from portal.lib.errors import Refused
 from portal.lib.money import Money
+from portal.orders.flags import tell
 from portal.orders.models import Order
 from portal.orders.payments import release, reserve
 from portal.orders.timeline import record, words
@@ -99,6 +100,21 @@ def _next_decision(return_id: int | None, instead_of: Refund | None) -> int:
         raise Refused(_("Money for this return is already being decided or sent."))
     last = session.scalar(select(func.max(Refund.decision_no)).where(Refund.return_id == return_id))
     return (last or 0) + 1
+
+
+def give_all_back(order: Order, *, by: Actor, now: datetime, due_on: date | None = None) -> None:
+    """Propose all that was paid for an order that is not sent; through a sales channel it is given back there.
+
+    When part of it was given back before, what is due for which line is for a person to say.
+    """
+    payment = order.payment
+    if payment is None or payment.left.amount == 0:
+        return
+    if payment.left.amount != sum(line.paid for line in order.lines):
+        tell(order.id, "refund_by_hand", by=by, now=now)
+        return
+    parts = [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.paid]
+    open_refund(order, parts, reason=f"cancelled:{order.number}", by=by, now=now, due_on=due_on)
 
 
 def approve_refund(

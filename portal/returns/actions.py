@@ -55,7 +55,7 @@ words(
 
 def request_return(order_id: int, wishes: Sequence[Wish], *, key: str, by: Actor, now: datetime) -> Return:
     """Ask to send something back. The same form sent again (the same `key`) is the same return."""
-    order = _lock(order_id)
+    order = lock(order_id)
     if earlier := made_by(order_id, key):
         return earlier
     rules.insist(read(order, now=now), wishes)
@@ -68,7 +68,7 @@ def request_return(order_id: int, wishes: Sequence[Wish], *, key: str, by: Actor
     return ret
 
 
-def _lock(order_id: int) -> Order:
+def lock(order_id: int) -> Order:
     """One at a time decides about an order's goods; what was read before is read anew.
 
     A lock that lets others refer to the order: a timeline entry of somebody who holds the payment must not wait for us.
@@ -98,26 +98,26 @@ def _call_off(ret: Return, now: datetime, **also: Any) -> None:
 
 
 def _lock_whole(ret: Return) -> None:
-    _lock(ret.order_id)
+    lock(ret.order_id)
     session.scalars(whole(Return.id == ret.id)).one()
 
 
 def call_off_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     """We no longer wait for it, and tell the customer why."""
-    _needs_words(note)
+    needs_words(note)
     _call_off(ret, now, decided_by_id=by.id, decision_note=note)
     record(ret.order_id, "return.called_off", by=by, now=now, rma=ret.rma, note=note)
     _write("return-cancelled", ret, now, note=note)
 
 
-def _needs_words(note: str) -> None:
+def needs_words(note: str) -> None:
     if not note.strip():
         raise Refused(_("Say why; the customer reads it."))
 
 
 def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
     """Say yes: the goods are awaited, and the customer is told where to send them and until when."""
-    send_by = now.astimezone(_zone()).date() + timedelta(days=current_app.config["SETTINGS"].return_send_days)
+    send_by = local_day(now + timedelta(days=current_app.config["SETTINGS"].return_send_days))
     move(ret, "decision", "approve", decided_at=now, decided_by_id=by.id, send_back_by=send_by)
     record(ret.order_id, "return.approved", by=by, now=now, rma=ret.rma)
     if ret.goods == "not_expected":
@@ -125,13 +125,15 @@ def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
         _write("return-approved", ret, now)
 
 
-def _zone() -> Any:
-    return current_app.config["SETTINGS"].zone
+def local_day(moment: datetime) -> date:
+    """The day on which it is then in the shop."""
+    day: date = moment.astimezone(current_app.config["SETTINGS"].zone).date()
+    return day
 
 
 def decline_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     """Say no, with a reason that the customer reads."""
-    _needs_words(note)
+    needs_words(note)
     move(ret, "decision", "decline", decided_at=now, decided_by_id=by.id, decision_note=note)
     record(ret.order_id, "return.declined", by=by, now=now, rma=ret.rma, note=note)
     _write("return-declined", ret, now, note=note)
@@ -206,6 +208,9 @@ def _back_on_the_shelf(row: ReturnLine, by: Staff, now: datetime) -> None:
 
 
 def _check_findings(ret: Return, findings: dict[int, Finding], now: datetime) -> None:
+    bound = ret.kind == "withdrawal" and not current_app.config["SETTINGS"].withdrawal_notice
+    if bound and any(finding.deduction for finding in findings.values()):
+        raise Refused(_("Nothing may be deducted: your shop does not tell customers of their right to withdraw."))
     for amount in settlement.work_out(ret, read(ret.order, now=now, besides=ret.id)).amounts:
         verdict = rules.of_finding(findings[amount.row.id], amount.worth)
         if verdict.answer is rules.Answer.no:
@@ -227,7 +232,7 @@ def _pay_by(ret: Return) -> date | None:
     """The legal latest day (Directive 2011/83/EU, Art. 13(1)). A claim has none; another return may be a withdrawal."""
     if ret.kind == "claim":
         return None
-    return ret.requested_at.astimezone(_zone()).date() + PAY_WITHIN
+    return local_day(ret.requested_at + PAY_WITHIN)
 
 
 def _refuse_unless_ready(ret: Return) -> None:
@@ -241,7 +246,7 @@ def _refuse_unless_ready(ret: Return) -> None:
 
 def close_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     """End it without a refund of ours: nothing is due, or the sales channel pays. The customer is told why."""
-    _needs_words(note)
+    needs_words(note)
     _lock_whole(ret)
     _refuse_unless_ready(ret)
     if (ending := settlement.ending_of(ret, read(ret.order, now=now, besides=ret.id))) is None:
@@ -252,7 +257,7 @@ def close_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
 
 
 def _write(kind: str, ret: Return, now: datetime, **more: Any) -> None:
-    order, today = ret.order, now.astimezone(_zone()).date()
+    order, today = ret.order, local_day(now)
     write(
         kind,
         order,

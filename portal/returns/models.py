@@ -17,6 +17,8 @@ ENDINGS = ("nothing_due", "in_channel")
 """How a return ends without a refund of ours: nothing is to be paid, or the sales channel pays."""
 FOUND = "found"
 """The reason of a line that nobody announced and that was in the parcel all the same."""
+WITHDRAWN = "withdrawn"
+"""The reason of a line whose contract was withdrawn from: the law asks for none."""
 
 
 def named(line: OrderLine) -> str:
@@ -94,8 +96,9 @@ class Return(Base):
 
     @property
     def cancellable(self) -> bool:
-        """Whether it can be called off: nothing has arrived yet."""
-        return may(self, "decision", "cancel") and self.goods in ("not_expected", "awaited")
+        """Whether it can be called off: nothing has arrived yet, and no contract was withdrawn from."""
+        bound = self.kind == "withdrawal"
+        return not bound and may(self, "decision", "cancel") and self.goods in ("not_expected", "awaited")
 
     def overdue(self, today: date) -> bool:
         """Whether it should have been sent by now."""

@@ -6,6 +6,7 @@ from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
 from portal.returns.models import Inspection, Return, ReturnLine
+from portal.returns.withdrawals import Withdrawal
 
 
 def _returns(ids: Ids) -> Select[Any]:
@@ -30,6 +31,13 @@ KEPT = (
         shown=("quantity", "reason", "words"),
         taken={"words": ""},
         stays=("reason",),
+    ),
+    Kept(
+        Withdrawal,
+        lambda ids: Withdrawal.order_id.in_(ids),
+        shown=("reference", "name", "contract", "email", "goods", "stated_at", "state", "note"),
+        taken={"name": "", "email": "", "note": ""},
+        stays=("reference", "form_key", "contract", "goods", "locale", "state"),
     ),
     Kept(
         Inspection,

@@ -1,12 +1,14 @@
 """How much money goes back for a return, line by line, from what was really paid and what was really found."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from flask import current_app
 from flask_babel import gettext as _
 
-from portal.lib.money import Money
+from portal.lib.money import Money, to_minor
+from portal.orders.models import OrderLine
 from portal.refunds.models import HOLDING
 from portal.refunds.rules import RefundPart
 from portal.returns.goods import Facts
@@ -43,10 +45,19 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
+class Outbound:
+    """What was paid for the first delivery and goes back with the goods."""
+
+    line: OrderLine
+    money: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
-    """All lines, and their sum."""
+    """All lines, the delivery that goes back with them, and their sum."""
 
     amounts: tuple[Amount, ...]
+    outbound: tuple[Outbound, ...]
     total: Money
 
     @property
@@ -56,11 +67,12 @@ class Settlement:
 
     def parts(self) -> list[RefundPart]:
         """The lines as the refund keeps them."""
-        return [
+        goods = [
             RefundPart(amount.row.order_line_id, amount.paid_pieces, amount.money.amount, _deducted(amount))
             for amount in self.amounts
             if amount.paid_pieces
         ]
+        return goods + [RefundPart(one.line.id, one.line.quantity, one.money.amount) for one in self.outbound]
 
 
 def _deducted(amount: Amount) -> str:
@@ -72,8 +84,34 @@ def _deducted(amount: Amount) -> str:
 def work_out(ret: Return, facts: Facts) -> Settlement:
     """The amount of an inspected return, never more than what is left of the payment. The facts are read besides it."""
     bare = [_bare(row, row.inspection, facts) for row in ret.lines if row.inspection]
-    amounts = tuple(_cut_down(bare, _left(ret)))
-    return Settlement(amounts, Money(sum(amount.money.amount for amount in amounts), ret.order.currency))
+    amounts, left = tuple(_cut_down(bare, _left(ret))), _left(ret)
+    goods = sum(amount.money.amount for amount in amounts)
+    outbound = tuple(_outbound(ret, facts, most=None if left is None else left - goods))
+    total = goods + sum(one.money.amount for one in outbound)
+    return Settlement(amounts, outbound, Money(total, ret.order.currency))
+
+
+def _outbound(ret: Return, facts: Facts, most: int | None) -> Iterator[Outbound]:
+    """Who withdraws from the whole contract gets the delivery back too, but no more than the cheapest usual one cost
+    (Directive 2011/83/EU, Art. 13). Of a part of the contract the law is silent: the delivery stays paid.
+    """
+    back = {row.order_line_id: row.quantity for row in ret.lines}
+    items = [goods for goods in facts.goods if goods.line.kind == "item"]
+    if ret.kind != "withdrawal" or any(back.get(one.line.id, 0) + one.claimed < one.line.quantity for one in items):
+        return
+    currency, usual = facts.order.currency, _usual_delivery(facts.order.currency)
+    for goods in (one for one in facts.goods if one.line.kind == "shipping"):
+        amounts = [goods.line.paid - goods.given, *(limit for limit in (usual, most) if limit is not None)]
+        amount = max(0, min(amounts))
+        if amount:
+            yield Outbound(goods.line, Money(amount, currency))
+            usual, most = (limit if limit is None else limit - amount for limit in (usual, most))
+
+
+def _usual_delivery(currency: str) -> int | None:
+    """Minor units of the shop's cheapest usual delivery, when it says so."""
+    prices = dict(price.split(":", 1) for price in current_app.config["SETTINGS"].standard_delivery)
+    return to_minor(prices[currency], currency) if currency in prices else None
 
 
 def worth_of(row: ReturnLine, kept: int, facts: Facts) -> tuple[int, Money]:

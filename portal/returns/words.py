@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from portal.lib import days
 from portal.refunds.models import WENT_WRONG, Refund
 from portal.refunds.words import STATE, for_customer
-from portal.returns.models import FOUND, Return
+from portal.returns.models import FOUND, WITHDRAWN, Return
 from portal.returns.rules import REASONS, spoken
 
 GRADE = {
@@ -61,6 +61,8 @@ TOLD_UNPAID = {
 
 def reason(code: str) -> str:
     """Why it comes back; codes that are no longer offered stay readable."""
+    if code == WITHDRAWN:
+        return _("Withdrawal, no reason needed")
     return str(_("Nobody announced it")) if code == FOUND else str(REASONS.get(code, code))
 
 

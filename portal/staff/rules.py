@@ -34,6 +34,7 @@ PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
     "insight.see",
     "privacy.manage",
     "refunds.limit",
+    "returns.exempt",
 }
 PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage"}
 

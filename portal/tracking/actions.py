@@ -8,10 +8,8 @@ from portal import mail
 from portal.db import limits, session
 from portal.fulfilment import promises
 from portal.orders import pushes
-from portal.orders.flags import tell
 from portal.orders.models import Customer, Order
-from portal.refunds.actions import open_refund
-from portal.refunds.rules import RefundPart
+from portal.refunds.actions import give_all_back
 
 A_DAY = timedelta(days=1)
 MOST_PER_ADDRESS, MOST_PER_ORDER = 3, 10
@@ -53,19 +51,4 @@ def choose(order_id: int, choice: str, day: date | None, *, now: datetime) -> No
         order = session.get_one(Order, order_id)
         promises.cancel_order(order, by="customer", now=now)
         pushes.tell_cancelled(order, now=now)
-        _give_all_back(order, now)
-
-
-def _give_all_back(order: Order, now: datetime) -> None:
-    """Proposed to finance; what was paid through a sales channel is given back there, by a person.
-
-    When part of it was given back before, what is due for which line is for a person to say.
-    """
-    payment = order.payment
-    if payment is None or payment.left.amount == 0:
-        return
-    if payment.left.amount != sum(line.paid for line in order.lines):
-        tell(order.id, "refund_by_hand", by="customer", now=now)
-        return
-    parts = [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.paid]
-    open_refund(order, parts, reason=f"cancelled:{order.number}", by="customer", now=now)
+        give_all_back(order, by="customer", now=now)

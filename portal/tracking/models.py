@@ -21,6 +21,7 @@ from portal.refunds.credit import CreditEntry, StoreCredit
 from portal.refunds.models import Refund
 from portal.returns.goods import believed_there, last_day
 from portal.returns.models import Return
+from portal.returns.withdrawal_rules import withdraw_until
 
 GOING_BACK = (Tracking.returning, Tracking.returned)
 IN_TROUBLE = (Tracking.exception, Tracking.expired, Tracking.cancelled)
@@ -105,6 +106,7 @@ class TrackedReturn:
     goods: str
     send_back_by: date | None
     closed_as: str | None = None
+    requested_at: datetime | None = None
     money: list[MoneyBack] = field(default_factory=list)
 
 
@@ -124,6 +126,7 @@ class Tracked:
     ref: str
     number: str
     state: str
+    country: str | None
     placed_at: datetime
     promised_on: date
     survey: str | None
@@ -176,6 +179,15 @@ class Tracked:
         until = last_day(self.delivered_at, settings)
         return self.state != "cancelled" and there and (until is None or now.astimezone(settings.zone).date() <= until)
 
+    def withdraw_until(self, settings: Settings) -> date | None:
+        """The last day of the right to withdraw; None while it is open."""
+        return withdraw_until(self.delivered_at, self.country, settings)
+
+    def may_withdraw(self, settings: Settings, now: datetime) -> bool:
+        """Whether the law's door is open; behind it each line says for itself."""
+        until = self.withdraw_until(settings)
+        return self.state != "cancelled" and (until is None or now.astimezone(settings.zone).date() <= until)
+
 
 def read(order_id: int) -> Tracked:
     """The order with all that its page needs."""
@@ -189,7 +201,7 @@ def read(order_id: int) -> Tracked:
 
 
 def _order(order_id: int) -> Tracked:
-    columns = (Order.ref, Order.number, Order.state, Order.placed_at, Order.promised_on)
+    columns = (Order.ref, Order.number, Order.state, Order.country, Order.placed_at, Order.promised_on)
     survey = (SurveyInvitation.state, SurveyInvitation.closes_at, Answer.score)
     found = select(*columns, *survey, PromiseBreak)
     found = found.outerjoin(SurveyInvitation, SurveyInvitation.order_id == Order.id)
@@ -243,7 +255,7 @@ def _put_items_in(parcels: dict[int, TrackedParcel], lines: Sequence[Any]) -> li
 def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
     """The returns with their latest refunds, and the refunds that belong to no return."""
     known = (Return.rma, Return.kind, Return.decision, Return.goods, Return.send_back_by, Return.closed_as)
-    about = (Return.id, *known)
+    about = (Return.id, *known, Return.requested_at)
     reference = func.coalesce(Refund.bank_reference, Refund.proof).label("reference")
     said = (Refund.state, Refund.settled_at, reference, Refund.way, Refund.instead_of_id, _credit_left())
     refund = (Refund.id.label("refund_id"), Refund.decision_no, Refund.amount, Refund.currency, *said)
@@ -264,7 +276,7 @@ def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
     told: defaultdict[int | None, list[Any]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row.id or 0, row.decision_no or 0)):
         if row.id is not None:
-            returns.setdefault(row.id, TrackedReturn(*row[1:7]))
+            returns.setdefault(row.id, TrackedReturn(*row[1:8]))
         if row.amount is not None and row.state != "rejected_by_us" and row.refund_id not in replaced:
             told[row.id].append(_back(row))
     for return_id, ret in returns.items():

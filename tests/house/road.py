@@ -19,7 +19,7 @@ from portal.fulfilment.jobs import watch_handoffs, watch_promises
 from portal.fulfilment.manifests import Manifest
 from portal.fulfilment.tracking import record_update
 from portal.fulfilment.watching import send_again
-from portal.lib import clock
+from portal.lib import clock, tokens
 from portal.orders import codes, stock
 from portal.orders.actions import accept_order, give_up_order
 from portal.orders.pushes import ChannelPush
@@ -34,6 +34,7 @@ from portal.refunds.models import Refund
 from portal.refunds.rules import RefundPart
 from portal.refunds.ways import prove
 from portal.returns import actions as returns
+from portal.returns import exemptions, withdrawals
 from portal.returns.rules import Finding
 from portal.staff import people
 from portal.staff.rules import Role
@@ -63,6 +64,7 @@ def walk(world: World, work: Work) -> None:
     doubt_the_books(world)
     fail_to_tell(world)
     send_back(world)
+    withdraw_from_contracts(world)
     give_back_otherwise(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
     codes.ask(world.alice, "her browser", now=clock.now())
@@ -221,4 +223,19 @@ def send_back(world: World) -> None:
     returns.close_return(kept, note="The box was empty.", by=world.rita, now=now)
     session.commit()
     refuse_refund(hands.proposed(world, world.alice, 2000), note="Sent back too late.", by=world.fran, now=now)
+    session.commit()
+
+
+def withdraw_from_contracts(world: World) -> None:
+    """From an order that has not left; from a part of Alice's, in words; and from what was bought elsewhere."""
+    now = clock.now()
+    early = replace(BOBS_ORDER, external_id="A-1007", number="1007", payment_intent="pi_early")
+    order, _ = accept_order(early, by="channel", now=now)
+    items = {line.id: line.quantity for line in order.lines if line.kind == "item"}
+    withdrawals.withdraw(order.id, items, email="", key=tokens.mint(), now=now)
+    said = {"name": "Alice", "email": "alice@example.org", "goods": "One of the mugs.", "locale": "en"}
+    withdrawals.match(withdrawals.state({**said, "contract": "1001"}, key=tokens.mint(), now=now).id, now=now)
+    elsewhere = withdrawals.state({**said, "contract": "of the fair"}, key=tokens.mint(), now=now)
+    withdrawals.answer(elsewhere, note="You bought it elsewhere.", by=world.rita, now=now)
+    exemptions.exempt("CAKE", "perishable")
     session.commit()

@@ -27,6 +27,7 @@ from portal.pulse import has_metrics_token
 from portal.refunds.credit import StoreCredit
 from portal.refunds.models import Refund
 from portal.returns.models import Return
+from portal.returns.withdrawals import Withdrawal
 from portal.staff.guards import password_shown, signed_in
 from portal.staff.rules import PERMISSIONS, Role
 from tests.conftest import COMES_AND_GOES
@@ -157,6 +158,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_calendar": 1,
         "desk_attention": 1,
         "desk_returns": session.scalar(select(Return.id)),
+        "desk_withdrawals": session.scalar(select(Withdrawal.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_credit": session.scalar(select(StoreCredit.id)) or 1,
         "desk_cases": session.scalar(select(Case.id)),
@@ -167,6 +169,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "id": ids.get(rule.endpoint, ids.get(rule.endpoint.partition(".")[0])),
         "ref": world.alice.ref,
         "rma": session.scalar(select(Return.rma).where(Return.order_id == world.alice.id)),
+        "reference": session.scalar(select(Withdrawal.reference).where(Withdrawal.order_id == world.alice.id)),
         "token": "a" * 28,
         "source": "shopify",
         "line_id": 1,
