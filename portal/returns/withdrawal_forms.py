@@ -77,14 +77,16 @@ class WithdrawalForm(FlaskForm):
 def withdrawal_form(right: Right, most: Mapping[int, int], **how: Any) -> WithdrawalForm:
     """The form for all lines of which something can be chosen."""
     offered = tuple(goods for goods in right.items if goods.line.id in most)
-    parts: dict[str, Any] = {f"line_{goods.line.id}": _pieces(goods, most[goods.line.id]) for goods in offered}
+    parts: dict[str, Any] = {
+        f"line_{goods.line.id}": _pieces(goods, most[goods.line.id], right.open_pieces(goods)) for goods in offered
+    }
     form: WithdrawalForm = type("WithdrawalForm", (WithdrawalForm,), {**parts, "offered": offered})(**how)
     return form
 
 
-def _pieces(goods: Goods, most: int) -> IntegerField:
+def _pieces(goods: Goods, most: int, chosen: int) -> IntegerField:
     fits = NumberRange(0, most, _l("Choose how many pieces."))
-    return IntegerField(goods.line.title, [Optional(), fits], default=most)
+    return IntegerField(goods.line.title, [Optional(), fits], default=chosen)
 
 
 class ExemptionForm(FlaskForm):

@@ -126,10 +126,10 @@ def _keep(stated: Mapping[str, str], key: str, now: datetime) -> Withdrawal:
 
 def _write(kind: str, made: Withdrawal, now: datetime, **more: Any) -> None:
     at = made.stated_at.astimezone(current_app.config["SETTINGS"].zone)
-    told = {"day": days.with_year(at.date(), made.locale), "time": f"{at:%H:%M:%S}", "zone": at.tzname()}
+    told: dict[str, Any] = {"time": f"{at:%H:%M:%S}", "zone": at.tzname(), **more}
     mail.queue(
         kind, to=made.email, locale=made.locale, now=now, order_id=made.order_id, about=f"withdrawal:{made.id}",
-        once=f"{kind}:{made.id}", stated=made, **told, **more,
+        once=f"{kind}:{made.id}", stated=made, day=days.with_year(at.date(), made.locale), **told,
     )  # fmt: skip
 
 
