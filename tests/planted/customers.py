@@ -120,7 +120,7 @@ PLANTED = (
         (
             Edit(
                 "portal/returns/actions.py",
-                "    order = _lock(order_id)\n    if earlier := made_by",
+                "    order = lock(order_id)\n    if earlier := made_by",
                 "    order = session.get_one(Order, order_id)\n    if earlier := made_by",
             ),
         ),
