@@ -56,14 +56,6 @@ class WithdrawalForm(FlaskForm):
     """Pieces of each line; all that can be is chosen from the start. Made by `withdrawal_form`."""
 
     key = HiddenField(validators=[InputRequired(), Length(20, 40)], default=mint)
-    email = EmailField(
-        _l("Another e-mail for the receipt (if you like)"),
-        [
-            Optional(),
-            Length(max=LONGEST_ADDRESS, message=_l("That is too long.")),
-            Regexp(AN_ADDRESS, message=_l("Enter an address like name@example.com.")),
-        ],
-    )
     offered: tuple[Goods, ...] = ()
 
     def part(self, goods: Goods) -> Any:

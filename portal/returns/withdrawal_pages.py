@@ -33,7 +33,10 @@ MOST_AN_HOUR, MOST_PER_ADDRESS = 20, 5
 @bp.get("/orders/<ref>/withdrawal")
 @opens("return", Tier.acts)
 def new(ref: str) -> ResponseReturnValue:
+    """Who ordered without an e-mail address states it without the link, with the address for the receipt."""
     right = _right()
+    if not right.facts.order.customer.email:
+        return redirect(url_for("withdrawing.state"), 303)
     return _choose(ref, right, withdrawal_form(right, right.everything(), formdata=None))
 
 
@@ -77,8 +80,7 @@ def create(ref: str) -> ResponseReturnValue:
 
 
 def _state(form: WithdrawalForm) -> Withdrawal:
-    email = (form.email.data or "").strip()
-    return withdrawals.withdraw(opened().order_id, form.chosen(), email=email, key=str(form.key.data), now=clock.now())
+    return withdrawals.withdraw(opened().order_id, form.chosen(), key=str(form.key.data), now=clock.now())
 
 
 @bp.get("/orders/<ref>/withdrawal/<reference>")

@@ -79,17 +79,20 @@ class Withdrawal(Base):
     settled_by: Mapped[Staff | None] = relationship()
 
 
-def withdraw(order_id: int, chosen: Mapping[int, int], *, email: str, key: str, now: datetime) -> Withdrawal:
+def withdraw(order_id: int, chosen: Mapping[int, int], *, key: str, now: datetime) -> Withdrawal:
     """State it for pieces by line, through the order's own link, and carry it out. The same form again is the same.
 
-    Raises Refused when the period is over, for exempt goods, and for more than was bought.
+    The receipt names the customer, so it goes to the address of the order and to no other that a link's bearer types.
+    Raises Refused when the period is over, for exempt goods, for more than was bought, and without such an address.
     """
     order = lock(order_id)
     if earlier := stated_by(key):
         return earlier
     right = right_of(order, now=now)
     right.insist(chosen)
-    who = {"name": order.customer.name, "contract": order.number, "email": email or order.customer.email or ""}
+    if not order.customer.email:
+        raise Refused(_("We have no e-mail address of yours. State it without the link, with your address."))
+    who = {"name": order.customer.name, "contract": order.number, "email": order.customer.email}
     whole = chosen == right.everything() and right.is_whole(chosen)
     made = _keep({**who, "goods": "" if whole else _listed(right, chosen), "locale": order.locale}, key, now)
     made.order = order

@@ -232,7 +232,7 @@ def withdraw_from_contracts(world: World) -> None:
     early = replace(BOBS_ORDER, external_id="A-1007", number="1007", payment_intent="pi_early")
     order, _ = accept_order(early, by="channel", now=now)
     items = {line.id: line.quantity for line in order.lines if line.kind == "item"}
-    withdrawals.withdraw(order.id, items, email="", key=tokens.mint(), now=now)
+    withdrawals.withdraw(order.id, items, key=tokens.mint(), now=now)
     said = {"name": "Alice", "email": "alice@example.org", "goods": "One of the mugs.", "locale": "en"}
     withdrawals.match(withdrawals.state({**said, "contract": "1001"}, key=tokens.mint(), now=now).id, now=now)
     elsewhere = withdrawals.state({**said, "contract": "of the fair"}, key=tokens.mint(), now=now)

@@ -33,7 +33,7 @@ STATED = {"name": "Alice Brown", "contract": "10023", "email": "alice@example.co
 def withdrawn(order: Order, chosen: dict[int, int] | None = None) -> Withdrawal:
     """Through the order's own link; all of it when nothing is chosen."""
     chosen = chosen or right_of(order, now=clock.now()).everything()
-    made = withdrawals.withdraw(order.id, chosen, email="", key=tokens.mint(), now=clock.now())
+    made = withdrawals.withdraw(order.id, chosen, key=tokens.mint(), now=clock.now())
     session.commit()
     return made
 
@@ -119,17 +119,17 @@ def test_it_says_received_and_not_accepted(world: World) -> None:
 def test_the_same_form_again_is_the_same_statement(world: World) -> None:
     delivered(world, world.alice)
     key, chosen = tokens.mint(), right_of(world.alice, now=clock.now()).everything()
-    first = withdrawals.withdraw(world.alice.id, chosen, email="", key=key, now=clock.now())
+    first = withdrawals.withdraw(world.alice.id, chosen, key=key, now=clock.now())
     session.commit()
     with nothing_appears():
-        assert withdrawals.withdraw(world.alice.id, chosen, email="", key=key, now=clock.now()) is first
+        assert withdrawals.withdraw(world.alice.id, chosen, key=key, now=clock.now()) is first
 
 
 def test_the_second_statement_of_the_same_goods_is_refused(world: World) -> None:
     delivered(world, world.alice)
     withdrawn(world.alice)
     with nothing_appears(), pytest.raises(Refused, match="Nothing is left"):
-        withdrawals.withdraw(world.alice.id, {world.alice.lines[0].id: 1}, email="", key=tokens.mint(), now=clock.now())
+        withdrawals.withdraw(world.alice.id, {world.alice.lines[0].id: 1}, key=tokens.mint(), now=clock.now())
 
 
 @pytest.mark.parametrize(("late", "refused"), [(timedelta(0), False), (timedelta(days=1), True)])
@@ -169,7 +169,7 @@ def test_exempt_goods_stay_out_with_the_laws_reason(world: World, client: FlaskC
     mug = line_of(world.alice, "MUG-01")
     assert mug.id not in right.everything()
     with nothing_appears(), pytest.raises(Refused, match="more than you can"):
-        withdrawals.withdraw(world.alice.id, {mug.id: 1}, email="", key=tokens.mint(), now=clock.now())
+        withdrawals.withdraw(world.alice.id, {mug.id: 1}, key=tokens.mint(), now=clock.now())
     page = unescape(open_link(client, world.alice).get(f"/orders/{world.alice.ref}/withdrawal").text)
     assert "made to your order or for you personally (Art. 16(c))" in page
 
@@ -226,6 +226,17 @@ def test_nobody_can_call_it_off_or_decline_it(world: World) -> None:
     session.rollback()
     with pytest.raises(Refused):
         actions.call_off_return(ret, note="no", by=world.rita, now=clock.now())
+
+
+def test_without_an_address_of_the_order_it_is_stated_without_the_link(client: FlaskClient, world: World) -> None:
+    """A receipt names the customer: whoever holds the link does not choose where it goes."""
+    delivered(world, world.alice)
+    world.alice.customer.email = None
+    session.commit()
+    answer = open_link(client, world.alice).get(f"/orders/{world.alice.ref}/withdrawal")
+    assert answer.headers["Location"] == "/withdrawal"
+    with nothing_appears(), pytest.raises(Refused, match="no e-mail address"):
+        withdrawals.withdraw(world.alice.id, {world.alice.lines[0].id: 1}, key=tokens.mint(), now=clock.now())
 
 
 # the page that needs no link
@@ -321,7 +332,7 @@ def test_from_the_orders_page_to_the_receipt(client: FlaskClient, world: World) 
     front = mine.get(f"/orders/{world.alice.ref}")
     assert f'href="/orders/{world.alice.ref}/withdrawal"' in front.text
     fields = {f"line_{line.id}": line.quantity for line in world.alice.lines if line.kind == "item"}
-    fields = {**fields, "key": tokens.mint(), "email": ""}
+    fields = {**fields, "key": tokens.mint()}
     second = mine.post(f"/orders/{world.alice.ref}/withdrawal/preview", data=fields)
     assert second.status_code == 200
     assert "Confirm withdrawal" in second.text
@@ -341,9 +352,7 @@ def test_more_than_was_bought_is_refused(client: FlaskClient, world: World) -> N
     delivered(world, world.alice)
     mine, line = open_link(client, world.alice), world.alice.lines[0]
     with nothing_appears():
-        answer = mine.post(
-            f"/orders/{world.alice.ref}/withdrawal", data={f"line_{line.id}": 99, "key": tokens.mint(), "email": ""}
-        )
+        answer = mine.post(f"/orders/{world.alice.ref}/withdrawal", data={f"line_{line.id}": 99, "key": tokens.mint()})
     assert answer.status_code == 422
     assert "Choose how many pieces." in answer.text
 

@@ -126,7 +126,10 @@ def test_with_links_that_live_a_stranger_sees_how_far_it_is_and_no_more(
     assert len(stranger.met) >= 200
     met_nobody(stranger)
     work()
-    assert [mail["To"] for mail in mails if MINE in str(mail["To"])] == []
+    mine = [mail for mail in mails if MINE in str(mail["To"])]
+    assert {str(mail["Subject"]).rpartition(" ")[0] for mail in mine} <= {"Receipt of your withdrawal"}
+    told = "".join(part.get_content() for mail in mine for part in mail.walk() if not part.is_multipart())
+    assert [canary for canary in canaries() if canary in told] == []
     assert money() == before
 
 
