@@ -118,20 +118,24 @@ def test_lines_that_can_not_be_are_refused(rows: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signature", "genuine"),
+    ("body", "secret", "ago", "genuine"),
     [
-        (sign(b"{}", "whsec_1", int(time.time())), True),
-        (sign(b"{}", "whsec_2", int(time.time())), True),
-        (sign(b"{}", "whsec_3", int(time.time())), False),
-        (sign(b"{} ", "whsec_1", int(time.time())), False),
-        (sign(b"{}", "whsec_1", int(time.time()) - 400), False),
-        ("", False),
-        ("ü", False),
+        (b"{}", "whsec_1", 0, True),
+        (b"{}", "whsec_2", 0, True),
+        (b"{}", "whsec_3", 0, False),
+        (b"{} ", "whsec_1", 0, False),
+        (b"{}", "whsec_1", 400, False),
     ],
-    ids=["ours", "the_other_of_ours", "nobodys", "of_another_body", "of_long_ago", "none", "no_ascii"],
+    ids=["ours", "the_other_of_ours", "nobodys", "of_another_body", "of_long_ago"],
 )
-def test_only_stripe_signs_so_and_not_long_ago(signature: str, genuine: bool) -> None:
+def test_only_stripe_signs_so_and_not_long_ago(body: bytes, secret: str, ago: int, genuine: bool) -> None:
+    signature = sign(body, secret, int(time.time()) - ago)
     assert checkout.verify(b"{}", {"Stripe-Signature": signature}, ["whsec_1", "", "whsec_2"]) is genuine
+
+
+@pytest.mark.parametrize("signature", ["", "ü"])
+def test_what_is_no_signature_is_not_genuine(signature: str) -> None:
+    assert not checkout.verify(b"{}", {"Stripe-Signature": signature}, ["whsec_1"])
 
 
 @given(any_json())
