@@ -24,7 +24,7 @@ def told() -> dict[str, str]:
 
 
 @cache
-def tested() -> frozenset[str]:
+def ids_of_tests() -> frozenset[str]:
     """The ids in names of tests, as the tables write them."""
     found = set()
     for path in (ROOT / "tests").rglob("test_*.py"):
@@ -36,8 +36,8 @@ def tested() -> frozenset[str]:
 def test_every_rule_is_in_the_name_of_a_test_and_every_such_name_has_its_rule() -> None:
     assert len(told()) >= FEWEST_RULES
     held = {rule for rule, row in told().items() if "not held" not in row}
-    assert held - tested() == set()
-    assert tested() - held == set()
+    assert held - ids_of_tests() == set()
+    assert ids_of_tests() - held == set()
 
 
 def test_what_is_not_held_is_said_with_its_reason() -> None:

@@ -69,6 +69,32 @@ PLANTED = (
         ("tests/test_edge.py", "tests/staff/test_sign_in.py"),
     ),
     Mutant(
+        "any mail server is believed",
+        (
+            Edit(
+                "portal/adapters/smtp.py",
+                "host.starttls(context=ssl.create_default_context())",
+                "host.starttls()",
+            ),
+        ),
+        ("tests/security/test_outgoing.py",),
+    ),
+    Mutant(
+        "strangers write lines into the log",
+        (Edit("portal/lib/logs.py", "one_line(mask(record.getMessage())), ()", "mask(record.getMessage()), ()"),),
+        ("tests/security/test_logs.py",),
+    ),
+    Mutant(
+        "those whom we call send us on",
+        (Edit("portal/adapters/web.py", "allow_redirects=False", "allow_redirects=True"),),
+        ("tests/security/test_outgoing.py",),
+    ),
+    Mutant(
+        "a body may be of any size",
+        (Edit("portal/config.py", '            "MAX_CONTENT_LENGTH": 1_000_000,\n', ""),),
+        ("tests/house/test_headers.py",),
+    ),
+    Mutant(
         "a header is missing",
         (Edit("portal/lib/headers.py", '    "X-Content-Type-Options": "nosniff",\n', ""),),
         ("tests/security/test_headers.py",),
