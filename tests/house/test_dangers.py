@@ -18,7 +18,8 @@ DEMO = "demo"
 
 
 def dangers(module: Module) -> Iterator[str]:
-    sql = "sqlalchemy.text" in module.imports()
+    imports = module.imports()
+    sql = "sqlalchemy.text" in imports
     for call in calls(module.tree):
         name = called(call)
         if sql and name == "text" and call.args and is_made(call.args[0]):
@@ -29,7 +30,7 @@ def dangers(module: Module) -> Iterator[str]:
             yield at(module, call, f"runs what it reads: {name}")
         if name.startswith("subprocess.") and any(word.arg == "shell" for word in call.keywords):
             yield at(module, call, "a shell")
-    for name in sorted(module.imports()):
+    for name in sorted(imports):
         if name.partition(".")[0] in RUNS_WHAT_IT_READS:
             yield f"{module.name} imports {name}"
         if any(f"{name}.".startswith(f"{way}.") for way in SPEAKS) and not may_speak(module, name):

@@ -56,7 +56,7 @@ class Stranger:
     """A browser; `met` is all that it was ever answered, by what it asked for."""
 
     browser: FlaskClient
-    most: int = 400
+    most: int = 250
     met: dict[str, TestResponse] = field(default_factory=dict)
     waits: deque[tuple[str, Form | None]] = field(default_factory=deque)
 

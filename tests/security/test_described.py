@@ -25,7 +25,7 @@ from tests.security.senders import signed
 
 ORDERS, HOOKS = "openapi.json", "openapi-hooks.json"
 FEW = settings(
-    max_examples=25, derandomize=True, database=None, phases=(Phase.generate,),
+    max_examples=12, derandomize=True, database=None, phases=(Phase.generate,),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
 
