@@ -227,7 +227,7 @@ def test_a_claim_taken_while_the_first_call_still_runs_pays_once(
     paid_at_stripe(remote, small_world.alice)
     refund = approved(small_world)
     refund_id = refund.id
-    remote.fault("slow", moment, seconds=1.0)
+    remote.fault("slow", moment, seconds=2.5 if moment == "before" else 1.0)
 
     def steal() -> str:
         while not money_moved(remote):
