@@ -27,10 +27,11 @@ from portal.refunds.actions import approve_refund
 from portal.refunds.models import Refund
 from portal.refunds.ways import choose_way
 from portal.returns import actions as returns
-from portal.returns import settlement
+from portal.returns import settlement, withdrawals
 from portal.returns.goods import read
 from portal.returns.models import Return
 from portal.returns.rules import Finding, Wish
+from portal.returns.withdrawal_rules import right_of
 from portal.staff.models import Staff
 
 Scans = tuple[tuple[str, int, int, int], ...]
@@ -64,7 +65,7 @@ AGES = {
     "delivered": 3, "asked": 8, "answered": 14, "case_open": 8, "case_waiting": 9, "case_solved": 13,
     "case_reopened": 10, "return_requested": 4, "return_approved": 6, "return_received": 9, "return_declined": 8,
     "refund_requested": 10, "refunded": 16, "refund_failed": 12, "money_as_credit": 13, "money_by_hand": 11,
-    "two_parcels": 3, "own_courier": 1, "left_lying": 3,
+    "two_parcels": 3, "own_courier": 1, "left_lying": 3, "withdrawn": 5, "withdrawn_unclear": 4,
 }  # fmt: skip
 """How many working days ago an order was handed over, at the least, that got so far."""
 COURIERS = {"DE": "dhl", "AT": "dpd", "GB": "royalmail", "FR": "laposte", "NL": "postnl"}
@@ -301,6 +302,20 @@ class Life:
             yield from self.answer()
         elif self.plan.until.startswith(("return", "refund", "money")):
             yield from self.send_back()
+        elif self.plan.until in ("withdrawn", "withdrawn_unclear"):
+            yield from self.withdraw()
+
+    def withdraw(self) -> Story:
+        """By the order's own link, all of it; or without one, naming no number that we know."""
+        yield self.diary.after(days=1, hours=self.shop.chance.randint(2, 8))
+        order, now = session.get_one(Order, self.order_id), clock.now()
+        if self.plan.until == "withdrawn":
+            withdrawals.withdraw(order.id, right_of(order, now=now).everything(), key=f"demo-{order.ref}", now=now)
+            return
+        who = {"name": order.customer.name, "email": str(order.customer.email), "locale": order.locale}
+        stated = {**who, "contract": self.plan.words, "goods": ""}
+        made = withdrawals.state(stated, key=f"demo-{order.ref}", now=now)
+        withdrawals.match(made.id, now=now)
 
     def answer(self) -> Story:
         yield self.diary.after(days=5, hours=self.shop.chance.randint(2, 30))
