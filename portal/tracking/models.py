@@ -1,27 +1,20 @@
-"""What the customer's page tells of one order, read in five statements whatever its size. It owns no tables."""
+"""What the customer's page tells of one order. It owns no tables."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Label, cast, func, literal, null, select, union_all
-from sqlalchemy.orm import aliased
+from sqlalchemy import Select, bindparam, select
 
 from portal.adapters.couriers import Tracking
 from portal.config import Settings
 from portal.db import session
-from portal.feedback.models import UNSOLVED, Answer, Case, SurveyInvitation
-from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
-from portal.fulfilment.promises import PromiseBreak
 from portal.lib.money import Money
-from portal.orders.models import ChannelRefund, Order, OrderLine
-from portal.refunds.credit import CreditEntry, StoreCredit
-from portal.refunds.models import Refund
+from portal.orders.models import Order
 from portal.returns.goods import believed_there, last_day
-from portal.returns.models import Return
 from portal.returns.withdrawal_rules import withdraw_until
+from portal.tracking.reading import page
 
 GOING_BACK = (Tracking.returning, Tracking.returned)
 IN_TROUBLE = (Tracking.exception, Tracking.expired, Tracking.cancelled)
@@ -119,6 +112,20 @@ class TrackedCase:
     due_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Our promise that will not be kept, and what the customer chose."""
+
+    expected_on: date | None
+    choice: str | None
+    chosen_on: date | None
+
+    @property
+    def told(self) -> date | None:
+        """The day the customer counts on now."""
+        return self.chosen_on or self.expected_on
+
+
 @dataclass(slots=True)
 class Tracked:
     """One order as its page tells it. Cancelled parcels are left out: nothing of them travels."""
@@ -132,7 +139,7 @@ class Tracked:
     survey: str | None
     survey_closes_at: datetime | None
     score: int | None
-    broken: PromiseBreak | None = None
+    broken: Broken | None = None
     parcels: list[TrackedParcel] = field(default_factory=list)
     waiting: list[Item] = field(default_factory=list)
     returns: list[TrackedReturn] = field(default_factory=list)
@@ -190,112 +197,79 @@ class Tracked:
 
 
 def read(order_id: int) -> Tracked:
-    """The order with all that its page needs."""
-    tracked = _order(order_id)
-    parcels = _parcels(order_id)
-    tracked.waiting = _put_items_in(parcels, _lines(order_id))
-    tracked.parcels = list(parcels.values())
-    tracked.returns, tracked.money = _money_back(order_id)
-    tracked.cases = _cases(order_id)
-    return tracked
+    """The order with all that its page needs, in one statement."""
+    return told(session.scalars(_whole(), {"order_id": order_id}).one())
 
 
-def _order(order_id: int) -> Tracked:
-    columns = (Order.ref, Order.number, Order.state, Order.country, Order.placed_at, Order.promised_on)
-    survey = (SurveyInvitation.state, SurveyInvitation.closes_at, Answer.score)
-    found = select(*columns, *survey, PromiseBreak)
-    found = found.outerjoin(SurveyInvitation, SurveyInvitation.order_id == Order.id)
-    found = found.outerjoin(Answer, Answer.invitation_id == SurveyInvitation.id)
-    each = aliased(PromiseBreak)
-    last = select(func.max(each.id)).where(each.order_id == Order.id).scalar_subquery()
-    found = found.outerjoin(PromiseBreak, PromiseBreak.id == last)
-    return Tracked(*session.execute(found.where(Order.id == order_id)).one())
+@cache
+def _whole() -> Select[tuple[Any]]:
+    return select(page()).where(Order.id == bindparam("order_id"))
 
 
-def _parcels(order_id: int) -> dict[int, TrackedParcel]:
-    columns = (
-        Parcel.id, Parcel.tracking_status, Parcel.action_required,
-        func.coalesce(Parcel.estimate_on, Parcel.expected_on).label("estimate_on"),
-        Parcel.packed_at, Parcel.handed_over_at, Parcel.delivered_at,
-    )  # fmt: skip
-    found = select(*columns, CourierEvent.at, CourierEvent.status, CourierEvent.code).outerjoin(
-        CourierEvent, CourierEvent.parcel_id == Parcel.id
+def told(found: dict[str, Any]) -> Tracked:
+    """The page's matter out of the JSON that `reading.page` brings."""
+    survey = found["survey"] or {"state": None, "closes_at": None, "score": None}
+    return Tracked(
+        ref=found["ref"],
+        number=found["number"],
+        state=found["state"],
+        country=found["country"],
+        placed_at=datetime.fromisoformat(found["placed_at"]),
+        promised_on=date.fromisoformat(found["promised_on"]),
+        survey=survey["state"],
+        survey_closes_at=_moment(survey["closes_at"]),
+        score=survey["score"],
+        broken=_broken(found["broken"]),
+        parcels=[_parcel(parcel) for parcel in found["parcels"]],
+        waiting=[Item(**line) for line in found["waiting"]],
+        returns=[_return(ret) for ret in found["returns"]],
+        money=[_money(back) for back in found["elsewhere"] + found["money"]],
+        cases=[TrackedCase(**{**case, "due_at": _moment(case["due_at"])}) for case in found["cases"]],
     )
-    found = found.where(Parcel.order_id == order_id, Parcel.state != "cancelled")
-    parcels: dict[int, TrackedParcel] = {}
-    for parcel_id, status, *rest, at, said, code in session.execute(found.order_by(Parcel.id, CourierEvent.at.desc())):
-        parcel = parcels.setdefault(parcel_id, TrackedParcel(parcel_id, Tracking(status), *rest))
-        if at is not None:
-            parcel.scans.append(Scan(at, Tracking(said), code.split(":")[-1]))
-    return parcels
 
 
-def _lines(order_id: int) -> Sequence[Any]:
-    columns = (OrderLine.id, OrderLine.title, OrderLine.variant, OrderLine.quantity, ParcelLine.parcel_id, Parcel.fate)
-    found = select(*columns, ParcelLine.quantity.label("packed")).outerjoin(
-        ParcelLine, ParcelLine.order_line_id == OrderLine.id
+def _broken(found: dict[str, Any] | None) -> Broken | None:
+    return None if found is None else Broken(_day(found["expected_on"]), found["choice"], _day(found["chosen_on"]))
+
+
+def _parcel(found: dict[str, Any]) -> TrackedParcel:
+    return TrackedParcel(
+        id=found["id"],
+        status=Tracking(found["status"]),
+        action_required=found["action_required"],
+        estimate_on=_day(found["estimate_on"]),
+        packed_at=_moment(found["packed_at"]),
+        handed_over_at=_moment(found["handed_over_at"]),
+        delivered_at=_moment(found["delivered_at"]),
+        items=[Item(**line) for line in found["items"]],
+        scans=[_scan(scan) for scan in found["scans"]],
     )
-    found = found.outerjoin(Parcel, Parcel.id == ParcelLine.parcel_id)
-    goods = (OrderLine.order_id == order_id, OrderLine.kind == "item")
-    return session.execute(found.where(*goods).order_by(OrderLine.id, ParcelLine.id)).all()
 
 
-def _put_items_in(parcels: dict[int, TrackedParcel], lines: Sequence[Any]) -> list[Item]:
-    """Put the goods in their parcels; what is in none of them, and not given up for its money, still waits."""
-    left: dict[int, int] = {line.id: line.quantity for line in lines}
-    for line in lines:
-        if line.parcel_id in parcels:
-            parcels[line.parcel_id].items.append(Item(line.title, line.variant, line.packed))
-        if line.parcel_id in parcels or line.fate == "money_back":
-            left[line.id] -= line.packed
-    once = {line.id: line for line in lines}.values()
-    return [Item(line.title, line.variant, left[line.id]) for line in once if left[line.id] > 0]
+def _scan(found: dict[str, Any]) -> Scan:
+    return Scan(datetime.fromisoformat(found["at"]), Tracking(found["status"]), found["detail"].split(":")[-1])
 
 
-def _money_back(order_id: int) -> tuple[list[TrackedReturn], list[MoneyBack]]:
-    """The returns with their latest refunds, and the refunds that belong to no return."""
-    known = (Return.rma, Return.kind, Return.decision, Return.goods, Return.send_back_by, Return.closed_as)
-    about = (Return.id, *known, Return.requested_at)
-    reference = func.coalesce(Refund.bank_reference, Refund.proof).label("reference")
-    said = (Refund.state, Refund.settled_at, reference, Refund.way, Refund.instead_of_id, _credit_left())
-    refund = (Refund.id.label("refund_id"), Refund.decision_no, Refund.amount, Refund.currency, *said)
-    with_return = select(*about, *refund).outerjoin(Refund, Refund.return_id == Return.id)
-    nothing = [cast(null(), Integer if column is Return.id else column.type) for column in about]
-    without = select(*nothing, *refund).where(Refund.order_id == order_id, Refund.return_id.is_(None))
-    no_id = cast(null(), Integer)
-    elsewhere = (ChannelRefund.amount, ChannelRefund.currency, literal("succeeded"), ChannelRefund.given_at)
-    by_channel = select(*nothing, no_id, literal(0), *elsewhere, null(), literal("channel"), no_id, no_id)
-    of_its_own = (ChannelRefund.amount > 0, ChannelRefund.refund_id.is_(None))
-    by_channel = by_channel.where(ChannelRefund.order_id == order_id, *of_its_own)
-    whole = union_all(with_return.where(Return.order_id == order_id), without, by_channel)
-    rows = session.execute(whole).all()
-    replaced = {row.instead_of_id for row in rows} - {
-        None
-    }  # one that failed is no news once another was made in its place
-    returns: dict[int, TrackedReturn] = {}
-    told: defaultdict[int | None, list[Any]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: (row.id or 0, row.decision_no or 0)):
-        if row.id is not None:
-            returns.setdefault(row.id, TrackedReturn(*row[1:8]))
-        if row.amount is not None and row.state != "rejected_by_us" and row.refund_id not in replaced:
-            told[row.id].append(_back(row))
-    for return_id, ret in returns.items():
-        ret.money = told[return_id]
-    return list(reversed(returns.values())), told[None]
+def _return(found: dict[str, Any]) -> TrackedReturn:
+    read = {"send_back_by": _day(found["send_back_by"]), "requested_at": _moment(found["requested_at"])}
+    return TrackedReturn(**{**found, **read, "money": [_money(back) for back in found["money"]]})
 
 
-def _credit_left() -> Label[int | None]:
-    """What is left of a refund's store credit."""
-    last = select(CreditEntry.balance).join(CreditEntry.credit).where(StoreCredit.refund_id == Refund.id)
-    return last.order_by(CreditEntry.number.desc()).limit(1).correlate(Refund).scalar_subquery().label("credit_left")
+def _money(found: dict[str, Any]) -> MoneyBack:
+    left, currency = found.get("left"), found["currency"]
+    return MoneyBack(
+        amount=Money(found["amount"], currency),
+        state=found["state"],
+        settled_at=_moment(found["settled_at"]),
+        reference=found.get("reference") or None,
+        way=found["way"],
+        left=None if left is None else Money(left, currency),
+    )
 
 
-def _back(row: Any) -> MoneyBack:
-    left = None if row.credit_left is None else Money(row.credit_left, row.currency)
-    return MoneyBack(Money(row.amount, row.currency), row.state, row.settled_at, row.reference or None, row.way, left)
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
-def _cases(order_id: int) -> list[TrackedCase]:
-    columns = (Case.id, Case.state, Case.due_at)
-    found = select(*columns).where(Case.order_id == order_id, Case.state.in_(UNSOLVED)).order_by(Case.id.desc())
-    return [TrackedCase(*row) for row in session.execute(found)]
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
