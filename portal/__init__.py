@@ -12,6 +12,7 @@ from portal.desk import staff as desk
 from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
 from portal.feedback import staff as desk_cases
+from portal.fulfilment import boxes_staff as desk_boxes
 from portal.fulfilment import buying_staff as desk_labels
 from portal.fulfilment import calendar_staff as desk_calendar
 from portal.fulfilment import changes_staff as desk_attention
@@ -116,6 +117,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_waves.bp, signed_in)
+    register(app, desk_boxes.bp, signed_in)
     register(app, desk_shorts.bp, signed_in)
     register(app, desk_labels.bp, signed_in)
     register(app, desk_watch.bp, signed_in)

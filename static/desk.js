@@ -29,12 +29,15 @@
 
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest("input, textarea, select, dialog");
-    if (event.key === "Escape" && search && typing === search) search.blur();
+    if (event.key === "Escape" && event.target.matches("input, select")) event.target.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
     if (event.key === "Enter" && (at < 0 || event.target !== document.body)) return;
     event.preventDefault();
     keys[event.key]();
   });
+
+  // On a narrow screen the queues are one row that slides: the one that is open is in sight.
+  document.querySelector(".queues [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
   const waiting = document.querySelector("[data-again]");
   const untouched = () => [...document.querySelectorAll("main input:not([type=hidden])")].every((input) => input.value === input.defaultValue);

@@ -20,7 +20,7 @@ from portal.demo.stories import Shop
 from portal.demo.stripe.hooks import sign
 from portal.demo.stripe.remote import Remote
 from portal.fulfilment import actions as warehouse
-from portal.fulfilment import buying, closing
+from portal.fulfilment import buying, closing, packing
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.models import Order
@@ -82,7 +82,10 @@ class Elsewhere:
             warehouse.pick(packed, packed.quantity, by=pia)
         warehouse.finish_picking(parcel, by=pia, now=clock.now())
         yield clock.now() + timedelta(minutes=35)
-        warehouse.pack(parcel, 800, by=self.shop.member("paul"), now=clock.now())
+        paul = self.shop.member("paul")
+        for packed in parcel.lines:
+            packing.put_in(packed, packed.quantity, by=paul, now=clock.now())
+        warehouse.pack(parcel, 800, by=paul, now=clock.now())
         if on_hold:
             yield from self.sent_with_a_bought_label(parcel)
             return

@@ -27,7 +27,7 @@ from portal.demo.people import PASSWORD, TEAM, address, hire
 from portal.demo.simulation import Simulation
 from portal.demo.stories import AGES, ON_THE_WAY, Life, Plan, Shop
 from portal.demo.stripe.remote import Remote
-from portal.fulfilment import waves
+from portal.fulfilment import boxes, waves
 from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock
 from portal.orders import links, stock
@@ -54,6 +54,12 @@ SETTINGS = {
 FIRST_NUMBER = 1001
 A_MINUTE = timedelta(minutes=1)
 ON_THE_SHELF, LOW = 60, 8
+BOXES = (
+    ("S", (220, 160, 80), 90, 3_000),
+    ("M", (320, 240, 160), 210, 8_000),
+    ("L", (600, 400, 400), 640, 25_000),
+)
+MEASURED = (("HOOK-5", (120, 60, 40), 310), ("CANDLE-6", (200, 130, 60), 540), ("MUG-STONE", (130, 100, 100), 420))
 SCARCE = "LANT-SM"
 OPEN_FOR = timedelta(days=60)
 ASKED_AFTER = timedelta(days=5)
@@ -104,6 +110,15 @@ def fill_shelves() -> Iterator[datetime]:
     yield from ()
 
 
+def keep_boxes() -> Iterator[datetime]:
+    """Three boxes; of what is sold the hooks and the candles are measured, the rest is not."""
+    for name, sides, own, holds in BOXES:
+        boxes.keep(name, sides, own, holds)
+    for sku, sides, grams in MEASURED:
+        boxes.measure(sku, sides, grams)
+    yield from ()
+
+
 def break_one(shop: Shop) -> Iterator[datetime]:
     """At last one of the scarce article breaks, so that an order has to wait for it; and promises are looked after."""
     (item,) = counted({SCARCE})[SCARCE]
@@ -149,6 +164,7 @@ def live(shop: Shop, elsewhere: Elsewhere) -> list[Life]:
     lives = sorted((Life(shop, plan, diary(shop, plan)) for plan in plans()), key=lambda life: life.began)
     simulation = Simulation(shop.now)
     simulation.add(shop.now - OPEN_FOR, fill_shelves())
+    simulation.add(shop.now - OPEN_FOR, keep_boxes())
     simulation.add(shop.now - REALLY_MAILED, really_mail())
     simulation.add(shop.now - A_MINUTE, break_one(shop))
     simulation.add(shop.now - A_MINUTE, plan_a_wave(shop))

@@ -18,7 +18,7 @@ from portal.feedback import cases
 from portal.feedback.actions import give_answer
 from portal.feedback.models import Case
 from portal.fulfilment import actions as warehouse
-from portal.fulfilment import buying, handoffs, watching
+from portal.fulfilment import buying, handoffs, packing, watching
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.actions import accept_order
@@ -248,9 +248,12 @@ class Life:
         warehouse.split(parcel, {last.id: last.quantity}, by=self.shop.member("paul"), now=clock.now())
 
     def pack(self) -> None:
+        paul = self.shop.member("paul")
         for parcel in self.parcels():
+            for packed in parcel.lines:
+                packing.put_in(packed, packed.quantity, by=paul, now=clock.now())
             grams = 350 + 620 * sum(packed.quantity for packed in parcel.lines)
-            warehouse.pack(parcel, grams, by=self.shop.member("paul"), now=clock.now())
+            warehouse.pack(parcel, grams, by=paul, now=clock.now())
 
     def label(self) -> None:
         for parcel in self.parcels():

@@ -12,6 +12,7 @@ from sqlalchemy.orm import contains_eager
 from portal.adapters.couriers import Tracking, normal_number, own
 from portal.db import move, session
 from portal.fulfilment import handoffs, rules, tracking
+from portal.fulfilment.boxes import Box
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.jobs import announce
 from portal.lib.errors import Refused
@@ -170,16 +171,29 @@ def _move_pieces(packed: ParcelLine, pieces: int, second: Parcel) -> None:
     if pieces == packed.quantity:
         session.delete(packed)
     else:
+        packed.boxed = min(packed.boxed, packed.quantity - pieces)
         packed.quantity = packed.picked = packed.quantity - pieces
 
 
-def pack(parcel: Parcel, grams: int, *, by: Staff, now: datetime) -> None:
-    """Closed, weighed, slip inside."""
+def pack(parcel: Parcel, grams: int, box: Box | None = None, *, by: Staff, now: datetime) -> None:
+    """Closed, weighed, slip inside. Raises Refused while pieces are not in the box, and for what it cannot hold."""
     if not 0 < grams <= HEAVIEST:
         raise Refused(_("A parcel weighs between 1 g and %(kg)s kg.", kg=HEAVIEST // 1000))
-    move(parcel, "state", "pack", weight_grams=grams, packed_at=now)
+    if box and grams > box.holds_grams:
+        raise Refused(_("%(box)s holds %(grams)s g at the most.", box=box.name, grams=box.holds_grams))
+    _refuse_unless_boxed(parcel)
+    move(parcel, "state", "pack", weight_grams=grams, packed_at=now, box_id=box.id if box else None)
     handoffs.pass_on(parcel, by=by, now=now, giver="packing")
     record(parcel.order_id, "parcel.packed", by=by, now=now, parcel=parcel.ref, grams=grams)
+
+
+def _refuse_unless_boxed(parcel: Parcel) -> None:
+    session.refresh(parcel, ["state"], with_for_update={"of": Parcel})
+    lines = select(func.sum(ParcelLine.quantity - ParcelLine.boxed)).where(ParcelLine.parcel_id == parcel.id)
+    missing = int(session.scalar(lines) or 0)
+    if missing and parcel.state == "picked":
+        message = ngettext("One piece is not in the box yet.", "%(num)s pieces are not in the box yet.", missing)
+        raise Refused(message)
 
 
 def make_label(parcel: Parcel, *, by: Staff, now: datetime) -> None:

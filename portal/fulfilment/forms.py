@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.adapters.couriers import Tracking
 from portal.fulfilment.actions import HEAVIEST
+from portal.fulfilment.boxes import Box
 from portal.fulfilment.models import ParcelLine
 from portal.fulfilment.rules import COURIERS, NAMES
 
@@ -30,6 +31,13 @@ class PackForm(FlaskForm):
             NumberRange(1, HEAVIEST, _l("A parcel weighs between %(min)s and %(max)s grams.")),
         ],
     )
+    box = SelectField(_l("Box"), coerce=lambda value: int(value) if value else None, validate_choice=True)
+
+    def offer(self, kept: Iterable[Box]) -> "PackForm":
+        """The boxes that can be chosen."""
+        named = [SelectChoice(box.id, box.name) for box in kept]
+        self.box.choices = [SelectChoice("", _l("None of ours")), *named]
+        return self
 
 
 class HandOverForm(FlaskForm):

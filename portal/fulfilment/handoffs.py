@@ -192,11 +192,12 @@ def _undo(parcel: Parcel) -> None:
     """What was picked is scanned again, what was packed is packed again."""
     if parcel.state == "picked":
         move(parcel, "state", "send_back", picker_id=None)
-        session.execute(update(ParcelLine).where(ParcelLine.parcel_id == parcel.id).values(picked=0))
+        session.execute(update(ParcelLine).where(ParcelLine.parcel_id == parcel.id).values(boxed=0, picked=0))
         return
     if parcel.tracking_number:
         raise Refused(_("It has a label. Give the label back first, or send it as it is."))
-    move(parcel, "state", "unpack", weight_grams=None, packed_at=None)
+    move(parcel, "state", "unpack", weight_grams=None, packed_at=None, box_id=None)
+    session.execute(update(ParcelLine).where(ParcelLine.parcel_id == parcel.id).values(boxed=0))
 
 
 # --- never without an owner -------------------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
-from portal.adapters.couriers import Tracking, own
+from portal.adapters.couriers import Tracking, normal_number, own
 from portal.db import session
 from portal.fulfilment import shorts
 from portal.fulfilment.models import Lane, Parcel, ParcelLine
 from portal.fulfilment.rules import FINISHED, FORGOTTEN_AFTER, NOT_SCANNED, SILENT_AFTER, TROUBLE
-from portal.orders.models import Order
+from portal.orders.models import Order, OrderLine
 
 LISTS = ("to_pick", "to_pack", "to_ship", "at_risk", "stuck", "came_back", "under_way")
 PAGE = 50
@@ -130,6 +130,26 @@ def next_in(name: str, *, now: datetime) -> int | None:
     free = select(Parcel.id).join(Parcel.order).where(_belongs_to(name, now), Parcel.state != "picking")
     free = free.where(~shorts.rests(), or_(Parcel.state != "to_pick", Parcel.wave_id.is_(None)))
     return session.scalar(free.where(Order.state == "accepted").order_by(*_urgency(name)).limit(1))
+
+
+def scanned(code: str) -> int | None:
+    """The parcel that this code is about: its own number, its order's, or the most urgent one to pack with the article.
+
+    Of an order's parcels the one that is still here leads.
+    """
+    own_number = or_(
+        Parcel.ref == code.lower(),
+        Parcel.tracking_number == normal_number(code),
+        Order.number == code,
+    )
+    gone = Parcel.state.in_(("handed_over", "cancelled"))
+    named = select(Parcel.id).join(Parcel.order).where(own_number).order_by(gone, Parcel.id.desc()).limit(1)
+    wants = select(ParcelLine.id).join(ParcelLine.line).where(ParcelLine.parcel_id == Parcel.id)
+    wants = wants.where(func.lower(OrderLine.sku) == code.lower(), ParcelLine.boxed < ParcelLine.quantity)
+    article = select(Parcel.id).join(Parcel.order).where(Parcel.state == "picked", wants.exists())
+    lines = select(func.count()).where(ParcelLine.parcel_id == Parcel.id).scalar_subquery()
+    article = article.order_by(lines > 1, *URGENT_FIRST).limit(1)
+    return (session.scalar(named) or session.scalar(article)) if code else None
 
 
 def last_courier() -> str | None:

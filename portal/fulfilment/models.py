@@ -58,6 +58,7 @@ class Parcel(Base):
     state: Mapped[str] = mapped_column(default="to_pick")
     picker_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     weight_grams: Mapped[int | None]
+    box_id: Mapped[int | None] = mapped_column(ForeignKey("boxes.id"))
     courier: Mapped[str | None]
     tracking_number: Mapped[str | None] = mapped_column(index=True)
     tracking_status: Mapped[str] = mapped_column(default="unknown")
@@ -91,7 +92,8 @@ class Parcel(Base):
 class ParcelLine(Base):
     """How many pieces of an order's line travel in this parcel, how many were picked, and how many are not there.
 
-    Of `short` pieces somebody has to decide what becomes of them (`shorts.ShortPick`).
+    `boxed` are those that the packer has checked and put into the box. Of `short` pieces somebody has to decide what
+    becomes of them (`shorts.ShortPick`).
     """
 
     __tablename__ = "parcel_lines"
@@ -100,11 +102,13 @@ class ParcelLine(Base):
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("picked BETWEEN 0 AND quantity", name="picked"),
         CheckConstraint("short BETWEEN 0 AND quantity - picked", name="short"),
+        CheckConstraint("boxed BETWEEN 0 AND picked", name="boxed"),
     )
     parcel_id: Mapped[int] = mapped_column(ForeignKey("parcels.id"), index=True)
     order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), index=True)
     quantity: Mapped[int]
     picked: Mapped[int] = mapped_column(default=0)
+    boxed: Mapped[int] = mapped_column(default=0)
     short: Mapped[int] = mapped_column(default=0)
     parcel: Mapped[Parcel] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
@@ -113,6 +117,11 @@ class ParcelLine(Base):
     def left(self) -> int:
         """Pieces still to be picked."""
         return self.quantity - (self.picked or 0) - (self.short or 0)
+
+    @property
+    def to_box(self) -> int:
+        """Pieces that are not in the box yet."""
+        return self.quantity - (self.boxed or 0)
 
     @property
     def title(self) -> str:

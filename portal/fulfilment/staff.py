@@ -1,6 +1,6 @@
 """The desk's door to parcels: lists, one parcel's page, its papers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
@@ -14,19 +14,23 @@ from portal.adapters.couriers import Tracking
 from portal.db import session
 from portal.fulfilment import (
     actions,
+    boxes,
     buying,
     handoff_words,
     handoffs,
     labels,
     lists,
+    packing,
     promises,
     risk,
     rules,
     shorts,
     vans,
     watching,
+    wave_lists,
     zpl,
 )
+from portal.fulfilment.boxes import Advice, Box
 from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, VanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
@@ -42,7 +46,11 @@ bp = Blueprint("desk_parcels", __name__, url_prefix="/desk/parcels")
 @requires("parcels.see")
 def index() -> ResponseReturnValue:
     """One of the warehouse's lists."""
-    name, now = request.args.get("state", "to_pick"), clock.now()
+    return _list(request.args.get("state", "to_pick"))
+
+
+def _list(name: str, unknown: str = "") -> str:
+    now = clock.now()
     if name not in lists.LISTS:
         abort(404)
     number = max(1, request.args.get("page", 1, type=int))
@@ -60,7 +68,20 @@ def index() -> ResponseReturnValue:
         rules=rules,
         risks=risk.RISKS,
         late=_days_late,
+        unknown=unknown,
     )
+
+
+@bp.get("/scanned")
+@requires("parcels.see")
+def scanned() -> ResponseReturnValue:
+    """What a scanner typed on a list: a parcel, an order, a wave, or an article that waits to be packed."""
+    code = request.args.get("code", "").strip()[:200]
+    if wave := wave_lists.scanned(code):
+        return redirect(url_for("desk_waves.show", id=wave), 303)
+    if found := lists.scanned(code):
+        return redirect(url_for(".show", id=found), 303)
+    return _list(request.args.get("state", "to_pick"), unknown=code), 404 if code else 200
 
 
 @bp.get("/<int:id>")
@@ -103,9 +124,28 @@ def finish_picking(id: int) -> ResponseReturnValue:
     return _do(id, lambda parcel: actions.finish_picking(parcel, by=current_staff(), now=clock.now()))
 
 
+@bp.post("/<int:id>/contents")
+@requires("parcels.pack")
+def put_in(id: int) -> ResponseReturnValue:
+    """A scanner typed the number of what goes into the box."""
+    form = ScanForm()
+    return _do(id, lambda parcel: _put_in(packing.line_to_box(parcel, form.code.data), 1), form=form)
+
+
+@bp.post("/<int:id>/lines/<int:line_id>/contents")
+@requires("parcels.pack")
+def put_in_by_hand(id: int, line_id: int) -> ResponseReturnValue:
+    """One piece into the box or, as undo, out of it, without a scanner."""
+    pieces = -1 if request.form.get("undo") else 1
+    return _do(id, lambda parcel: _put_in(_line(parcel, line_id), pieces))
+
+
 @bp.post("/<int:id>/second-parcel")
 @requires("parcels.pack")
 def split(id: int) -> ResponseReturnValue:
+    """Pieces go into a second parcel: as many as were typed, or all that is not in the box."""
+    if request.form.get("rest"):
+        return _do(id, _close_here)
     form = split_form(_find(id).lines)
     return _do(id, lambda parcel: _split(parcel, form.pieces()), form=form)
 
@@ -113,12 +153,12 @@ def split(id: int) -> ResponseReturnValue:
 @bp.post("/<int:id>/packing")
 @requires("parcels.pack")
 def pack(id: int) -> ResponseReturnValue:
-    form = PackForm()
-    return _do(id, lambda parcel: actions.pack(parcel, form.grams.data, by=current_staff(), now=clock.now()), form=form)
+    form = PackForm().offer(boxes.kept())
+    return _do(id, lambda parcel: _pack(parcel, form), form=form)
 
 
 @bp.post("/<int:id>/label")
-@requires("parcels.ship")
+@requires("parcels.pack")
 def make_label(id: int) -> ResponseReturnValue:
     return _do(id, lambda parcel: actions.make_label(parcel, by=current_staff(), now=clock.now()))
 
@@ -210,7 +250,21 @@ def _do(id: int, act: Callable[[Parcel], str | None], form: FlaskForm | None = N
 
 def _count(packed: ParcelLine, pieces: int) -> str:
     actions.pick(packed, pieces, by=current_staff())
-    return str(packed.id)
+    return str(packed.id * pieces)
+
+
+def _put_in(packed: ParcelLine, pieces: int) -> str:
+    packing.put_in(packed, pieces, by=current_staff(), now=clock.now())
+    return str(packed.id * pieces)
+
+
+def _close_here(parcel: Parcel) -> None:
+    packing.close_here(parcel, by=current_staff(), now=clock.now())
+
+
+def _pack(parcel: Parcel, form: PackForm) -> None:
+    box = session.get(Box, form.box.data) if form.box.data else None
+    actions.pack(parcel, form.grams.data, box, by=current_staff(), now=clock.now())
 
 
 def _line(parcel: Parcel, line_id: int) -> ParcelLine:
@@ -235,6 +289,11 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
     forms: dict[str, Any] = {
         name: form if isinstance(form, kind) else kind(formdata=None) for name, kind in blank.items()
     }
+    kept = boxes.kept() if parcel.state == "picked" else []
+    advice = _advice(parcel, kept)
+    counted = request.args.get("counted", 0, type=int)
+    if not isinstance(form, PackForm):
+        forms["pack"].offer(kept).box.data = advice.box.id if advice.box else None
     if parcel.state == "packed" and not isinstance(form, HandOverForm):
         forms["hand_over"].courier.data = lists.last_courier()
     return render_template(
@@ -246,7 +305,8 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         ended=watching.may_end(parcel),
         scans=[_scan(event) for event in reversed(parcel.events)],
         next_id=_next(parcel),
-        counted=request.args.get("counted", type=int),
+        counted=max(0, counted),
+        undone=max(0, -counted),
         broken=promises.latest_break(parcel.order_id),
         missing=shorts.of_parcel(parcel.id) if parcel.state in ("to_pick", "picking") else [],
         places=claims_on([packed.order_line_id for packed in parcel.lines]) if parcel.state == "picking" else {},
@@ -255,6 +315,8 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         because=handoff_words,
         now=clock.now(),
         rules=rules,
+        advice=advice,
+        kept=kept,
         risks=risk.RISKS,
         late=_days_late,
         van=vans.next_van(parcel.courier or "", clock.now()) if parcel.state == "packed" else None,
@@ -263,6 +325,14 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         purchase=buying.latest(parcel.id) if parcel.state == "packed" else None,
         **forms,
     )
+
+
+def _advice(parcel: Parcel, kept: Sequence[Box]) -> Advice:
+    wanted: dict[str, int] = {}
+    for packed in parcel.lines if kept else ():
+        name = packed.line.sku or packed.title
+        wanted[name] = wanted.get(name, 0) + packed.quantity
+    return boxes.advise(wanted, boxes.sizes_of(wanted), kept) if kept else Advice()
 
 
 def _next(parcel: Parcel) -> int | None:

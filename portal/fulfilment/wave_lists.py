@@ -59,3 +59,10 @@ def _rows(which: Any, order: Any) -> list[Row]:
 def mine(staff_id: int) -> int | None:
     """The wave this person walks now."""
     return session.scalar(select(Wave.id).where(Wave.owner_id == staff_id, Wave.state == "picking").limit(1))
+
+
+def scanned(code: str) -> int | None:
+    """The wave whose pick list says so."""
+    number = code.upper().removeprefix("WAVE-")
+    known = code.upper().startswith("WAVE-") and number.isdecimal() and len(number) < 16
+    return session.scalar(select(Wave.id).where(Wave.id == int(number))) if known else None

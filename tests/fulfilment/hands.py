@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from portal.db import session
-from portal.fulfilment import actions
+from portal.fulfilment import actions, packing
 from portal.fulfilment.models import Parcel
 from portal.orders.models import Order
 from portal.staff.models import Staff
@@ -21,6 +21,13 @@ def planned(order: Order, now: datetime) -> Parcel:
     return parcel
 
 
+def checked(parcel: Parcel, by: Staff, now: datetime) -> None:
+    """Every piece is scanned into the box."""
+    session.refresh(parcel, ["lines"])
+    for packed in parcel.lines:
+        packing.put_in(packed, packed.to_box, by=by, now=now)
+
+
 def brought_to(
     step: str, order: Order, by: Staff, now: datetime, courier: str = "dhl", number: str = "00340434161094042557"
 ) -> Parcel:
@@ -33,6 +40,7 @@ def brought_to(
             actions.pick(packed, packed.quantity, by=by)
         actions.finish_picking(parcel, by=by, now=now)
     if wanted >= 3:
+        checked(parcel, by, now)
         actions.pack(parcel, 1240, by=by, now=now)
     if wanted >= 4 and courier == "own":
         actions.make_label(parcel, by=by, now=now)

@@ -23,6 +23,7 @@ from portal.orders.shelves import StockClaim
 from portal.orders.stock import begin_counting, main_place, set_count
 from portal.orders.timeline import for_staff
 from tests.conftest import nothing_appears
+from tests.fulfilment.hands import checked
 from tests.world import ALICES_ORDER, World, sign_in
 
 Work = Callable[..., int]
@@ -131,6 +132,7 @@ def box(parcel: Parcel, world: World) -> None:
     for packed in parcel.lines:
         pick(packed, packed.quantity, by=world.cleo)
     finish_picking(parcel, by=world.cleo, now=clock.now())
+    checked(parcel, world.cleo, clock.now())
     pack(parcel, 900, by=world.cleo, now=clock.now())
     session.commit()
 

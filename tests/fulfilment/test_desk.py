@@ -16,7 +16,7 @@ from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.actions import accept_order
 from tests.conftest import nothing_appears, statements
-from tests.fulfilment.hands import STEPS, brought_to, planned
+from tests.fulfilment.hands import STEPS, brought_to, checked, planned
 from tests.world import ALICES_ORDER, World, replace, sign_in
 
 LISTS_OF_STEPS = {
@@ -237,6 +237,8 @@ def test_the_second_who_starts_reads_that_somebody_was_quicker(client, world):
 def test_what_is_typed_wrong_is_asked_for_again_beside_its_field(client, world, step, path, data, words):
     parcel = brought_to(step, world.alice, world.max, world.now)
     desk = sign_in(client, world.max)
+    if step == "picked":
+        checked(parcel, world.max, world.now)
     with nothing_appears():
         answer = desk.post(f"/desk/parcels/{parcel.id}/{path}", data=data)
     assert (answer.status_code, words in answer.text) == (422, True)
@@ -246,6 +248,8 @@ def test_what_is_typed_wrong_is_asked_for_again_beside_its_field(client, world, 
 def test_packing_and_handing_over_write_one_letter(client, world):
     parcel = brought_to("picked", world.alice, world.pat, world.now)
     desk, base = sign_in(client, world.pat), f"/desk/parcels/{parcel.id}"
+    for code in ("MUG-01", "mug-01", "SHIRT-M"):
+        assert desk.post(f"{base}/contents", data={"code": code}).status_code == 303
     assert desk.post(f"{base}/packing", data={"grams": "1240"}).status_code == 303
     form = {"courier": "gls", "number": "gls 12345"}
     assert desk.post(f"{base}/hand-over", data=form).status_code == 303

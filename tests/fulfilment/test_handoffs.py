@@ -18,7 +18,7 @@ from portal.mail.models import Letter
 from portal.staff.actions import disable_staff
 from portal.staff.models import Department
 from tests.conftest import nothing_appears, statements
-from tests.fulfilment.hands import brought_to, planned
+from tests.fulfilment.hands import brought_to, checked, planned
 from tests.world import World, sign_in
 
 HOUR = timedelta(hours=1)
@@ -59,6 +59,7 @@ def test_a_parcel_goes_from_hand_to_hand_and_each_span_is_measured(world):
     assert (here(parcel).department, here(parcel).owner.name) == ("packing", "Dan"), "who offers has it until then"
     handoffs.accept(here(parcel), by=world.pat, now=start + 4 * HOUR)
     assert here(parcel).owner.name == "Pat"
+    checked(parcel, world.pat, start + 6 * HOUR)
     actions.pack(parcel, 900, by=world.pat, now=start + 6 * HOUR)
     actions.hand_over(parcel, "dhl", "00340434161094042557", by=world.pat, now=start + 9 * HOUR)
     assert handoffs.open_handoff(parcel.id) is None
@@ -87,6 +88,7 @@ def test_shipping_sends_back_and_it_is_packed_again(world):
     handoffs.refuse(here(parcel), "wrong_weight", "", by=world.pat, now=clock.now())
     assert (parcel.state, parcel.weight_grams, parcel.packed_at) == ("picked", None, None)
     assert here(parcel).department == "packing"
+    checked(parcel, world.pat, clock.now())
     actions.pack(parcel, 1100, by=world.pat, now=clock.now())
     assert (parcel.state, here(parcel).department) == ("packed", "shipping")
 

@@ -20,7 +20,7 @@ from portal.refunds.models import Refund
 from portal.returns.goods import read
 from portal.tracking import models as tracking
 from tests.conftest import nothing_appears
-from tests.fulfilment.hands import brought_to, planned
+from tests.fulfilment.hands import brought_to, checked, planned
 from tests.world import World, sign_in
 
 
@@ -196,6 +196,7 @@ def test_nobody_waits_for_what_was_cancelled(world, parcel):
     assert tracking.read(world.alice.id).waiting == []
     pick_the_rest(world, parcel)
     actions.finish_picking(parcel, by=world.cleo, now=world.now)
+    checked(parcel, world.pat, world.now)
     actions.pack(parcel, 500, by=world.pat, now=world.now)
     actions.make_label(parcel, by=world.pat, now=world.now)
     actions.hand_over(parcel, "own", str(parcel.tracking_number), by=world.pat, now=world.now)

@@ -20,7 +20,7 @@ from portal.orders import actions as orders
 from portal.orders import timeline
 from portal.orders.models import Order
 from tests.conftest import nothing_appears
-from tests.fulfilment.hands import brought_to, planned
+from tests.fulfilment.hands import brought_to, checked, planned
 
 NUMBER = "00340434161094042557"
 T = Tracking
@@ -69,6 +69,7 @@ def test_the_order_waits_for_its_last_parcel(world):
     first = brought_to("picked", world.alice, world.pat, world.now)
     second = actions.split(first, {first.lines[0].id: 1}, by=world.pat, now=world.now)
     for parcel, number in ((first, "AAA111"), (second, "BBB222")):
+        checked(parcel, world.pat, world.now)
         actions.pack(parcel, 500, by=world.pat, now=world.now)
         actions.hand_over(parcel, "dhl", number, by=world.pat, now=world.now)
     record_update(says(scan(first, "delivered", 5), number="AAA111"), now=world.now)

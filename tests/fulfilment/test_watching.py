@@ -169,7 +169,7 @@ def test_money_is_proposed_for_all_of_it_with_the_delivery(parcel, world):
 
 def test_for_a_part_of_the_order_the_delivery_is_not_given_back(parcel, world):
     mug = parcel.lines[0]
-    mug.quantity = mug.picked = 1
+    mug.quantity = mug.picked = mug.boxed = 1
     session.flush()
     says(world, "returned")
     refund = give_up_parcel(parcel, goods_are_fine=True, by=world.sam, now=world.now)

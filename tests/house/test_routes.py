@@ -148,6 +148,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_parcels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk_watch": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
         "desk.give_up_parcel": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
+        "desk_boxes": 1,
         "desk_waves": session.scalar(select(Wave.id)),
         "desk_shorts": session.scalar(select(ShortPick.id)),
         "desk.cancel_short": session.scalar(select(ShortPick.id)),

@@ -28,7 +28,7 @@ from portal.refunds.actions import approve_refund, open_refund
 from portal.refunds.rules import RefundPart
 from portal.refunds.ways import prove
 from tests.conftest import nothing_appears, owed, statements
-from tests.fulfilment.hands import brought_to
+from tests.fulfilment.hands import brought_to, checked
 from tests.orders.test_rereading import an_order
 from tests.shops import BOTH
 from tests.world import World, sign_in
@@ -289,6 +289,7 @@ def test_woocommerce_is_complete_with_the_last_parcel_and_our_own_echo_changes_n
     parcel = brought_to("picked", order, world.pat, clock.now())
     second = warehouse.split(parcel, {parcel.lines[0].id: 1}, by=world.pat, now=clock.now())
     for n, each in enumerate((parcel, second)):
+        checked(each, world.pat, clock.now())
         warehouse.pack(each, 500, by=world.pat, now=clock.now())
         warehouse.hand_over(each, "dhl", f"{DHL}{n}", by=world.pat, now=clock.now())
         session.commit()

@@ -17,7 +17,7 @@ from portal.refunds.rules import RefundPart
 from portal.returns import actions, rules
 from portal.returns.goods import Facts, last_day, read
 from portal.returns.rules import Answer, Wish
-from tests.fulfilment.hands import brought_to
+from tests.fulfilment.hands import brought_to, checked
 from tests.returns.hands import approved, delivered, found, inspected, line_of, received, requested, wish
 from tests.world import World
 
@@ -65,6 +65,7 @@ def test_the_last_day_is_a_working_day_of_the_shop(app, delivered_at, ends):
 def test_the_window_counts_from_the_last_parcel(world):
     parcel = brought_to("picked", world.alice, world.max, world.now)
     fulfilment.split(parcel, {parcel.lines[1].id: 1}, by=world.max, now=world.now)
+    checked(parcel, world.max, world.now)
     fulfilment.pack(parcel, 800, by=world.max, now=world.now)
     fulfilment.make_label(parcel, by=world.max, now=world.now)
     fulfilment.hand_over(parcel, "own", parcel.tracking_number or "", by=world.max, now=world.now)

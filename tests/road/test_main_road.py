@@ -176,6 +176,10 @@ def pick_and_pack(road: Road) -> str:
     path = desk.url.removeprefix(road.demo.address("")).partition("?")[0]
     packing = road.at_the_desk("paul")
     packing.goto(path)
+    for code in ("MUG-STONE", "mug-stone", "MUG-STONE", "LANT-SM"):
+        packing.locator("[name=code]").fill(code)
+        packing.keyboard.press("Enter")
+        packing.wait_for_load_state()
     packing.locator("[name=grams]").fill("1850")
     press(packing, "Packed")
     return path
