@@ -20,6 +20,7 @@ from portal.fulfilment import closing_staff as desk_couriers
 from portal.fulfilment import handoff_staff as desk_handoffs
 from portal.fulfilment import jobs as fulfilment_jobs
 from portal.fulfilment import shorts_staff as desk_shorts
+from portal.fulfilment import sscc_staff as desk_sscc
 from portal.fulfilment import staff as desk_parcels
 from portal.fulfilment import watching_staff as desk_watch
 from portal.fulfilment import waves_staff as desk_waves
@@ -118,6 +119,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_waves.bp, signed_in)
     register(app, desk_boxes.bp, signed_in)
+    register(app, desk_sscc.bp, signed_in)
     register(app, desk_shorts.bp, signed_in)
     register(app, desk_labels.bp, signed_in)
     register(app, desk_watch.bp, signed_in)

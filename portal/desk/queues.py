@@ -114,6 +114,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
         (
             Queue("stock", _l("Stock"), "box", "/desk/stock", "stock.see"),
             Queue("boxes", _l("Boxes and sizes"), "box", "/desk/boxes", "parcels.see"),
+            Queue("label_numbers", _l("Numbers on labels"), "scan", "/desk/label-numbers", "promise.set"),
             Queue("kept", _l("Promise kept"), "check", "/desk/insight/promise", "insight.see"),
             Queue("exempt", _l("Exempt from withdrawal"), "cross", "/desk/withdrawals/exemptions", "returns.exempt"),
             Queue("limits", _l("Limits for money"), "money", "/desk/limits", "refunds.limit"),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import contains_eager
 
 from portal.adapters.couriers import Tracking, normal_number, own
 from portal.db import move, session
-from portal.fulfilment import handoffs, rules, tracking
+from portal.fulfilment import handoffs, rules, sscc, tracking
 from portal.fulfilment.boxes import Box
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.jobs import announce
@@ -204,6 +204,7 @@ def make_label(parcel: Parcel, *, by: Staff, now: datetime) -> None:
     if parcel.courier == own.CODE and parcel.tracking_number:
         return
     parcel.courier, parcel.tracking_number = own.CODE, own.new_number()
+    parcel.sscc = parcel.sscc or sscc.take_next()
     record(parcel.order_id, "parcel.labelled", by=by, now=now, parcel=parcel.ref, number=parcel.tracking_number)
     say(parcel, Tracking.label_created, "", by=by, now=now)
 

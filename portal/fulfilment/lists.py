@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from portal.adapters.couriers import Tracking, normal_number, own
 from portal.db import session
-from portal.fulfilment import shorts
+from portal.fulfilment import shorts, sscc
 from portal.fulfilment.models import Lane, Parcel, ParcelLine
 from portal.fulfilment.rules import FINISHED, FORGOTTEN_AFTER, NOT_SCANNED, SILENT_AFTER, TROUBLE
 from portal.orders.models import Order, OrderLine
@@ -137,9 +137,11 @@ def scanned(code: str) -> int | None:
 
     Of an order's parcels the one that is still here leads.
     """
+    number = sscc.read(code)
     own_number = or_(
         Parcel.ref == code.lower(),
         Parcel.tracking_number == normal_number(code),
+        Parcel.sscc == number if number else false(),
         Order.number == code,
     )
     gone = Parcel.state.in_(("handed_over", "cancelled"))

@@ -61,6 +61,7 @@ class Parcel(Base):
     box_id: Mapped[int | None] = mapped_column(ForeignKey("boxes.id"))
     courier: Mapped[str | None]
     tracking_number: Mapped[str | None] = mapped_column(index=True)
+    sscc: Mapped[str | None] = mapped_column(unique=True)
     tracking_status: Mapped[str] = mapped_column(default="unknown")
     action_required: Mapped[bool] = mapped_column(default=False)
     estimate_on: Mapped[date | None]

@@ -20,7 +20,7 @@ KEPT = (
         Parcel,
         lambda ids: Parcel.order_id.in_(ids),
         shown=("ref", "courier", "tracking_number", "packed_at", "handed_over_at", "delivered_at"),
-        taken={"tracking_number": "erased"},
+        taken={"tracking_number": "erased", "sscc": None},
         stays=("ref", "state", "courier", "tracking_status", "risk", "fate"),
     ),
     Kept(ParcelLine, lambda ids: ParcelLine.parcel_id.in_(_parcels(ids))),

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from reportlab.lib.units import mm
 
 from portal.config import Settings
-from portal.fulfilment import labels, typeset
+from portal.fulfilment import labels, sscc, typeset
 from portal.fulfilment.models import Parcel
 
 WIDTH, HEIGHT = 100, 150
@@ -69,6 +69,15 @@ class Sheet:
         place = f"^FO{self.at(x)},{self.at(HEIGHT - y)}^BY{thin}^BCN,{self.at(height)},N,N,N,A"
         self._write(place, number)
 
+    def gs1_128(self, y: float, code: str, height: float) -> None:
+        """An SSCC in the middle of the label, its upper edge at y."""
+        # Start, FNC1, ten pairs of digits, check sign, stop. No printer draws bars thinner than 10 dots.
+        thin = min(10, max(1, self.at(labels.GS1_THINNEST)))
+        left = (self.at(WIDTH) - thin * (11 * 13 + 13)) // 2
+        # `>;` begins code set C, which has pairs of digits; `>8` is FNC1. Neither is a customer's.
+        place = f"^FO{left},{self.at(HEIGHT - y)}^BY{thin}^BCN,{self.at(height)},N,N,N,N"
+        self.commands.append(f"{place}^FD>;>8{sscc.APPLICATION}{code}^FS")
+
     def qr(self, x: float, y: float, text: str, side: float) -> None:
         """A QR code of up to 25 modules whose upper left corner is at (x, y)."""
         # `M` is the error correction, `A` lets the printer choose how to write the data.
@@ -83,12 +92,12 @@ class Sheet:
 
 def shipping_label(parcel: Parcel, settings: Settings) -> bytes:
     """The label of our own courier for a ZPL printer, 100 × 150 mm, with what the PDF says and the same two codes."""
-    sheet, number = Sheet(settings.label_printer_dots, settings.label_printer_font), parcel.tracking_number
+    sheet = Sheet(settings.label_printer_dots, settings.label_printer_font)
     with force_locale(settings.shop_language):
         _sender(sheet, settings)
         _receiver(sheet, parcel, settings)
         _facts(sheet, parcel)
-    _number(sheet, number or parcel.ref)
+    _number(sheet, parcel)
     return sheet.finished()
 
 
@@ -114,12 +123,18 @@ def _receiver(sheet: Sheet, parcel: Parcel, settings: Settings) -> None:
 
 def _facts(sheet: Sheet, parcel: Parcel) -> None:
     for place, (name, value) in enumerate(labels.facts(parcel)):
-        sheet.text(6, 63 - 8 * place, name, 7)
-        sheet.fitted(20, 63 - 8 * place, value, 48, (12, 6))
+        height = labels.fact_height(parcel, place)
+        sheet.text(6, height, name, 7)
+        sheet.fitted(20, height, value, 48, (12, 6))
     sheet.rule(42)
 
 
-def _number(sheet: Sheet, number: str) -> None:
+def _number(sheet: Sheet, parcel: Parcel) -> None:
+    number = parcel.tracking_number or parcel.ref
     sheet.qr(71, 67, number, 22)
+    if parcel.sscc:
+        sheet.gs1_128(40.5, parcel.sscc, height=32)
+        sheet.fitted(22, 3, sscc.spelled(parcel.sscc), 70, (14, 6))
+        return
     sheet.bars(8, 38, number, limit=84, height=25)
     sheet.fitted(8, 6, " ".join(labels.in_groups(number)), 84, (14, 6))
