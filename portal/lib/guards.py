@@ -32,17 +32,20 @@ def fresh(view: View) -> View:
     return view
 
 
-def opens(purpose: str, tier: int = 0) -> Callable[[View], View]:
-    """Mark a customer's view with the purpose that the link in the browser must have, and how much it must show."""
+def opens(purpose: str, tier: int = 0, brings: Callable[[], Any] | None = None) -> Callable[[View], View]:
+    """Mark a customer's view with the purpose that the link in the browser must have, and how much it must show.
+
+    A page that is looked at often lets the guard's statement bring what it shows.
+    """
 
     def mark(view: View) -> View:
-        return _marked("tier", tier)(_marked("purpose", purpose)(view))
+        return _marked("brings", brings)(_marked("tier", tier)(_marked("purpose", purpose)(view)))
 
     return mark
 
 
 def needed(mark: str) -> Any:
-    """What the view of this request is marked with: its "permission", its "purpose", its "tier"."""
+    """What the view of this request is marked with: its "permission", its "purpose", its "tier", …"""
     return getattr(current_app.view_functions[str(request.endpoint)], mark)
 
 

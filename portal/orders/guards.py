@@ -10,7 +10,7 @@ from portal.db import session
 from portal.lib import clock
 from portal.lib.guards import needed
 from portal.lib.tokens import digest
-from portal.orders.links import Opened, opened_order
+from portal.orders.links import Brings, Opened, opened_order
 from portal.orders.models import Channel
 
 
@@ -23,7 +23,7 @@ def has_link() -> ResponseReturnValue | None:
 
     A page that shows more than this browser may see leads to the code; what was sent to it is not carried out.
     """
-    found = opened_here((request.view_args or {}).get("ref", ""), needed("purpose"))
+    found = opened_here((request.view_args or {}).get("ref", ""), needed("purpose"), needed("brings"))
     if found is None:
         abort(404, "link")
     g.opened, g.locale = found, found.locale
@@ -33,10 +33,10 @@ def has_link() -> ResponseReturnValue | None:
     return None
 
 
-def opened_here(ref: str, purpose: str) -> Opened | None:
+def opened_here(ref: str, purpose: str, brings: Brings | None = None) -> Opened | None:
     """The order as this browser may see it through links that open `purpose`."""
     acts_for = timedelta(days=current_app.config["SETTINGS"].link_acts_days)
-    return opened_order(ref, this_browser(), purpose, now=clock.now(), acts_for=acts_for)
+    return opened_order(ref, this_browser(), purpose, now=clock.now(), acts_for=acts_for, brings=brings)
 
 
 def this_browser() -> str:

@@ -1,11 +1,14 @@
 """The customer's keys: minted when a letter leaves, exchanged for a cookie, looked up by hash."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import cache
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, delete, exists, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import session
@@ -82,31 +85,49 @@ class Tier(IntEnum):
     owns = 2
 
 
+Brings = Callable[[], ColumnElement[Any]]
+"""What a page needs of `Order`, as one value that the link's own statement brings along."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The order that a browser may see, and how much of it."""
+    """The order that a browser may see, how much of it, and what the page asked to be brought."""
 
     order_id: int
     ref: str
     locale: str
     tier: Tier
+    brought: Any = None
 
 
-def opened_order(ref: str, browser: str, purpose: str, *, now: datetime, acts_for: timedelta) -> Opened | None:
+def opened_order(
+    ref: str, browser: str, purpose: str, *, now: datetime, acts_for: timedelta, brings: Brings | None = None
+) -> Opened | None:
     """The order with this reference if this browser came through a link that opens `purpose`.
 
     A link lets its bearer act for so long after it was sent. A conversation is open to the links that were sent about
     it, and to all of the order's once the browser has shown a code.
     """
-    me, purposes = digest(browser), [held for held, opened in OPENS.items() if purpose in opened]
-    live = (Grant.browser == me, Grant.expires_at > now, Link.expires_at > now, Link.revoked_at.is_(None))
-    shown = exists().where(Code.order_id == Order.id, Code.browser == me, Code.used_at > now - GRANT_LASTS)
-    about_it = func.bool_or(Link.purpose.in_(ABOUT_A_CASE))
-    columns = (Order.id, Order.ref, Order.locale, func.max(Link.created_at).label("sent_at"), about_it, shown)
-    found = select(*columns).join(Link, Link.order_id == Order.id).join(Grant).group_by(Order.id)
-    row = session.execute(found.where(Order.ref == ref, Link.purpose.in_(purposes), *live)).first()
+    asked = {"ref": ref, "browser": digest(browser), "now": now, "shown_since": now - GRANT_LASTS}
+    row = session.execute(_opening(purpose, brings), asked).first()
     if row is None:
         return None
-    owns = row[5] or (purpose == "case" and row[4])
+    owns = row.shown or (purpose == "case" and row.about_it)
     acts = Tier.acts if row.sent_at > now - acts_for else Tier.looks
-    return Opened(row.id, row.ref, row.locale, Tier.owns if owns else acts)
+    return Opened(row.id, row.ref, row.locale, Tier.owns if owns else acts, row.brought)
+
+
+@cache
+def _opening(purpose: str, brings: Brings | None) -> Select[Any]:
+    """Built once: to put it together costs more than to ask it."""
+    me: BindParameter[str] = bindparam("browser")
+    now: BindParameter[datetime] = bindparam("now")
+    purposes = [held for held, opened in OPENS.items() if purpose in opened]
+    live = (Grant.browser == me, Grant.expires_at > now, Link.expires_at > now, Link.revoked_at.is_(None))
+    shown = exists().where(Code.order_id == Order.id, Code.browser == me, Code.used_at > bindparam("shown_since"))
+    about_it = func.bool_or(Link.purpose.in_(ABOUT_A_CASE)).label("about_it")
+    brought = brings() if brings else null()
+    columns = (Order.id, Order.ref, Order.locale, func.max(Link.created_at).label("sent_at"), about_it)
+    found = select(*columns, shown.label("shown"), brought.label("brought")).join(Link, Link.order_id == Order.id)
+    found = found.join(Grant).group_by(Order.id)
+    return found.where(Order.ref == bindparam("ref"), Link.purpose.in_(purposes), *live)

@@ -16,7 +16,7 @@ from portal.orders import calendar
 from portal.orders.guards import opened
 from portal.orders.links import Tier
 from portal.returns.goods import last_day
-from portal.tracking import actions, models, words
+from portal.tracking import actions, models, reading, words
 from portal.tracking.forms import ChoiceForm, FindForm
 from portal.tracking.jobs import find_order
 
@@ -25,14 +25,13 @@ finding = Blueprint("finding", __name__)
 
 
 @bp.get("/orders/<ref>")
-@opens("track")
+@opens("track", brings=reading.page)
 def show(ref: str) -> ResponseReturnValue:
-    return _page(ref)
+    return _page(ref, models.told(opened().brought))
 
 
-def _page(ref: str, form: ChoiceForm | None = None, refusal: str = "") -> str:
+def _page(ref: str, tracked: models.Tracked, refusal: str = "") -> str:
     settings, now = current_app.config["SETTINGS"], clock.now()
-    tracked = models.read(opened().order_id)
     told = words.Words(tracked, now, settings.zone)
     return render_template(
         "tracking/show.html",
@@ -46,7 +45,7 @@ def _page(ref: str, form: ChoiceForm | None = None, refusal: str = "") -> str:
         withdraw_until=tracked.withdraw_until(settings),
         dates=words.dates(tracked, settings),
         may_answer=tracked.may_answer(now),
-        choice=(form or _choice_form(tracked)) if tracked.broken and not tracked.delivered_at else None,
+        choice=_choice_form(tracked) if tracked.broken and not tracked.delivered_at else None,
         refusal=refusal,
         acts=opened().tier >= Tier.acts,
         owns=opened().tier >= Tier.owns,
@@ -66,12 +65,12 @@ def choose(ref: str) -> ResponseReturnValue:
     form = ChoiceForm()
     form.accept_any_day()
     if not form.validate():
-        return _page(ref), 422
+        return _page(ref, models.read(opened().order_id)), 422
     try:
         actions.choose(opened().order_id, form.choice.data, form.chosen_day(), now=clock.now())
     except Refused as refused:
         session.rollback()
-        return _page(ref, refusal=refused.message), 409
+        return _page(ref, models.read(opened().order_id), refusal=refused.message), 409
     flash(_("Thank you, we have noted it."), "good")
     return redirect(url_for(".show", ref=ref), 303)
 

@@ -20,7 +20,7 @@ from tests.conftest import nothing_appears, statements
 from tests.tracking.scenes import LONG_TITLE, a_parcel, an_order
 from tests.world import World, open_link
 
-MOST_STATEMENTS = 2
+MOST_STATEMENTS = 1
 DELIVERED = ("picked_up", "in_transit", "out_for_delivery", "delivered")
 
 
@@ -255,7 +255,7 @@ def test_what_people_typed_is_escaped(client: FlaskClient, world: World) -> None
 
 
 @pytest.mark.parametrize(("lines", "parcels"), [(1, 1), (40, 5)])
-def test_it_asks_the_database_twice_whatever_the_orders_size(
+def test_it_asks_the_database_once_whatever_the_orders_size(
     client: FlaskClient, world: World, lines: int, parcels: int
 ) -> None:
     order = an_order("2001", lines=lines)

@@ -57,7 +57,7 @@ def test_13_4_2_what_fails_inside_is_told_without_what_is_inside(
 
     open_link(client, world.alice)
     path = f"/orders/{world.alice.ref}"
-    monkeypatch.setattr(models, "read", fail)
+    monkeypatch.setattr(models, "told", fail)
     with nothing_appears():
         page = client.get(path)
     assert page.status_code == status
