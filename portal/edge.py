@@ -4,11 +4,12 @@ import hashlib
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Flask, current_app, g, has_request_context, request, url_for
-from flask_babel import Babel, format_time, get_locale
+from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -19,6 +20,8 @@ from portal.lib import clock, days
 from portal.lib.logs import Masked
 from portal.lib.money import Money
 from portal.lib.tracing import Traced
+
+NEAR = {0: _l("today"), 1: _l("tomorrow"), -1: _l("yesterday")}
 
 
 class RowId(IntegerConverter):
@@ -64,12 +67,11 @@ def money(amount: Money) -> str:
 
 def day(when: date | datetime) -> str:
     """A date as people say it: today, tomorrow, yesterday, else weekday and date, with the year when it is another."""
-    today = clock.now().astimezone(_zone()).date()
-    that = when.astimezone(_zone()).date() if isinstance(when, datetime) else when
-    near = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get((that - today).days)
-    if near:
-        return near
-    return days.spelled(that, today, str(get_locale() or "en"))
+    zone = _zone()
+    today = clock.now().astimezone(zone).date()
+    that = when.astimezone(zone).date() if isinstance(when, datetime) else when
+    near = NEAR.get((that - today).days)
+    return str(near) if near else days.spelled(that, today, str(get_locale() or "en"))
 
 
 def moment(when: datetime) -> str:
@@ -78,11 +80,12 @@ def moment(when: datetime) -> str:
 
 
 def time_of_day(when: datetime) -> str:
-    return format_time(when, "HH:mm")
+    return when.astimezone(_zone()).strftime("%H:%M")
 
 
-def _zone() -> Any:
-    return current_app.config["SETTINGS"].zone
+def _zone() -> ZoneInfo:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings.zone
 
 
 def csrf() -> Markup:

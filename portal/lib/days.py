@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -20,8 +20,11 @@ WITH_YEAR = {
 SHORT = {
     "en": "EEE d MMM", "de": "EEE d. MMM", "fr": "EEE d MMM", "nl": "EEE d MMM", "es": "EEE d MMM", "hu": "MMM d., EEE",
 }  # fmt: skip
+MANY = 2000
+"""Spelled dates that are kept: pages say the same few days again and again, and to spell one takes a while."""
 
 
+@lru_cache(MANY)
 def spelled(day: date, today: date, locale: str) -> str:
     """Weekday and date in this year, else the date with its year."""
     if day.year != today.year:
@@ -29,11 +32,13 @@ def spelled(day: date, today: date, locale: str) -> str:
     return format_date(day, LONG[_language(locale)], locale=locale)
 
 
+@lru_cache(MANY)
 def with_year(day: date, locale: str) -> str:
     """Date and year, for what is read at any time."""
     return format_date(day, WITH_YEAR[_language(locale)], locale=locale)
 
 
+@lru_cache(MANY)
 def short(day: date, locale: str) -> str:
     """For where there is little room: "Fri 20 Nov"."""
     return format_date(day, SHORT[_language(locale)], locale=locale)
