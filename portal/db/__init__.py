@@ -1,15 +1,18 @@
 """Engine, session and base; the commit at the edge; and `move`, the one way a state changes."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn
 
+import psycopg
 from flask import Flask, Response
 from flask_babel import gettext as _
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
 from sqlalchemy import BigInteger, DateTime, Identity, MetaData, inspect, update
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Mapped, attributes, mapped_column, scoped_session
 from sqlalchemy.pool import NullPool
 
@@ -21,6 +24,8 @@ Moves = Mapping[str, tuple[tuple[str, ...], str]]
 
 LIFELINE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """How a connection notices that the network in between dropped it without a word."""
+SLEEPS_AFTER = 1.0
+"""Seconds without use after which a connection may have been lost."""
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -63,12 +68,28 @@ def psycopg_url(url: str) -> str:
 
 
 def engine_options(pooled: bool) -> dict[str, Any]:
-    """Pings before use so that a restarted database costs no request; no wait is endless; no error quotes values."""
+    """Asks what has slept, so that a restart costs no request; no wait is endless, no error quotes values."""
     limits = "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC"
     common = {"connect_args": {"options": limits, "connect_timeout": 5, **LIFELINE}, "hide_parameters": True}
     if not pooled:
         return {"poolclass": NullPool, **common}
-    return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 4, "pool_timeout": 5, **common}
+    awake = [(_wake, "checkout"), (_sleep, "checkin")]
+    return {"pool_events": awake, "pool_size": 8, "max_overflow": 4, "pool_timeout": 5, **common}
+
+
+def _wake(connection: Any, record: Any, _proxy: Any) -> None:
+    """A connection in steady use is not asked each time whether it is still there: that would be a turn per request."""
+    if time.monotonic() - record.info.get("asleep_since", time.monotonic()) < SLEEPS_AFTER:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except psycopg.Error as gone:
+        raise InvalidatePoolError from gone
+
+
+def _sleep(_connection: Any, record: Any) -> None:
+    record.info["asleep_since"] = time.monotonic()
 
 
 def commit_at_the_edge(response: Response) -> Response:

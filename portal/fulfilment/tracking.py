@@ -88,7 +88,7 @@ def add_events(
     parcel: Parcel, events: Iterable[TrackingEvent], update: TrackingUpdate, *, by: Actor, now: datetime
 ) -> None:
     """Add to the parcel's set of events, and let it follow from them."""
-    session.get_one(Order, parcel.order_id, with_for_update={"of": Order}, populate_existing=True)
+    session.execute(select(Order.id).where(Order.id == parcel.order_id).with_for_update())
     session.refresh(parcel)
     _keep([_row(parcel, event, update.as_of or now, now) for event in events])
     if update.as_of and update.estimate_on and _newer(update, parcel):
@@ -102,12 +102,15 @@ def _keep(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         key = tuple(row[name] for name in ("at", "code", "place", "status"))
         newest[key] = max(newest.get(key, row), row, key=lambda row: (len(row["message"]), row["message"]))
-    said = insert(CourierEvent).values(list(newest.values()))
+    told = list(newest.values())
+    said = insert(CourierEvent)
     new, old = said.excluded, CourierEvent
     better = tuple_(new.told_at, func.length(new.message), new.message)
     than = tuple_(func.coalesce(old.told_at, old.received_at), func.length(old.message), old.message)
     words = {"message": new.message, "told_at": new.told_at}
-    session.execute(said.on_conflict_do_update(constraint=SAME_EVENT, set_=words, where=better > than))
+    merged = said.on_conflict_do_update(constraint=SAME_EVENT, set_=words, where=better > than)
+    # One row as itself and many as a list: a list of rows inside the statement would be worked out anew each time.
+    session.execute(merged, told if len(told) > 1 else told[0])
 
 
 def _row(parcel: Parcel, event: TrackingEvent, told_at: datetime, now: datetime) -> dict[str, Any]:

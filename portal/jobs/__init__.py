@@ -148,5 +148,8 @@ def follows(fact: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def announce(fact: str, **ids: int | str) -> None:
     """Owe every job that follows this fact, in the caller's transaction: how a feature tells those below it."""
-    for job in FOLLOWERS.get(fact, []):
-        _owe(job, ids)
+    connection = session.connection().connection.driver_connection
+    named: list[Task[..., Any, Any]] = [job.task for job in FOLLOWERS.get(fact, [])]  # type: ignore[attr-defined]
+    if named:
+        owed = [task.configure().make_new_job(**ids) for task in named]
+        app.job_manager.batch_defer_jobs(jobs=owed, connection=connection)

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.adapters.channels import IncomingOrder, IncomingRefund
 from portal.config import spoken
@@ -19,7 +20,7 @@ from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
 from portal.orders import changes, links, pushes
-from portal.orders.flags import KEPT_ONLY, follow_copy, tell
+from portal.orders.flags import KEPT_ONLY, follow_copy, raise_flag, tell
 from portal.orders.models import ChannelRefund, Customer, Order, OrderLine, Payment
 from portal.orders.payments import add_external, recapture
 from portal.orders.promise import promise
@@ -55,13 +56,14 @@ def accept_order(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[Or
     order = None if _known(incoming) else _insert(incoming, now)
     if order is None:
         return _bring_up_to_date(incoming, by=by, now=now), False
-    session.add_all(OrderLine(order_id=order.id, **asdict(line)) for line in incoming.lines)
-    session.add(_payment(order.id, incoming))
+    order.lines.extend(OrderLine(**asdict(line)) for line in incoming.lines)
+    order.payment = _payment(incoming)
     session.flush()
-    follow_copy(order.id, incoming.problems, now=now)
+    for code in incoming.problems:
+        raise_flag(order.id, code, now=now)
     take_refunds(order, incoming.refunds, now=now)
     if order.state == "accepted":
-        _promise(order, incoming, by=by, now=now)
+        _take_over(order, by=by, now=now)
     else:
         record(order.id, "order.kept", by=by, now=now, why=_why_kept(incoming))
     return order, True
@@ -73,9 +75,14 @@ def _why_kept(incoming: IncomingOrder) -> dict[str, Any]:
 
 
 def _promise(order: Order, incoming: IncomingOrder, *, by: Actor, now: datetime) -> None:
-    """From now on it is ours to keep: a day is promised, stock kept back, parcels planned."""
+    """From now on it is ours to keep: a day is promised."""
     order.accepted_at, order.paid_at = now, incoming.paid_at
     order.promised_on = promise(order.paid_at, order.country)
+    _take_over(order, by=by, now=now)
+
+
+def _take_over(order: Order, *, by: Actor, now: datetime) -> None:
+    """What was promised begins: stock is kept back, parcels are planned."""
     reserve(order, now=now)
     record(order.id, "order.accepted", by=by, now=now, channel=order.channel_name, promised_on=order.promised_on)
     announce("order.accepted", order_id=order.id)
@@ -86,9 +93,7 @@ def take_kept(order: Order, *, by: Staff, now: datetime) -> None:
     if order.accepted_at is not None:
         raise Refused(_("This order is accepted already."))
     move(order, "state", "resume", accepted_at=now, paid_at=now, promised_on=promise(now, order.country))
-    reserve(order, now=now)
-    record(order.id, "order.accepted", by=by, now=now, channel=order.channel_name, promised_on=order.promised_on)
-    announce("order.accepted", order_id=order.id)
+    _take_over(order, by=by, now=now)
 
 
 def _known(incoming: IncomingOrder) -> bool:
@@ -101,12 +106,13 @@ def _is(incoming: IncomingOrder) -> ColumnElement[bool]:
 
 def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
     country = incoming.address.country or None
+    state = "cancelled" if incoming.cancelled else "on_hold" if incoming.to_be_kept_only else "accepted"
     values = {
         "ref": reference(),
         "channel": incoming.channel,
         "external_id": incoming.external_id,
         "number": incoming.number,
-        "state": "cancelled" if incoming.cancelled else "on_hold" if incoming.to_be_kept_only else "accepted",
+        "state": state,
         "customer_id": _customer(incoming),
         "locale": _language(incoming),
         "currency": incoming.currency,
@@ -118,11 +124,15 @@ def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
         "external_updated_at": incoming.updated_at,
         "external_rank": incoming.rank,
         "promised_on": promise(incoming.paid_at, country),
+        "accepted_at": now if state == "accepted" else None,
         "created_at": now,
     }
     once = insert(Order).values(values).on_conflict_do_nothing(index_elements=["channel", "external_id"])
-    order_id = session.scalar(once.returning(Order.id))
-    return None if order_id is None else session.get_one(Order, order_id)
+    order = session.scalar(once.returning(Order))
+    if order is not None:
+        set_committed_value(order, "lines", [])
+        set_committed_value(order, "payment", None)
+    return order
 
 
 def _language(incoming: IncomingOrder) -> str:
@@ -140,12 +150,11 @@ def _email(incoming: IncomingOrder) -> str | None:
     return incoming.email.strip().lower() if incoming.email else None
 
 
-def _payment(order_id: int, incoming: IncomingOrder) -> Payment:
+def _payment(incoming: IncomingOrder) -> Payment:
     intent = incoming.payment_intent
     if intent and session.scalar(select(Payment.id).where(Payment.payment_intent == intent)):
         raise Refused(_("The payment %(intent)s belongs to another order.", intent=intent))
     return Payment(
-        order_id=order_id,
         route="stripe" if intent else "channel",
         payment_intent=intent,
         currency=incoming.currency,

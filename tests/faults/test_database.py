@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
-from portal.db import db, session
+from portal.db import db, engine_options, session
 from tests.conftest import on, statements
 from tests.security.senders import MESSAGES
 
@@ -51,9 +51,11 @@ def test_pages_without_the_database_are_read_on(failing: FlaskClient) -> None:
 
 
 @pytest.fixture
-def narrow(real: Flask) -> Iterator[Flask]:
-    """The portal with one connection, on a database of its own."""
-    engine = create_engine(db.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.2, pool_pre_ping=True)
+def narrow(real: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The portal with one connection, which counts as asleep at once, on a database of its own."""
+    monkeypatch.setattr("portal.db.SLEEPS_AFTER", 0)
+    narrow = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.2}
+    engine = create_engine(db.engine.url, **engine_options(pooled=True) | narrow)
     with on(real, engine):
         yield real
         session.remove()
