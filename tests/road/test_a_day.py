@@ -10,23 +10,23 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from portal.db import session
-from portal.fulfilment import actions, closing, packing, shorts, wave_lists, waves
+from portal.fulfilment import shorts, wave_lists, waves
 from portal.fulfilment.closing import ListedParcel
 from portal.fulfilment.handoffs import HandOff
-from portal.fulfilment.models import Parcel
+from portal.fulfilment.models import Parcel, ParcelLine
 from portal.fulfilment.waves import Wave
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.channels import add_channel
-from portal.orders.models import Order
-from portal.staff.models import Staff
+from portal.orders.models import Order, OrderLine
 from tests.bench.pieces import shopify_orders, woocommerce_orders
 from tests.fulfilment.courier_mail import signed
-from tests.world import World
+from tests.world import World, sign_in
 
 EACH = int(os.environ.get("DAY_ORDERS", "30")) // 3
 """Orders of each channel; the known world has two more."""
@@ -38,14 +38,17 @@ HOME = {"name": "Ada Ångström", "street": "Lindenstraße 7", "postcode": "1011
 Work = Callable[..., int]
 
 
-def test_in_the_evening_every_order_is_where_it_should_be(client: FlaskClient, world: World, work: Work) -> None:
+def test_in_the_evening_every_order_is_where_it_should_be(
+    app: Flask, client: FlaskClient, world: World, work: Work
+) -> None:
     """Two walk waves, one packs, one ships. One thing is not found, one order needs two boxes, one comes back."""
+    cleo, dan, pat, max_ = (sign_in(app.test_client(), who) for who in (world.cleo, world.dan, world.pat, world.max))
     orders_come_in(client, work)
-    walk_waves("singles", world.cleo)
-    walk_waves("several", world.dan)
-    decide(world.max)
-    pack_all(world.pat)
-    ship_all(world.max)
+    walk_waves(cleo, "singles")
+    walk_waves(dan, "several")
+    decide(max_)
+    pack_all(pat)
+    ship_all(max_)
     couriers_tell(client, work)
 
     assert by_state(Order) == {"closed": ORDERS - 2, "accepted": 2}, "one came back, one lacks a piece"
@@ -81,56 +84,64 @@ def bought(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def walk_waves(kind: str, picker: Staff) -> None:
-    """One wave after the other until none is left; Cleo does not find the last mug of all."""
+def done(desk: FlaskClient, url: str, **data: Any) -> str:
+    """Somebody pressed a button, and it worked; where that leads."""
+    answer = desk.post(url, data=data)
+    assert answer.status_code == 303, (url, answer.status_code, answer.text)
+    return answer.location
+
+
+def walk_waves(picker: FlaskClient, kind: str) -> None:
+    """One wave after the other until none is left, every piece scanned; the last mug of all is not found."""
     while left := wave_lists.waiting()[kind]:
-        wave = waves.make(kind, waves.KINDS[kind], by=picker, now=clock.now())
-        waves.release(wave, now=clock.now())
-        waves.begin(wave, by=picker, now=clock.now())
-        lines = [packed for parcel in waves.still_in(wave, "picking") for packed in parcel.lines]
+        wave = done(picker, "/desk/waves", kind=kind, most=waves.KINDS[kind], begin="1")
+        lines = lines_of(wave)
         if kind == "singles" and left <= waves.KINDS[kind]:
-            shorts.report(lines.pop(), 1, "not_found", "", by=picker, now=clock.now())
-        for packed in lines:
-            actions.pick(packed, packed.quantity, by=picker)
-        waves.finish(wave, by=picker, now=clock.now())
-        session.commit()
+            missing = lines[-1]
+            lines = [line for line in lines if line.id != missing.id]
+            done(picker, f"{wave}/lines/{missing.id}/short-picks", pieces="1", reason="not_found", note="")
+        for line in lines:
+            for _piece in range(line.quantity):
+                done(picker, f"{wave}/picks", code=line.sku)
+        done(picker, f"{wave}/completion")
 
 
-def decide(manager: Staff) -> None:
+def lines_of(wave: str) -> list[Any]:
+    columns = select(ParcelLine.id, ParcelLine.quantity, OrderLine.sku).join(ParcelLine.parcel).join(ParcelLine.line)
+    found = columns.where(Parcel.wave_id == int(wave.rpartition("/")[2])).order_by(ParcelLine.id)
+    return list(session.execute(found))
+
+
+def decide(manager: FlaskClient) -> None:
     [short] = shorts.listed()
-    shorts.wait(short, by=manager, now=clock.now())
-    session.commit()
+    done(manager, f"/desk/short-picks/{short.id}/choice", choice="wait")
 
 
-def pack_all(packer: Staff) -> None:
-    """Each piece into its box; for the first order of two things the box is full after one."""
-    parcels = in_state("picked")
-    large = next(parcel for parcel in parcels if len(parcel.lines) == 2)
-    for parcel in parcels:
-        packing.put_in(parcel.lines[0], 1, by=packer, now=clock.now())
-        if parcel is large:
-            close(packing.close_here(parcel, by=packer, now=clock.now()), packer)
-        close(parcel, packer)
-        session.commit()
+def pack_all(packer: FlaskClient) -> None:
+    """A scan opens a parcel, each piece goes into its box; for the first order of two things it is full after one."""
+    large = next(parcel for parcel in in_state("picked") if len(parcel.lines) == 2)
+    pack(packer, large.ref, [large.lines[0].line.sku], full=True)
+    for parcel in in_state("picked"):
+        pack(packer, parcel.ref, [packed.line.sku for packed in parcel.lines for _piece in range(packed.quantity)])
 
 
-def close(parcel: Parcel, packer: Staff) -> None:
-    session.refresh(parcel, ["lines"])
-    for packed in parcel.lines:
-        if packed.to_box:
-            packing.put_in(packed, packed.to_box, by=packer, now=clock.now())
-    actions.pack(parcel, 900, by=packer, now=clock.now())
+def pack(packer: FlaskClient, ref: str, pieces: Sequence[str], *, full: bool = False) -> None:
+    answer = packer.get(f"/desk/parcels/scanned?code={ref}&state=to_pack")
+    assert answer.status_code == 303, answer.text
+    for code in pieces:
+        done(packer, f"{answer.location}/contents", code=code)
+    if full:
+        done(packer, f"{answer.location}/second-parcel", rest="1")
+    done(packer, f"{answer.location}/packing", grams="900", box="")
 
 
-def ship_all(shipper: Staff) -> None:
+def ship_all(shipper: FlaskClient) -> None:
     """In turns to two couriers, whose days are then closed."""
     for place, parcel in enumerate(in_state("packed")):
         courier = COURIERS[place % 2]
-        actions.hand_over(parcel, courier, f"{courier}{place:09}", by=shipper, now=clock.now())
-        session.commit()
+        done(shipper, f"/desk/parcels/{parcel.id}/hand-over", courier=courier, number=f"{courier}{place:09}")
     for courier in COURIERS:
-        closing.close_day(courier, by=shipper, now=clock.now())
-    session.commit()
+        done(shipper, "/desk/couriers/closings", courier=courier)
 
 
 COURIERS = ("dhl", "dpd")
@@ -166,6 +177,7 @@ def told_of(parcel: Parcel, *, returned: bool) -> tuple[str, bytes]:
 
 
 def in_state(state: str) -> Sequence[Parcel]:
+    session.expire_all()
     return session.scalars(select(Parcel).where(Parcel.state == state).order_by(Parcel.id)).all()
 
 
