@@ -31,6 +31,7 @@ from portal.lib.guards import anyone, register
 from portal.mail import jobs as mail_jobs
 from portal.orders import api, code_pages
 from portal.orders import jobs as orders_jobs
+from portal.orders import keys_staff as desk_keys
 from portal.orders import pages as links
 from portal.orders import pushes_staff as desk_pushes
 from portal.orders import stock_staff as desk_stock
@@ -127,6 +128,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_handoffs.bp, signed_in)
     register(app, desk_couriers.bp, signed_in)
     register(app, desk_pushes.bp, signed_in)
+    register(app, desk_keys.bp, signed_in)
     register(app, desk_stock.bp, signed_in)
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_returns.bp, signed_in)

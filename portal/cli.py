@@ -23,7 +23,7 @@ from portal.jobs import worker as jobs_worker
 from portal.lib import clock, logs
 from portal.lib.errors import Refused
 from portal.orders import imports, stock_imports
-from portal.orders.channels import add_channel
+from portal.orders.keys import make_key
 from portal.privacy import retention
 from portal.staff import actions as staff_actions
 from portal.staff import people, seals
@@ -270,10 +270,11 @@ def channel() -> None:
 
 @channel.command()
 @click.argument("name")
+@click.option("--key", "called", default="first", show_default=True, help="What the desk calls this key.")
 @in_portal
-def add(name: str) -> None:
-    """Open the API to a shop; its key is shown this once."""
-    click.echo(f"The key of {name}, shown this once:\n{add_channel(name, now=clock.now())}")
+def add(name: str, called: str) -> None:
+    """Open the API to a shop, or make it one more key; it is shown this once. The desk's page of keys does it too."""
+    click.echo(f"The key of {name}, shown this once:\n{make_key(name, called, by=None, now=clock.now())}")
 
 
 @main.command("import")

@@ -19,6 +19,7 @@ from portal.db import session
 from portal.demo.stripe import Remote, StandIn
 from portal.lib import clock
 from portal.lib.tokens import digest
+from portal.orders.keys import ApiKey
 from portal.orders.models import Channel, Order
 from portal.orders.timeline import record
 from portal.staff import seals
@@ -229,9 +230,10 @@ def test_a_lost_second_factor_is_reset_and_the_person_told(portal: Portal) -> No
 
 def test_a_channel_s_key_is_shown_once_and_kept_as_a_hash(portal: Portal) -> None:
     key = portal("channel", "add", "webshop").stdout.splitlines()[1]
-    channel = session.scalars(select(Channel)).one()
-    assert (channel.code, channel.key_digest) == ("api:webshop", digest(key))
-    assert portal("channel", "add", "webshop").stderr == "Error: There is a channel called webshop already.\n"
+    kept = session.scalars(select(ApiKey)).one()
+    assert (kept.channel.code, kept.name, kept.digest) == ("api:webshop", "first", digest(key))
+    assert portal("channel", "add", "webshop").stderr == "Error: webshop has a key called first already.\n"
+    assert portal("channel", "add", "webshop", "--key", "second").exit_code == 0
     assert session.scalar(select(func.count()).select_from(Channel)) == 1
 
 

@@ -31,7 +31,7 @@ from portal.fulfilment import boxes, waves
 from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock
 from portal.orders import links, stock
-from portal.orders.channels import add_channel
+from portal.orders.keys import make_key
 from portal.orders.shelves import counted
 
 SETTINGS = {
@@ -83,7 +83,7 @@ def fill(app: Flask, guide: Path) -> None:
         now = clock.now().astimezone(settings.zone)
         with clock.moved(-OPEN_FOR):
             team = {name: member.id for name, member in hire(clock.now()).items()}
-            key = add_channel("webshop", now=clock.now())
+            key = make_key("webshop", "first", by=None, now=clock.now())
             session.commit()
         stripe = Remote(settings.stripe_api_base)
         stripe.webhooks(hold=True)

@@ -119,6 +119,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("exempt", _l("Exempt from withdrawal"), "cross", "/desk/withdrawals/exemptions", "returns.exempt"),
             Queue("limits", _l("Limits for money"), "money", "/desk/limits", "refunds.limit"),
             Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),
+            Queue("keys", _l("API keys"), "door", "/desk/keys", "keys.manage"),
             Queue("privacy", _l("Customers' data"), "person", "/desk/privacy", "privacy.manage"),
         ),
     ),

@@ -4,12 +4,10 @@ from datetime import timedelta
 
 from flask import abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
-from portal.db import session
 from portal.lib import clock
 from portal.lib.guards import needed
-from portal.lib.tokens import digest
+from portal.orders.keys import channel_of
 from portal.orders.links import Brings, Opened, opened_order
 from portal.orders.models import Channel
 
@@ -51,11 +49,11 @@ def opened() -> Opened:
 
 
 def has_api_key() -> ResponseReturnValue | None:
-    """The guard of the API: `Authorization: Bearer <key>` of a channel that is not disabled."""
+    """The guard of the API: `Authorization: Bearer <key>`, one that was not taken back, of a channel not disabled."""
     sent = request.authorization
     key = sent.token if sent and sent.type == "bearer" and sent.token else ""
-    channel = session.scalar(select(Channel).where(Channel.key_digest == digest(key), Channel.disabled_at.is_(None)))
-    if not key or channel is None:
+    channel = channel_of(key, now=clock.now())
+    if channel is None:
         words = {"error": "No valid key", "message": "Send your key as 'Authorization: Bearer <key>'."}
         return words, 401, {"WWW-Authenticate": "Bearer"}
     g.channel = channel

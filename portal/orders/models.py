@@ -12,13 +12,12 @@ from portal.lib.money import Money
 
 
 class Channel(Base):
-    """Where orders come from. An API channel has a key, of which only the hash is kept."""
+    """Where orders come from. The keys of an API channel are in `keys.ApiKey`."""
 
     __tablename__ = "channels"
     code: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
     name: Mapped[str]
-    key_digest: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
 

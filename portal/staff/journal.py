@@ -38,6 +38,8 @@ KINDS: Mapping[str, tuple[Any, str]] = {
     "disabled": (_l("Shut out"), "bad"),
     "enabled": (_l("Let in again"), "good"),
     "second_factor_reset": (_l("Second factor reset"), "warn"),
+    "key_made": (_l("API key made"), "info"),
+    "key_revoked": (_l("API key taken back"), "info"),
 }
 """What can happen, in words, and how it looks."""
 

@@ -36,7 +36,7 @@ PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
     "refunds.limit",
     "returns.exempt",
 }
-PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage"}
+PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage", "keys.manage"}
 
 DEPARTMENTS = ("picking", "packing", "shipping", "returns", "support", "finance")
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1024

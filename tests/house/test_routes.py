@@ -20,6 +20,7 @@ from portal.fulfilment.waves import Wave
 from portal.lib.guards import anyone
 from portal.mail.models import Letter
 from portal.orders.guards import has_api_key, has_link
+from portal.orders.keys import ApiKey
 from portal.orders.links import LIVES, OPENS
 from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import StockItem
@@ -153,6 +154,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_shorts": session.scalar(select(ShortPick.id)),
         "desk.cancel_short": session.scalar(select(ShortPick.id)),
         "desk_labels": session.scalar(select(Parcel.id).where(Parcel.courier == "own")),
+        "desk_keys": session.scalar(select(ApiKey.id)) or 1,
         "desk_pushes": session.scalar(select(ChannelPush.id)),
         "desk_pushes.write": world.alice.id,
         "desk_stock": session.scalar(select(StockItem.id)),

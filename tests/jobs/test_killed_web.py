@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 
 from portal.db import db, session
 from portal.lib import clock
-from portal.orders.channels import add_channel
+from portal.orders.keys import make_key
 from portal.orders.models import Order
 from tests.jobs.conftest import Start, wait_for
 from tests.orders.test_api import ORDER
@@ -51,7 +51,7 @@ class Shop:
 
 @pytest.fixture
 def shop(real: Flask, free_port: Callable[[], int]) -> Shop:
-    key = add_channel("lantern", now=clock.now())
+    key = make_key("lantern", "first", by=None, now=clock.now())
     session.commit()
     return Shop(free_port(), key)
 

@@ -15,7 +15,7 @@ from portal.adapters.channels.api import OrderBody
 from portal.db import session
 from portal.lib import clock
 from portal.orders import api, flags
-from portal.orders.channels import add_channel
+from portal.orders.keys import make_key
 from portal.orders.models import Channel, ChannelRefund, Order, OrderChange
 from tests.conftest import ROOT, nothing_appears, owed
 from tests.world import World
@@ -28,7 +28,7 @@ Send = Callable[..., TestResponse]
 
 @pytest.fixture
 def key(world: World) -> str:
-    made = add_channel("lantern", now=clock.now())
+    made = make_key("lantern", "first", by=None, now=clock.now())
     session.commit()
     return made
 
@@ -90,7 +90,7 @@ def test_a_newer_copy_brings_it_up_to_date_and_an_older_one_does_not(send: Send)
 
 
 def test_8_4_1_the_channel_is_the_keys_and_nobody_elses(send: Send, key: str) -> None:
-    other = add_channel("thimble", now=clock.now())
+    other = make_key("thimble", "first", by=None, now=clock.now())
     session.commit()
     assert send(payment={"captured": 8400}).status_code == 201
     assert send(payment={"captured": 8400}, by=other).status_code == 201
@@ -99,7 +99,7 @@ def test_8_4_1_the_channel_is_the_keys_and_nobody_elses(send: Send, key: str) ->
 
 
 def test_15_3_7_nothing_in_the_address_changes_whose_order_it_is(client: FlaskClient, key: str) -> None:
-    add_channel("thimble", now=clock.now())
+    make_key("thimble", "first", by=None, now=clock.now())
     session.commit()
     address = "/api/v1/orders?channel=api:thimble&channel=api:lantern&code=api:thimble&state=cancelled"
     answer = client.post(address, json=ORDER, headers={"Authorization": f"Bearer {key}", "X-Channel": "api:thimble"})
@@ -244,7 +244,7 @@ def test_a_body_that_is_too_big_is_refused(send: Send) -> None:
 
 def test_each_key_has_its_own_limit(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "PER_MINUTE", 2)
-    other = add_channel("thimble", now=clock.now())
+    other = make_key("thimble", "first", by=None, now=clock.now())
     session.commit()
     assert [send().status_code for _ in range(3)] == [201, 200, 429]
     assert send(by=other, payment={"captured": 1}).status_code == 201

@@ -152,9 +152,9 @@ PLANTED = (
         "a key of a shop that was shut out works on",
         (
             Edit(
-                "portal/orders/guards.py",
-                "Channel.key_digest == digest(key), Channel.disabled_at.is_(None))",
-                "Channel.key_digest == digest(key))",
+                "portal/orders/keys.py",
+                "ApiKey.revoked_at.is_(None), Channel.disabled_at.is_(None))",
+                "ApiKey.revoked_at.is_(None))",
             ),
         ),
         ("tests/orders/test_api.py",),

@@ -22,7 +22,7 @@ from portal.fulfilment.models import Parcel, ParcelLine
 from portal.fulfilment.waves import Wave
 from portal.lib import clock
 from portal.mail.models import Letter
-from portal.orders.channels import add_channel
+from portal.orders.keys import make_key
 from portal.orders.models import Order, OrderLine
 from tests.bench.pieces import shopify_orders, woocommerce_orders
 from tests.fulfilment.courier_mail import signed
@@ -62,7 +62,7 @@ def test_in_the_evening_every_order_is_where_it_should_be(
 
 def orders_come_in(client: FlaskClient, work: Work) -> None:
     """One article each by our API, two each from Shopify and WooCommerce; some are sent twice, as shops do."""
-    key = add_channel("webshop", now=clock.now())
+    key = make_key("webshop", "first", by=None, now=clock.now())
     session.commit()
     for number in (*range(EACH), 0, 1):
         answer = client.post("/api/v1/orders", json=bought(number), headers={"Authorization": f"Bearer {key}"})

@@ -27,7 +27,7 @@ from portal.db import session
 from portal.inbox.models import InboxMessage
 from portal.inbox.sources import SOURCES
 from portal.lib import clock
-from portal.orders.channels import add_channel
+from portal.orders.keys import make_key
 from tests.adapters.values import NASTY
 from tests.conftest import nothing_appears
 from tests.house.test_routes import rules, values_for
@@ -75,7 +75,7 @@ def test_what_was_signed_is_kept_or_refused_and_never_lost(client: FlaskClient, 
 
 def test_no_body_is_an_order_that_is_none(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("portal.orders.api.PER_MINUTE", 10_000)
-    key = {"Authorization": f"Bearer {add_channel('lantern', now=clock.now())}"}
+    key = {"Authorization": f"Bearer {make_key('lantern', 'first', by=None, now=clock.now())}"}
     session.commit()
     with nothing_appears():
         for body in BODIES:

@@ -18,7 +18,7 @@ from portal.db import session
 from portal.inbox.models import InboxMessage
 from portal.inbox.sources import SOURCES
 from portal.lib import clock
-from portal.orders.channels import add_channel
+from portal.orders.keys import make_key
 from portal.orders.models import Order
 from tests.conftest import ROOT, nothing_appears
 from tests.security.senders import signed
@@ -69,7 +69,7 @@ def known() -> tuple[int, int]:
 @pytest.fixture
 def send(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], Any]:
     monkeypatch.setattr("portal.orders.api.PER_MINUTE", 10_000)
-    headers = {"Authorization": f"Bearer {add_channel('lantern', now=clock.now())}"}
+    headers = {"Authorization": f"Bearer {make_key('lantern', 'first', by=None, now=clock.now())}"}
     session.commit()
     return lambda raw: client.post("/api/v1/orders", data=raw, headers=headers, content_type="application/json")
 
