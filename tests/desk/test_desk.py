@@ -20,6 +20,7 @@ from portal.orders.shelves import StockClaim
 from portal.refunds.alarms import Trouble, keep_alarms
 from portal.refunds.comparison import COMPARED
 from portal.returns.models import Return
+from portal.staff.rules import Role
 from tests.conftest import statements
 from tests.tracking.scenes import a_parcel, an_order
 from tests.tracking.test_page import a_refund
@@ -103,6 +104,7 @@ def test_everybody_sees_their_own_queues(
 
 
 def test_every_queue_leads_to_a_page_of_its_own(client: FlaskClient, world: World) -> None:
+    world.max.role = Role.admin
     sign_in(client, world.max)
     for _, queues in GROUPS:
         for queue in queues:
