@@ -29,6 +29,8 @@ from portal.jobs import sweeps
 from portal.lib import headers
 from portal.lib.guards import anyone, register
 from portal.mail import jobs as mail_jobs
+from portal.offices import jobs as offices_jobs
+from portal.offices import staff as desk_offices
 from portal.orders import api, code_pages
 from portal.orders import jobs as orders_jobs
 from portal.orders import keys_staff as desk_keys
@@ -71,6 +73,7 @@ JOBS = (
     refunds_jobs,
     returns_jobs,
     feedback_jobs,
+    offices_jobs,
     privacy_jobs,
     tracking_jobs,
 )
@@ -138,6 +141,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_credit.bp, signed_in)
     register(app, desk_credit_notes.bp, signed_in)
     register(app, desk_cases.bp, signed_in)
+    register(app, desk_offices.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
     csrf.exempt(hooks.bp)
     csrf.exempt(api.bp)

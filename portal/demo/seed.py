@@ -30,6 +30,7 @@ from portal.demo.stripe.remote import Remote
 from portal.fulfilment import boxes, waves
 from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock
+from portal.offices.jobs import watch_offices
 from portal.orders import links, stock
 from portal.orders.keys import make_key
 from portal.orders.shelves import counted
@@ -126,6 +127,7 @@ def break_one(shop: Shop) -> Iterator[datetime]:
     stock.correct(item, count, "damaged", seen=item.on_hand, by=mona, now=clock.now(), note="Fell off the shelf")
     session.commit()
     watch_promises()
+    watch_offices()
     yield from ()
 
 

@@ -14,6 +14,7 @@ from portal.fulfilment import handoff_lists, lists
 from portal.fulfilment.shorts import ShortPick
 from portal.fulfilment.waves import Wave
 from portal.mail.models import Letter
+from portal.offices import lists as offices
 from portal.orders.models import OrderFlag
 from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import StockClaim
@@ -103,6 +104,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
     (
         _l("Customers"),
         (
+            Queue("office_work", _l("Work of the offices"), "check", "/desk/offices", "orders.see"),
             Queue("cases", _l("Open cases"), "talk", "/desk/cases", "cases.see"),
             Queue(
                 "letters", _l("Letters that failed"), "letter", "/desk/letters?state=failed", "letters.see", bad=True
@@ -137,6 +139,7 @@ def counted(person: Staff, here: str, *, now: datetime) -> list[Group]:
 def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
     waiting = {
         "handed": handoff_lists.for_me(person.id),
+        "office_work": offices.for_me(person.id),
         "attention": select(func.count(func.distinct(OrderFlag.order_id))).where(OrderFlag.settled_at.is_(None)),
         "pushes": _number(ChannelPush, ChannelPush.state == "failed"),
         "to_decide": _number(Return, returns.belongs_to("requested")),

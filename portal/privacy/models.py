@@ -13,6 +13,7 @@ from portal.feedback import personal as feedback
 from portal.feedback.models import UNSOLVED, Case
 from portal.fulfilment import personal as fulfilment
 from portal.mail import personal as mail
+from portal.offices import personal as offices
 from portal.orders import personal as orders
 from portal.orders.models import Customer, Order
 from portal.refunds import personal as refunds
@@ -24,6 +25,7 @@ from portal.staff.models import Staff
 
 KEPT: tuple[Kept, ...] = (
     *mail.KEPT,
+    *offices.KEPT,
     *feedback.KEPT,
     *returns.KEPT,
     *refunds.KEPT,

@@ -20,6 +20,7 @@ from portal.fulfilment.manifests import Manifest
 from portal.fulfilment.tracking import record_update
 from portal.fulfilment.watching import send_again
 from portal.lib import clock, tokens
+from portal.offices.jobs import watch_offices
 from portal.orders import codes, stock
 from portal.orders.actions import accept_order, give_up_order
 from portal.orders.pushes import ChannelPush
@@ -66,11 +67,20 @@ def walk(world: World, work: Work) -> None:
     send_back(world)
     withdraw_from_contracts(world)
     give_back_otherwise(world)
+    wait_for_offices(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
     codes.ask(world.alice, "her browser", now=clock.now())
     session.commit()
     be_forgotten(world)
     lose_keys(world)
+
+
+def wait_for_offices(world: World) -> None:
+    """Sam answers for the support, and hears of what waits there."""
+    world.sam.password_hash = "none"
+    session.commit()
+    with clock.moved(timedelta(days=2)):
+        watch_offices()
 
 
 def fail_to_tell(world: World) -> None:

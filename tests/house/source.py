@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 LINE = (
     "lib", "db", "adapters", "jobs", "inbox", "mail", "staff", "orders", "fulfilment", "refunds", "returns", "feedback",
-    "privacy", "tracking", "desk", "demo",
+    "offices", "privacy", "tracking", "desk", "demo",
 )  # fmt: skip
 """Packages in the order in which they may be imported: each only those before it."""
 TOP = frozenset({"", "backups", "cli", "checks", "edge", "problems", "pulse"})

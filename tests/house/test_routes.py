@@ -19,6 +19,7 @@ from portal.fulfilment.shorts import ShortPick
 from portal.fulfilment.waves import Wave
 from portal.lib.guards import anyone
 from portal.mail.models import Letter
+from portal.offices.models import OfficeWork
 from portal.orders.guards import has_api_key, has_link
 from portal.orders.keys import ApiKey
 from portal.orders.links import LIVES, OPENS
@@ -166,6 +167,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_credit": session.scalar(select(StoreCredit.id)) or 1,
         "desk_cases": session.scalar(select(Case.id)),
         "feedback": session.scalar(select(Case.id)),
+        "desk_offices": session.scalar(select(OfficeWork.id)),
         "desk_privacy": world.alice.customer_id,
     }
     known = {

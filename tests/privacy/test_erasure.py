@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import LargeBinary, select, text, update
+from sqlalchemy import LargeBinary, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from portal.db import Base, session
@@ -94,6 +94,7 @@ def plant(ids: list[int]) -> list[str]:
         for name, column in columns.items():
             canary = f"canary-{kept.table.name}-{name}@nest.example"
             kind: Any = {JSONB: {"deep": [canary]}, LargeBinary: canary.encode()}.get(type(column.type), canary)
+            kind = func.concat(kept.table.c.id, canary) if column.unique else kind
             planted = update(kept.model).where(kept.of(ids)).values({name: kind})
             if session.execute(planted.execution_options(synchronize_session=False)).rowcount:  # type: ignore[attr-defined]
                 canaries.append(canary)
