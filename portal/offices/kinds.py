@@ -75,7 +75,7 @@ KINDS: dict[str, Kind] = {
     ),
     "case": Kind(
         "support", _l("Case to answer"), Case, _of(Case, "state", "open"), _last_words(), "/desk/cases/{}",
-        done_by=Case.owner_id,
+        asked_by=Case.owner_id, done_by=Case.owner_id,
     ),
     "approval": Kind(
         "finance", _l("Money to approve"), Refund, _of(Refund, "state", "requested"), Refund.requested_at,
