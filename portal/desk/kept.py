@@ -19,7 +19,7 @@ from portal.fulfilment.rules import courier_name
 from portal.lib.intervals import ENOUGH, adjusted_wald
 from portal.lib.sheets import plain_cell
 from portal.orders import calendar
-from portal.orders.models import Order
+from portal.orders.models import Order, called
 
 SINCE = timedelta(days=90)
 DIMENSIONS: dict[str, Any] = {
@@ -71,7 +71,7 @@ def tables(*, now: datetime) -> Tables:
         "department": _departments(rows, terms, today),
         "courier": _shares([row for row in due if row.courier], lambda row: row.courier, _in_time),
         "country": _shares(due, lambda row: row.country or "", _in_time),
-        "channel": _shares(due, lambda row: row.channel, _in_time),
+        "channel": _shares(due, lambda row: called(row.channel), _in_time),
     }
     return {dimension: [_named(dimension, share) for share in shares] for dimension, shares in found.items()}
 

@@ -43,7 +43,7 @@ def test_parcels_are_counted_by_courier_country_channel_and_department(world: Wo
     assert [(s.kept, s.total) for s in found["all"]] == [(2, 4)]
     assert {s.name: (s.kept, s.total) for s in found["courier"]} == {"DHL": (1, 2), "DPD": (1, 2)}
     assert {s.name: (s.kept, s.total) for s in found["country"]} == {"Germany": (2, 4)}
-    assert {s.name: (s.kept, s.total) for s in found["channel"]} == {"api:shop": (2, 4)}
+    assert {s.name: (s.kept, s.total) for s in found["channel"]} == {"shop": (2, 4)}
     assert [(s.name, s.kept, s.total) for s in found["department"]] == [
         ("Picked and packed in time to leave", 5, 5),
         ("Handed over in time", 4, 5),
