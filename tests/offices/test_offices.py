@@ -143,11 +143,11 @@ def test_responsible_and_deputy_hear_once_of_what_waits_and_at_once_of_what_came
     with clock.moved(HOUR):
         watch_offices()
         watch_offices()
-    assert told() == [("fran", "Finance: one thing waits"), ("max", "Finance: one thing waits")]
+    assert told() == [("fran", "Finance: 1 thing waits"), ("max", "Finance: 1 thing waits")]
     actions.send_back(current(money), "wrong_amount", "", by=world.fran, now=clock.now())
     session.commit()
     watch_offices()
-    assert sorted(told()[2:]) == [("max", "Returns: one thing waits"), ("rita", "Returns: one thing waits")]
+    assert sorted(told()[2:]) == [("max", "Returns: 1 thing waits"), ("rita", "Returns: 1 thing waits")]
     with clock.moved(timedelta(hours=25)):
         watch_offices()
     assert len(told()) == 6, "it waits too long now"
