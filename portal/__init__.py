@@ -12,6 +12,7 @@ from portal.desk import staff as desk
 from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
 from portal.feedback import staff as desk_cases
+from portal.feedback import survey_staff as desk_surveys
 from portal.fulfilment import boxes_staff as desk_boxes
 from portal.fulfilment import buying_staff as desk_labels
 from portal.fulfilment import calendar_staff as desk_calendar
@@ -142,6 +143,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_credit_notes.bp, signed_in)
     register(app, desk_cases.bp, signed_in)
     register(app, desk_offices.bp, signed_in)
+    register(app, desk_surveys.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
     csrf.exempt(hooks.bp)
     csrf.exempt(api.bp)

@@ -99,7 +99,7 @@ class Settings(BaseModel):
     return_address: str = ""
     withdrawal_notice: bool = True
     standard_delivery: Annotated[list[str], BeforeValidator(_listed)] = []
-    survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = []
+    survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = ["DE"]
     link_acts_days: int = Field(default=30, ge=0, le=90)
     case_deadline_hours: int = Field(default=48, ge=1, le=720)
 

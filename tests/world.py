@@ -2,7 +2,7 @@
 
 Alice's order 1001 has two mugs and one shirt, 84.00 EUR with 5.00 shipping, paid through Stripe. Bob bought at another
 time (his order 1002, one mug, is none of Alice's business). Cleo picks, Pat packs and ships, Rita receives returns, Sam
-supports, Fran approves money, Dan is a picker and may not, Max manages.
+supports, Fran approves money, Dan is a picker and may not, Max manages, and chose that existing customers may be asked.
 """
 
 from dataclasses import dataclass, replace
@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from portal.adapters.channels import IncomingAddress, IncomingLine, IncomingOrder
 from portal.db import session
+from portal.feedback.grounds import choose_ground
 from portal.lib import clock, tokens
 from portal.orders import links
 from portal.orders.actions import accept_order
@@ -97,6 +98,7 @@ def build(now: datetime) -> World:
         Department(code=code, responsible_id=people[name].id, deputy_id=people["max"].id)
         for code, name in heads.items()
     )
+    choose_ground("DE", "existing_customer", "Told beside the e-mail field.", by=people["max"], now=now)
     alice, _ = accept_order(ALICES_ORDER, by="channel", now=now)
     bob, _ = accept_order(BOBS_ORDER, by="channel", now=now)
     session.commit()

@@ -27,6 +27,7 @@ from portal.demo.people import PASSWORD, TEAM, address, hire
 from portal.demo.simulation import Simulation
 from portal.demo.stories import AGES, ON_THE_WAY, Life, Plan, Shop
 from portal.demo.stripe.remote import Remote
+from portal.feedback.grounds import choose_ground
 from portal.fulfilment import boxes, waves
 from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock
@@ -34,6 +35,7 @@ from portal.offices.jobs import watch_offices
 from portal.orders import links, stock
 from portal.orders.keys import make_key
 from portal.orders.shelves import counted
+from portal.staff.models import Staff
 
 SETTINGS = {
     "SHOP_NAME": "Lantern & Loom",
@@ -63,7 +65,8 @@ BOXES = (
 MEASURED = (("HOOK-5", (120, 60, 40), 310), ("CANDLE-6", (200, 130, 60), 540), ("MUG-STONE", (130, 100, 100), 420))
 SCARCE = "LANT-SM"
 OPEN_FOR = timedelta(days=60)
-ASKED_AFTER = timedelta(days=5)
+ASKED_AFTER = timedelta(days=4)
+NOTICE = "Beside the e-mail field in the checkout: that we ask how it was, and how to object."
 REALLY_MAILED = timedelta(days=3)
 LINKS = {
     ("Priya Nair", "out_for_delivery"): "a parcel that comes today",
@@ -85,6 +88,7 @@ def fill(app: Flask, guide: Path) -> None:
         with clock.moved(-OPEN_FOR):
             team = {name: member.id for name, member in hire(clock.now()).items()}
             key = make_key("webshop", "first", by=None, now=clock.now())
+            choose_ground("DE", "existing_customer", NOTICE, by=session.get_one(Staff, team["mona"]), now=clock.now())
             session.commit()
         stripe = Remote(settings.stripe_api_base)
         stripe.webhooks(hold=True)

@@ -122,6 +122,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("limits", _l("Limits for money"), "money", "/desk/limits", "refunds.limit"),
             Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),
             Queue("keys", _l("API keys"), "door", "/desk/keys", "keys.manage"),
+            Queue("surveys", _l("Surveys"), "talk", "/desk/surveys", "surveys.set"),
             Queue("privacy", _l("Customers' data"), "person", "/desk/privacy", "privacy.manage"),
         ),
     ),

@@ -10,6 +10,7 @@ from portal.db import limits, move, session
 from portal.feedback import models
 from portal.feedback.models import UNSOLVED, Answer, Case, CaseMessage
 from portal.feedback.rules import BAD, deadline
+from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.orders.letters import write
 from portal.orders.timeline import record, words
@@ -132,6 +133,7 @@ def say_solved(case: Case, *, now: datetime) -> None:
         return
     move(case, "state", "solve", solved_at=now)
     record(case.order_id, "case.solved", by="customer", now=now)
+    announce("case.solved", order_id=case.order_id)
 
 
 def say_not_solved(case: Case, *, now: datetime) -> None:

@@ -1,9 +1,14 @@
-"""The worker's door: ask when it is time, stop listening when it is over."""
+"""The worker's door: ask when it is time, remind once, stop listening when it is over."""
 
-from portal.db import transaction
-from portal.feedback.actions import expire_survey, schedule_survey, send_survey
+from datetime import timedelta
+
+from portal.db import session, transaction
+from portal.feedback import asking
+from portal.feedback.models import SurveyInvitation
+from portal.feedback.timing import terms
 from portal.jobs import defer, follows, task
 from portal.lib import clock
+from portal.refunds.models import Refund
 
 
 @follows("order.delivered")
@@ -11,23 +16,54 @@ from portal.lib import clock
 def schedule(order_id: int) -> None:
     """The last parcel arrived: in some days we ask."""
     with transaction():
-        invitation = schedule_survey(order_id, now=clock.now())
-        if invitation:
-            due = invitation.due_at
-            defer(send, at=due, invitation_id=invitation.id, due=due.isoformat())
+        _owe(asking.schedule_survey(order_id, now=clock.now()))
+
+
+def _owe(invitation: SurveyInvitation | None) -> None:
+    if invitation:
+        due = invitation.due_at
+        defer(send, at=due, invitation_id=invitation.id, due=due.isoformat())
+
+
+@follows("refund.settled")
+@task(queue="feedback")
+def schedule_after_return(refund_id: int) -> None:
+    """What went back is settled: how that went is the better question."""
+    with transaction():
+        refund = session.get(Refund, refund_id)
+        if refund and refund.return_id:
+            _owe(asking.schedule_survey(refund.order_id, now=clock.now(), reason="return_settled"))
+
+
+@follows("case.solved")
+@task(queue="feedback")
+def schedule_after_case(order_id: int) -> None:
+    """The customer says that it is solved."""
+    with transaction():
+        _owe(asking.schedule_survey(order_id, now=clock.now(), reason="case_closed"))
 
 
 @task(queue="feedback")
 def send(invitation_id: int, due: str) -> None:
     """It is time to ask."""
     with transaction():
-        invitation = send_survey(invitation_id, due=due, now=clock.now())
-        if invitation:
-            defer(expire, at=invitation.closes_at, invitation_id=invitation.id)
+        invitation, days = asking.send_survey(invitation_id, due=due, now=clock.now()), terms().remind_days
+        if not invitation or not invitation.sent_at:
+            return
+        defer(expire, at=invitation.closes_at, invitation_id=invitation.id)
+        if days:
+            defer(remind, at=invitation.sent_at + timedelta(days=days), invitation_id=invitation.id)
+
+
+@task(queue="feedback")
+def remind(invitation_id: int) -> None:
+    """No answer yet: once more, and then never again."""
+    with transaction():
+        asking.remind(invitation_id, now=clock.now())
 
 
 @task(queue="feedback")
 def expire(invitation_id: int) -> None:
     """The time to answer is over."""
     with transaction():
-        expire_survey(invitation_id)
+        asking.expire_survey(invitation_id)

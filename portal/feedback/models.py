@@ -19,17 +19,19 @@ UNSOLVED = ("open", "waiting_for_customer")
 
 
 class SurveyInvitation(Base):
-    """One question to one customer about one order, at the right time."""
+    """One question to one customer about one order, at the right time; with the ground on which it was sent."""
 
     __tablename__ = "survey_invitations"
     __table_args__ = (
         CheckConstraint("state IN ('scheduled', 'sent', 'answered', 'expired', 'suppressed')", name="state"),
+        CheckConstraint("reason IN ('delivered', 'return_settled', 'case_closed')", name="reason"),
     )
     MOVES = {
         "state": {
             "send": (("scheduled",), "sent"),
             "answer": (("scheduled", "sent", "answered"), "answered"),
             "suppress": (("scheduled",), "suppressed"),
+            "ask_after_all": (("suppressed",), "scheduled"),
             "expire": (("sent",), "expired"),
         }
     }
@@ -41,6 +43,11 @@ class SurveyInvitation(Base):
     sent_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
     suppressed_because: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(default="delivered", server_default="delivered")
+    reminded_at: Mapped[datetime | None]
+    ground: Mapped[str] = mapped_column(default="", server_default="")
+    ground_id: Mapped[int | None] = mapped_column(ForeignKey("survey_grounds.id"))
+    consent_id: Mapped[int | None] = mapped_column(ForeignKey("survey_consents.id", ondelete="SET NULL"))
     order: Mapped[Order] = relationship()
     answer: Mapped["Answer | None"] = relationship(back_populates="invitation")
 

@@ -1,13 +1,15 @@
 """The customer's door: how was it, is it solved, and please don't ask again."""
 
-from flask import Blueprint, abort, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from portal.db import session
-from portal.feedback import actions, cases
+from portal.feedback import actions, cases, grounds
 from portal.feedback.forms import VOTES, MessageForm, SurveyForm, VerdictForm
-from portal.feedback.models import Ask, Case, find_case, survey_for
+from portal.feedback.models import Ask, Case, find_case, has_objected, survey_for
 from portal.feedback.rules import BAD, SCORES
+from portal.feedback.survey_forms import ConsentForm
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
@@ -39,7 +41,16 @@ def _asked() -> Ask:
 
 def _survey_page(ref: str, ask: Ask, form: SurveyForm, changing: bool) -> str:
     asking = ask.is_open and (ask.score is None or changing)
-    return render_template("feedback/survey.html", ref=ref, ask=ask, form=form, asking=asking, scores=SCORES, bad=BAD)
+    wants_yes = not asking and ask.score is not None and _may_ask_for_consent()
+    return render_template(
+        "feedback/survey.html", ref=ref, ask=ask, form=form, asking=asking, scores=SCORES, bad=BAD,
+        consent=grounds.CONSENT if wants_yes else None,
+    )  # fmt: skip
+
+
+def _may_ask_for_consent() -> bool:
+    order = session.get_one(Order, opened().order_id)
+    return grounds.may_be_asked_for_consent(order.id, has_objected(order.customer.email or ""))
 
 
 @bp.post("/orders/<ref>/survey")
@@ -49,6 +60,18 @@ def answer(ref: str) -> ResponseReturnValue:
     if not form.validate():
         return _survey_page(ref, ask, form, changing=True), 422
     actions.give_answer(opened().order_id, int(form.score.data), form.words.data, now=clock.now())
+    return redirect(url_for(".survey", ref=ref), 303)
+
+
+@bp.post("/orders/<ref>/survey/consent")
+@opens("survey")
+def consent(ref: str) -> ResponseReturnValue:
+    """Yes, we may ask by mail after orders to come."""
+    form = ConsentForm()
+    if not form.validate():
+        abort(400)
+    grounds.give_consent(opened().order_id, now=clock.now())
+    flash(_("Thank you. You can stop it from every such mail."), "good")
     return redirect(url_for(".survey", ref=ref), 303)
 
 

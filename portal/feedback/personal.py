@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
+from portal.feedback.grounds import SurveyConsent
 from portal.feedback.models import Answer, Case, CaseMessage, SurveyInvitation
 
 
@@ -17,8 +18,9 @@ KEPT = (
         SurveyInvitation,
         lambda ids: SurveyInvitation.order_id.in_(ids),
         shown=("question", "state", "sent_at"),
-        stays=("state", "question", "suppressed_because"),
+        stays=("state", "question", "suppressed_because", "reason", "ground"),
     ),
+    Kept(SurveyConsent, lambda ids: SurveyConsent.order_id.in_(ids), shown=("words", "given_at"), gone=True),
     Kept(
         Answer,
         lambda ids: Answer.invitation_id.in_(_invitations(ids)),

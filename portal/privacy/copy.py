@@ -33,6 +33,7 @@ TABLES: Mapping[str, Any] = {
     "store_credits": _l("Store credit"),
     "credit_entries": _l("What became of store credit"),
     "survey_invitations": _l("Questions we asked you"),
+    "survey_consents": _l("That we may ask you by mail"),
     "answers": _l("Your answers"),
     "cases": _l("Cases"),
     "case_messages": _l("What was written"),

@@ -35,6 +35,7 @@ PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
     "privacy.manage",
     "refunds.limit",
     "returns.exempt",
+    "surveys.set",
 }
 PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage", "keys.manage"}
 

@@ -21,7 +21,7 @@ from tests.fulfilment.hands import brought_to
 from tests.world import ALICES_ORDER
 
 AFTER = timedelta(days=5)
-"""When customers are asked, after the last parcel arrived."""
+"""How long we wait at least, after the last parcel arrived: until the next morning."""
 
 
 def another_order_of_alices(number: str = "1003") -> Order:
@@ -47,7 +47,7 @@ def asked(order: Order, by: Staff, work: Callable[..., int]) -> SurveyInvitation
     """The order arrived, and some days later its customer was asked (or not: see the invitation)."""
     delivered(order, by)
     work()
-    with clock.moved(AFTER + timedelta(hours=2)):
+    with clock.moved(AFTER + timedelta(days=1, hours=2)):
         work()
     return invitation_of(order)
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from portal.db import session
 from portal.feedback import cases
-from portal.feedback.actions import schedule_survey, send_survey
+from portal.feedback.asking import schedule_survey, send_survey
 from portal.feedback.models import Answer, Case
 from portal.lib import clock
 from portal.orders import links

@@ -60,6 +60,8 @@ def walk(world: World, work: Work) -> None:
     go_together(world)
     with clock.moved(timedelta(days=6)):
         work(task="feedback.send")
+    with clock.moved(timedelta(days=12)):
+        work(task="feedback.remind")
     complain(world)
     give_money_back(world)
     doubt_the_books(world)

@@ -14,7 +14,8 @@ OF_THE_HOUSE = {
     "api_keys", "buckets", "channel_readings", "channels", "closed_days", "departments", "erasures", "job_failures",
     "lanes", "closing_parcels", "closings", "manifests", "number_series", "pickup_terms", "retention_terms",
     "seals", "stock_claims", "stock_items", "stock_moves", "stock_places", "transit_times", "vans", "warehouse_hours",
-    "article_sizes", "boxes", "money_limit_changes", "money_limits", "sscc_prefixes", "waves", "withdrawal_exemptions",
+    "article_sizes", "boxes", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",
+    "survey_terms", "waves", "withdrawal_exemptions",
     *(name for name in Base.metadata.tables if name.startswith("staff")),
 }  # fmt: skip
 """Tables about the shop, its people and its shelves."""

@@ -15,7 +15,7 @@ from sqlalchemy import LargeBinary, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from portal.db import Base, session
-from portal.feedback.actions import schedule_survey
+from portal.feedback.asking import schedule_survey
 from portal.fulfilment.models import LabelPurchase, Parcel
 from portal.inbox.actions import receive
 from portal.jobs import defer

@@ -5,7 +5,7 @@ from dataclasses import replace
 from portal.adapters.channels import IncomingAddress
 from portal.db import session
 from portal.feedback import cases
-from portal.feedback.actions import schedule_survey
+from portal.feedback.asking import schedule_survey
 from portal.lib import clock
 from portal.orders.actions import accept_order
 from portal.orders.models import Order
