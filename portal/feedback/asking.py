@@ -115,12 +115,13 @@ def _why_not_now(invitation: SurveyInvitation, held: Terms, now: datetime) -> st
 
 def _told(invitation: SurveyInvitation, now: datetime) -> dict[str, Any]:
     """What both letters say."""
-    customer_id = invitation.order.customer_id
-    useful = {"now": now, "not_after": now + LETTER_USEFUL_FOR, "about": f"survey:{invitation.id}"}
+    customer_id, survey_id = invitation.order.customer_id, invitation.id
+    useful = {"now": now, "not_after": now + LETTER_USEFUL_FOR, "about": f"survey:{survey_id}"}
     return {
         **useful,
         "unsubscribe": customer_id,
         "customer_id": customer_id,
+        "survey_id": survey_id,
         "scores": SCORES,
         "ground": invitation.ground,
     }

@@ -26,6 +26,8 @@ class SurveyForm(FlaskForm):
     score = StringField(_l("How was it?"), [AnyOf(VOTES, message=_l("Choose one of the five."))])
     words = TextAreaField(_l("What was good, what was not?"), [_not_too_long()], filters=[tidy])
 
+    shown = StringField(widget=HiddenInput())
+
 
 class MessageForm(FlaskForm):
     words = TextAreaField(_l("Your message"), [DataRequired(_l("Write a few words.")), _not_too_long()], filters=[tidy])

@@ -143,12 +143,20 @@ class Ask:
     words: str
     closes_at: datetime | None
     case_id: int | None
+    provisional: bool
     is_open: bool
 
 
 def survey_for(order_id: int, *, now: datetime) -> Ask | None:
     """What is asked about this order; None when nobody was to be asked."""
-    columns = (SurveyInvitation.state, Answer.score, Answer.words, SurveyInvitation.closes_at, Case.id)
+    columns = (
+        SurveyInvitation.state,
+        Answer.score,
+        Answer.words,
+        SurveyInvitation.closes_at,
+        Case.id,
+        Answer.provisional,
+    )
     found = select(*columns).outerjoin(Answer, Answer.invitation_id == SurveyInvitation.id)
     row = session.execute(
         found.outerjoin(Case, Case.answer_id == Answer.id).where(SurveyInvitation.order_id == order_id)
@@ -156,7 +164,7 @@ def survey_for(order_id: int, *, now: datetime) -> Ask | None:
     if row is None or row.state == "suppressed":
         return None
     is_open = row.state != "expired" and (row.closes_at is None or now < row.closes_at)
-    return Ask(row.state, row.score, row.words or "", row.closes_at, row.id, is_open)
+    return Ask(row.state, row.score, row.words or "", row.closes_at, row.id, bool(row.provisional), is_open)
 
 
 def invitation_of(order_id: int) -> SurveyInvitation | None:

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import session
-from portal.feedback import actions, cases, grounds
+from portal.feedback import actions, cases, grounds, machines
 from portal.feedback.forms import VOTES, MessageForm, SurveyForm, VerdictForm
 from portal.feedback.models import Ask, Case, find_case, has_objected, survey_for
 from portal.feedback.rules import BAD, SCORES
@@ -14,7 +14,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
 from portal.orders import links
-from portal.orders.guards import opened
+from portal.orders.guards import opened, this_browser
 from portal.orders.links import Tier
 from portal.orders.models import Link, Order
 
@@ -29,7 +29,7 @@ def survey(ref: str) -> ResponseReturnValue:
     ask = _asked()
     chosen = request.args.get("v") if request.args.get("v") in VOTES else None
     form = SurveyForm(formdata=None, score=chosen or ask.score, words=ask.words)
-    return _survey_page(ref, ask, form, changing=chosen is not None)
+    return _survey_page(ref, ask, form, changing=chosen is not None or ask.provisional)
 
 
 def _asked() -> Ask:
@@ -41,6 +41,7 @@ def _asked() -> Ask:
 
 def _survey_page(ref: str, ask: Ask, form: SurveyForm, changing: bool) -> str:
     asking = ask.is_open and (ask.score is None or changing)
+    form.shown.data = machines.stamp(opened().order_id, now=clock.now())
     wants_yes = not asking and ask.score is not None and _may_ask_for_consent()
     return render_template(
         "feedback/survey.html", ref=ref, ask=ask, form=form, asking=asking, scores=SCORES, bad=BAD,
@@ -59,7 +60,9 @@ def answer(ref: str) -> ResponseReturnValue:
     ask, form = _asked(), SurveyForm()
     if not form.validate():
         return _survey_page(ref, ask, form, changing=True), 422
-    actions.give_answer(opened().order_id, int(form.score.data), form.words.data, now=clock.now())
+    here, now = opened().order_id, clock.now()
+    signs = machines.signs(here, this_browser(), form.shown.data or "", now=now)
+    actions.give_answer(here, int(form.score.data), form.words.data, now=now, doubt=machines.doubt(signs))
     return redirect(url_for(".survey", ref=ref), 303)
 
 

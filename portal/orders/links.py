@@ -26,15 +26,17 @@ LIVES = {
     "survey": timedelta(days=30),
     "case": timedelta(days=60),
     "unsubscribe": timedelta(days=3650),
+    "trap": timedelta(days=30),
 }
 OPENS = {
     "track": {"track", "return", "survey", "case", "code"},
     "return": {"return", "code"},
     "survey": {"survey", "case", "code"},
     "case": {"case", "code"},
+    "trap": set(),
 }
 """What a browser may open that came through a link of this purpose: a survey leads on to the case that it opened, and
-all of them to the page where a code is asked for."""
+all of them to the page where a code is asked for. A trap, which only machines follow, opens nothing."""
 ABOUT_A_CASE = ("survey", "case")
 """Sent by mail in the exchange itself: what is said there may be read without a code."""
 GRANT_LASTS = timedelta(hours=24)

@@ -18,6 +18,7 @@ LEADS_TO = {
     "return": "/orders/{ref}/returns",
     "survey": "/orders/{ref}/survey",
     "case": "/orders/{ref}/cases/{subject}",
+    "trap": "/orders/{ref}/survey",
 }
 
 

@@ -40,7 +40,7 @@ def page() -> Json:
 
 def _survey() -> ScalarSelect[Any]:
     told = _object(state=SurveyInvitation.state, closes_at=SurveyInvitation.closes_at, score=Answer.score)
-    found = select(told).outerjoin(Answer, Answer.invitation_id == SurveyInvitation.id)
+    found = select(told).outerjoin(SurveyInvitation.answer.and_(Answer.provisional.is_(False)))
     last = found.where(SurveyInvitation.order_id == Order.id).order_by(SurveyInvitation.id.desc()).limit(1)
     return last.correlate(Order).scalar_subquery()
 

@@ -1,6 +1,7 @@
 """A real browser: one that looks ahead and counts nothing, one with scripts off that answers."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from urllib.request import HTTPCookieProcessor, Request, build_opener
@@ -95,6 +96,21 @@ def test_a_scanner_that_follows_every_link_answers_nothing(world: World, served:
     assert invitation_of(world.alice).state == "sent"
 
 
+def test_a_scanner_that_runs_scripts_and_presses_buttons_counts_for_nothing(
+    world: World, chromium: Browser, served: str
+) -> None:
+    links_of_the_mail = [link_to(world.alice, "trap"), f"{link_to(world.alice, 'survey')}?v=1"]
+    with chromium.new_context(base_url=served) as context:
+        page = context.new_page()
+        for address in links_of_the_mail:
+            page.goto(address)
+        page.evaluate("document.querySelector('form').requestSubmit()")
+        expect(page.locator("h1")).to_have_text("Was that you?")
+    assert [(answer.score, answer.provisional) for answer in session.query(Answer)] == [(1, True)]
+    assert session.query(Case).all() == []
+    assert invitation_of(world.alice).state == "sent"
+
+
 @pytest.mark.parametrize("kind", ["phone", "old_phone"])
 def test_one_tap_chooses_and_one_button_sends_with_and_without_scripts(
     world: World, kind: str, request: pytest.FixtureRequest
@@ -104,7 +120,8 @@ def test_one_tap_chooses_and_one_button_sends_with_and_without_scripts(
     assert page.url.endswith(f"/orders/{world.alice.ref}/survey?v=2")
     expect(page.get_by_label("Bad", exact=True)).to_be_checked()
     page.get_by_label("What was good, what was not?").fill("The mug came broken.")
-    page.get_by_role("button", name="Send").click()
+    with clock.moved(timedelta(seconds=3)):
+        page.get_by_role("button", name="Send").click()
     expect(page.locator("h1")).to_have_text("Thank you. We want to make it right.")
     page.get_by_role("link", name="See the conversation").click()
     expect(page.locator("h1")).to_have_text("We are making this right")
@@ -120,8 +137,9 @@ def test_the_keyboard_alone_answers(world: World, phone: Page) -> None:
     phone.keyboard.press("Tab")
     phone.keyboard.type("Fine.")
     phone.keyboard.press("Tab")
-    phone.keyboard.press("Enter")
-    expect(phone.locator("h1")).to_have_text("Thank you for telling us.")
+    with clock.moved(timedelta(seconds=3)):
+        phone.keyboard.press("Enter")
+        expect(phone.locator("h1")).to_have_text("Thank you for telling us.")
     assert [answer.score for answer in session.query(Answer)] == [3]
 
 

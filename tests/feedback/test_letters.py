@@ -27,7 +27,9 @@ def send(work, mails: list[EmailMessage], kind: str, order, locale: str, **conte
 
 @pytest.mark.parametrize("locale", LANGUAGES)
 def test_how_was_it_has_the_scale_in_it(world, work, mails, locale):
-    sent = send(work, mails, "how-was-it", world.alice, locale, number="1001", scores=SCORES, customer_id=1)
+    sent = send(
+        work, mails, "how-was-it", world.alice, locale, number="1001", scores=SCORES, customer_id=1, survey_id=1
+    )
     for score in range(1, 6):
         assert html_of(sent).count(f"?v={score}") == 1
         assert text_of(sent).count(f"?v={score}") == 1
@@ -59,14 +61,30 @@ def test_what_people_typed_is_text_in_a_letter_and_no_header(world, work, mails)
 def test_a_name_with_a_line_break_writes_no_header(world, work, mails):
     world.alice.number = "1001\r\nBcc: everybody@example.com"
     session.commit()
-    sent = send(work, mails, "how-was-it", world.alice, "en", number=world.alice.number, scores=SCORES, customer_id=1)
+    sent = send(
+        work,
+        mails,
+        "how-was-it",
+        world.alice,
+        "en",
+        number=world.alice.number,
+        scores=SCORES,
+        customer_id=1,
+        survey_id=1,
+    )
     assert sent["bcc"] is None
     assert len(sent.get_all("to") or []) == 1
 
 
 def test_a_letter_about_the_survey_is_dropped_when_it_is_too_late(world, work, mails):
     now = clock.now()
-    context = {"number": "1001", "scores": SCORES, "customer_id": 1, "not_after": now - timedelta(seconds=1)}
+    context = {
+        "number": "1001",
+        "scores": SCORES,
+        "customer_id": 1,
+        "survey_id": 1,
+        "not_after": now - timedelta(seconds=1),
+    }
     mail.queue("how-was-it", to="a@example.org", locale="en", now=now, order_id=world.alice.id, **context)
     session.commit()
     work()
