@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFProtect
 from portal import config, db, edge, jobs, problems, pulse
 from portal.adapters import smtp
 from portal.desk import staff as desk
+from portal.feedback import insight_staff as desk_satisfaction
 from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
 from portal.feedback import staff as desk_cases
@@ -144,6 +145,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_cases.bp, signed_in)
     register(app, desk_offices.bp, signed_in)
     register(app, desk_surveys.bp, signed_in)
+    register(app, desk_satisfaction.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
     csrf.exempt(hooks.bp)
     csrf.exempt(api.bp)

@@ -118,6 +118,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("boxes", _l("Boxes and sizes"), "box", "/desk/boxes", "parcels.see"),
             Queue("label_numbers", _l("Numbers on labels"), "scan", "/desk/label-numbers", "promise.set"),
             Queue("kept", _l("Promise kept"), "check", "/desk/insight/promise", "insight.see"),
+            Queue("satisfied", _l("Satisfaction"), "talk", "/desk/insight/satisfaction", "insight.see"),
             Queue("exempt", _l("Exempt from withdrawal"), "cross", "/desk/withdrawals/exemptions", "returns.exempt"),
             Queue("limits", _l("Limits for money"), "money", "/desk/limits", "refunds.limit"),
             Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),

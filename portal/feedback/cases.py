@@ -78,7 +78,8 @@ def _hear(case: Case, said: str, now: datetime) -> None:
     if case.state == "closed":
         raise Refused(_("This conversation has ended. Write to us by mail."))
     due_at = case.due_at if case.state == "open" else _deadline(now)
-    move(case, "state", "hear", due_at=due_at, solved_at=None)
+    gone_up = case.escalated if case.state == "open" else 0
+    move(case, "state", "hear", due_at=due_at, solved_at=None, escalated=gone_up)
     _say(case, said, None, now)
     record(case.order_id, "case.heard", by="customer", now=now)
 
@@ -142,6 +143,6 @@ def say_not_solved(case: Case, *, now: datetime) -> None:
     if case.state == "open":
         return
     up = models.supervisor(case.owner_id) or case.owner
-    anew = {"due_at": _deadline(now), "reopened": case.reopened + 1, "solved_at": None}
+    anew = {"due_at": _deadline(now), "reopened": case.reopened + 1, "solved_at": None, "escalated": 0}
     move(case, "state", "reopen", owner_id=up and up.id, **anew)
     record(case.order_id, "case.reopened", by="customer", now=now, owner=up.name if up else "–")

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from portal.db import session, transaction
-from portal.feedback import asking
+from portal.feedback import asking, watching
 from portal.feedback.models import SurveyInvitation
 from portal.feedback.timing import terms
 from portal.jobs import defer, follows, task
@@ -60,6 +60,17 @@ def remind(invitation_id: int) -> None:
     """No answer yet: once more, and then never again."""
     with transaction():
         asking.remind(invitation_id, now=clock.now())
+
+
+@task(queue="feedback", periodic="*/20 * * * *")
+def watch_cases() -> None:
+    """Cases that nobody answered in time go up; those that the customer let rest for long end."""
+    for case_id in watching.overdue(now=clock.now()):
+        with transaction():
+            watching.send_up(case_id, now=clock.now())
+    for case_id in watching.silent(now=clock.now()):
+        with transaction():
+            watching.close_silent(case_id, now=clock.now())
 
 
 @task(queue="feedback")

@@ -83,6 +83,7 @@ class Case(Base):
     __tablename__ = "cases"
     __table_args__ = (
         CheckConstraint("state IN ('open', 'waiting_for_customer', 'solved', 'closed')", name="state"),
+        CheckConstraint("escalated BETWEEN 0 AND 2", name="escalated"),
         Index("ix_cases_open", "due_at", "id", postgresql_where="state IN ('open', 'waiting_for_customer')"),
     )
     MOVES = {
@@ -102,6 +103,7 @@ class Case(Base):
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
     reopened: Mapped[int] = mapped_column(default=0)
+    escalated: Mapped[int] = mapped_column(default=0, server_default="0")
     solved_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     order: Mapped[Order] = relationship()

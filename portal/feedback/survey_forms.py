@@ -23,6 +23,7 @@ class TermsForm(FlaskForm):
     working_days = BooleanField(_l("Only on working days of the customer's country"))
     remind_days = IntegerField(_l("Days until the one reminder"), _between(0, 25))
     quiet_days = IntegerField(_l("Quiet days"), _between(1, LONGEST_QUIET))
+    silence_days = IntegerField(_l("Days of silence that end a case"), _between(3, 90))
 
 
 class GroundForm(FlaskForm):

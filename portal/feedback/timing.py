@@ -8,7 +8,7 @@ from babel.core import get_global
 from flask import current_app
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, session
 from portal.orders.promise import on_or_after
@@ -25,27 +25,37 @@ class SurveyTerms(Base):
         CheckConstraint("id = 1", name="one"),
         CheckConstraint("after_days BETWEEN 1 AND 60 AND remind_days BETWEEN 0 AND 25", name="days"),
         CheckConstraint("hour BETWEEN 6 AND 20 AND quiet_days BETWEEN 1 AND 365", name="hour"),
+        CheckConstraint("silence_days BETWEEN 3 AND 90", name="silence"),
     )
     after_days: Mapped[int]
     hour: Mapped[int]
     working_days: Mapped[bool]
     remind_days: Mapped[int]
     quiet_days: Mapped[int]
+    silence_days: Mapped[int] = mapped_column(server_default="14")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """`after` what was to happen, at this hour of the customer; at most one question in so many quiet days."""
+    """`after` what was to happen, at this hour of the customer; at most one question in so many quiet days.
+
+    A case ends when the customer has been silent for so many days after our last word.
+    """
 
     after: timedelta
     hour: int = 9
     working_days: bool = False
     remind_days: int = 5
     quiet_days: int = 90
+    silence_days: int = 14
 
     @property
     def quiet(self) -> timedelta:
         return timedelta(days=self.quiet_days)
+
+    @property
+    def silence(self) -> timedelta:
+        return timedelta(days=self.silence_days)
 
 
 def terms() -> Terms:
@@ -53,13 +63,16 @@ def terms() -> Terms:
     row = session.scalar(select(SurveyTerms))
     if row is None:
         return Terms(current_app.config["SETTINGS"].survey_after)
-    return Terms(timedelta(days=row.after_days), row.hour, row.working_days, row.remind_days, row.quiet_days)
+    days = (row.remind_days, row.quiet_days, row.silence_days)
+    return Terms(timedelta(days=row.after_days), row.hour, row.working_days, *days)
 
 
-def set_terms(*, after_days: int, hour: int, working_days: bool, remind_days: int, quiet_days: int) -> None:
+def set_terms(
+    *, after_days: int, hour: int, working_days: bool, remind_days: int, quiet_days: int, silence_days: int = 14
+) -> None:
     """These hold from now on, for questions that are arranged from now on. Reminders and quiet days hold at once."""
     values = {"after_days": after_days, "hour": hour, "working_days": working_days}
-    values |= {"remind_days": remind_days, "quiet_days": quiet_days}
+    values |= {"remind_days": remind_days, "quiet_days": quiet_days, "silence_days": silence_days}
     new = insert(SurveyTerms).values(id=1, **values)
     session.execute(new.on_conflict_do_update(index_elements=["id"], set_=values))
 

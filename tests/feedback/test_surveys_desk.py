@@ -12,7 +12,14 @@ from tests.conftest import nothing_appears, statements
 from tests.feedback.scenes import asked, invitation_of
 from tests.world import open_link, sign_in
 
-TERMS = {"after_days": "7", "hour": "10", "working_days": "y", "remind_days": "4", "quiet_days": "60"}
+TERMS = {
+    "after_days": "7",
+    "hour": "10",
+    "working_days": "y",
+    "remind_days": "4",
+    "quiet_days": "60",
+    "silence_days": "20",
+}
 PROOF = "Beside the e-mail field in the checkout, since May."
 
 
@@ -21,6 +28,7 @@ def test_the_manager_sets_when_customers_are_asked(client, world):
     assert client.post("/desk/surveys/terms", data=TERMS).status_code == 303
     held = terms()
     assert (held.after.days, held.hour, held.working_days, held.remind_days, held.quiet_days) == (7, 10, True, 4, 60)
+    assert held.silence_days == 20
     assert 'value="60"' in client.get("/desk/surveys").text
 
 

@@ -10,7 +10,7 @@ from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
 from portal.adapters.stripe import StripeRefund
 from portal.db import session
 from portal.desk.actions import cancel_short
-from portal.feedback import cases
+from portal.feedback import cases, watching
 from portal.feedback.models import CaseMessage
 from portal.fulfilment import shorts, waves
 from portal.fulfilment.actions import plan_parcels
@@ -175,6 +175,7 @@ def doubt_the_books(world: World) -> None:
 
 def complain(world: World) -> None:
     case = case_of(world.alice)
+    watching.send_up(case.id, now=case.due_at + timedelta(days=9))
     last = session.scalars(select(CaseMessage.id).where(CaseMessage.case_id == case.id).order_by(CaseMessage.id)).all()[
         -1
     ]

@@ -1,0 +1,84 @@
+"""Cases that wait too long: for us, then they go up; for the customer, then they end in silence."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from flask import current_app
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
+
+from portal import mail
+from portal.db import move, session
+from portal.feedback.models import Case, CaseMessage, supervisor
+from portal.feedback.rules import deadline
+from portal.feedback.timing import terms
+from portal.orders.timeline import record, words
+from portal.staff.models import Department, Staff
+
+words("case.went_up", staff=_l("Nobody answered in time: the case goes to %(owner)s"))
+words("case.fell_silent", staff=_l("The customer wrote no more: the case ended in silence"))
+
+AT_ONCE = 200
+TOP = 2
+
+
+def overdue(*, now: datetime) -> Sequence[int]:
+    """Cases whose deadline has passed and that can still go up, the oldest first."""
+    late = (Case.state == "open", Case.due_at < now, Case.escalated < TOP)
+    return session.scalars(select(Case.id).where(*late).order_by(Case.due_at).limit(AT_ONCE)).all()
+
+
+def send_up(case_id: int, *, now: datetime) -> bool:
+    """To the deputy when the deadline passed, to a manager when as much working time passed again; whether it went."""
+    case = session.get_one(Case, case_id, with_for_update=True)
+    step = _step(case, now)
+    if case.state != "open" or step <= case.escalated:
+        return False
+    up = (_deputy(case) if step == 1 else None) or supervisor(case.owner_id)
+    case.escalated = step
+    if up is None or up.id == case.owner_id:
+        return False
+    case.owner_id = up.id
+    record(case.order_id, "case.went_up", by="system", now=now, owner=up.name)
+    _tell(up, case, now)
+    return True
+
+
+def _step(case: Case, now: datetime) -> int:
+    """How far up a case belongs by its age: not at all, to the deputy, to a manager."""
+    if now <= case.due_at:
+        return 0
+    return TOP if now > deadline(case.due_at, current_app.config["SETTINGS"]) else 1
+
+
+def _deputy(case: Case) -> Staff | None:
+    here = (Department.code == "support", Staff.disabled_at.is_(None), Staff.id != case.owner_id)
+    return session.scalar(select(Staff).join(Department, Department.deputy_id == Staff.id).where(*here))
+
+
+def _tell(person: Staff, case: Case, now: datetime) -> None:
+    mail.queue(
+        "case-went-up",
+        to=person.email,
+        locale=person.locale,
+        now=now,
+        number=case.order.number,
+        case_id=case.id,
+    )
+
+
+def silent(*, now: datetime) -> Sequence[int]:
+    """Cases in which our word was the last for so many days."""
+    last = select(func.max(CaseMessage.at)).where(CaseMessage.case_id == Case.id).scalar_subquery()
+    found = select(Case.id).where(Case.state == "waiting_for_customer", last < now - terms().silence)
+    return session.scalars(found.order_by(Case.id).limit(AT_ONCE)).all()
+
+
+def close_silent(case_id: int, *, now: datetime) -> bool:
+    """End it, counted apart from what the customer called solved; whether it ended."""
+    case = session.get_one(Case, case_id, with_for_update=True)
+    if case.state != "waiting_for_customer" or case.messages[-1].at >= now - terms().silence:
+        return False
+    move(case, "state", "close", closed_at=now)
+    record(case.order_id, "case.fell_silent", by="system", now=now)
+    return True
