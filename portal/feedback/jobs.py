@@ -64,7 +64,10 @@ def remind(invitation_id: int) -> None:
 
 @task(queue="feedback", periodic="*/20 * * * *")
 def watch_cases() -> None:
-    """Cases that nobody answered in time go up; those that the customer let rest for long end."""
+    """Each case has an owner who is here; what nobody answered in time goes up; what the customer let rest ends."""
+    for case_id in watching.without_owner():
+        with transaction():
+            watching.give_an_owner(case_id, now=clock.now())
     for case_id in watching.overdue(now=clock.now()):
         with transaction():
             watching.send_up(case_id, now=clock.now())

@@ -5,21 +5,39 @@ from datetime import datetime
 
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from portal import mail
 from portal.db import move, session
-from portal.feedback.models import Case, CaseMessage, supervisor
+from portal.feedback.models import UNSOLVED, Case, CaseMessage, supervisor
 from portal.feedback.rules import deadline
 from portal.feedback.timing import terms
 from portal.orders.timeline import record, words
-from portal.staff.models import Department, Staff
+from portal.staff.models import Department, Staff, responsible_for
 
 words("case.went_up", staff=_l("Nobody answered in time: the case goes to %(owner)s"))
 words("case.fell_silent", staff=_l("The customer wrote no more: the case ended in silence"))
 
 AT_ONCE = 200
 TOP = 2
+
+
+def without_owner() -> Sequence[int]:
+    """Cases that nobody owns who still works here."""
+    here = exists().where(Staff.id == Case.owner_id, Staff.disabled_at.is_(None))
+    found = select(Case.id).where(Case.state.in_(UNSOLVED), ~here).order_by(Case.id)
+    return session.scalars(found.limit(AT_ONCE)).all()
+
+
+def give_an_owner(case_id: int, *, now: datetime) -> bool:
+    """To whoever answers for support now; whether somebody does."""
+    case = session.get_one(Case, case_id, with_for_update=True)
+    new = session.get(Staff, responsible_for("support") or 0)
+    if case.state not in UNSOLVED or new is None or new.id == case.owner_id:
+        return False
+    case.owner_id = new.id
+    record(case.order_id, "case.assigned", by="system", now=now, owner=new.name)
+    return True
 
 
 def overdue(*, now: datetime) -> Sequence[int]:

@@ -108,3 +108,13 @@ def test_the_watch_walks_over_all_cases(case, world):
     found = find_case(case.id)
     assert found is not None
     assert found.owner_id == world.rita.id
+
+
+def test_the_case_of_who_left_goes_to_whoever_answers_for_support(case, world):
+    assert list(watching.without_owner()) == []
+    world.sam.disabled_at = clock.now()
+    assert list(watching.without_owner()) == [case.id]
+    assert watching.give_an_owner(case.id, now=clock.now())
+    assert (case.owner_id, kinds(world.alice)[-1]) == (world.rita.id, "case.assigned")
+    with nothing_appears():
+        assert not watching.give_an_owner(case.id, now=clock.now())
