@@ -179,3 +179,11 @@ def test_the_page_for_people_without_the_right_says_so(client: FlaskClient, worl
     assert page.status_code == 403
     assert "This is not yours to open" in page.text
     assert 'href="/desk/"' in page.text
+
+
+def test_the_overview_counts_and_names_nothing_that_has_no_count(client: FlaskClient, world: World) -> None:
+    sign_in(client, world.max)
+    page = client.get("/desk/").text.split("<main")[1]
+    assert ">None<" not in page
+    assert "Working calendar" not in page
+    assert "To pick" in page
