@@ -241,7 +241,7 @@ def owed(task: str | None = None) -> list[tuple[str, dict[str, Any]]]:
     return [(row.task_name, row.args) for row in rows if task in (None, row.task_name)]
 
 
-COMES_AND_GOES = {"buckets", "staff_sessions", "grants", "job_failures"}
+COMES_AND_GOES = {"buckets", "staff_sessions", "grants", "job_failures", "looks"}
 
 
 def census() -> dict[str, int]:

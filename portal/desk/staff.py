@@ -20,6 +20,7 @@ from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.mail.rendering import with_links
 from portal.orders import flags, links
+from portal.orders.looks import looked_at
 from portal.orders.models import Order
 from portal.staff.guards import current_staff
 
@@ -52,6 +53,7 @@ def order(id: int) -> ResponseReturnValue:
     whole = models.find_order(id, current_staff().locale, _zone())
     if whole is None:
         abort(404)
+    looked_at(id, by=current_staff(), now=clock.now())
     return render_template(
         "desk/orders/show.html",
         whole=whole,
@@ -83,7 +85,9 @@ def evidence_data(id: int) -> ResponseReturnValue:
 
 
 def _evidence(id: int) -> Mapping[str, evidence.Section]:
-    return evidence.gathered(session.get(Order, id) or abort(404), current_staff().locale)
+    found = session.get(Order, id) or abort(404)
+    looked_at(id, by=current_staff(), now=clock.now())
+    return evidence.gathered(found, current_staff().locale)
 
 
 @bp.post("/orders/<int:id>/links/revocation")

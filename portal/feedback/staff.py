@@ -13,6 +13,7 @@ from portal.feedback.story import story_of
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
+from portal.orders.looks import looked_at
 from portal.staff.guards import current_staff
 from portal.staff.models import Staff
 
@@ -45,6 +46,7 @@ def index() -> ResponseReturnValue:
 @requires("cases.see")
 def show(id: int) -> ResponseReturnValue:
     case = _case(id)
+    looked_at(case.order_id, by=current_staff(), now=clock.now())
     return _page(case, ReplyForm(formdata=None, seen=case.last_message_id))
 
 

@@ -36,6 +36,7 @@ from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
+from portal.orders.looks import looked_at
 from portal.orders.shelves import claims_on
 from portal.staff.guards import current_staff
 
@@ -87,7 +88,9 @@ def scanned() -> ResponseReturnValue:
 @bp.get("/<int:id>")
 @requires("parcels.see")
 def show(id: int) -> ResponseReturnValue:
-    return _page(_find(id))
+    parcel = _find(id)
+    looked_at(parcel.order_id, by=current_staff(), now=clock.now())
+    return _page(parcel)
 
 
 @bp.post("/<int:id>/picking")

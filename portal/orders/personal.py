@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, exists, select
 
 from portal.db.personal import Ids, Kept
+from portal.orders.looks import Look
 from portal.orders.models import (
     ChannelRefund,
     Code,
@@ -43,6 +44,7 @@ KEPT = (
             *("ref", "channel", "external_id", "external_rank", "number", "state", "locale", "currency", "country"),
         ),
     ),
+    Kept(Look, lambda ids: Look.order_id.in_(ids), shown=("at", "role"), stays=("role",)),
     Kept(
         OrderLine,
         lambda ids: OrderLine.order_id.in_(ids),

@@ -38,6 +38,7 @@ TABLES: Mapping[str, Any] = {
     "cases": _l("Cases"),
     "case_messages": _l("What was written"),
     "letters": _l("Mails to you"),
+    "looks": _l("Who of our staff looked at your orders"),
     "links": _l("Links in our mails"),
     "codes": _l("Codes you asked for"),
 }

@@ -16,6 +16,7 @@ from portal.feedback.models import Answer, SurveyInvitation
 from portal.inbox.models import InboxMessage
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
+from portal.orders.looks import Look
 from portal.orders.models import Grant, Link, Order, TimelineEntry
 from portal.privacy.actions import forget
 from portal.privacy.models import matters
@@ -75,6 +76,14 @@ def _drop_links(ids: Select[Any], _now: datetime) -> None:
     session.execute(delete(Link).where(Link.id.in_(ids)))
 
 
+def _ripe_looks(before: datetime) -> Select[Any]:
+    return select(Look.id).join(Order).where(Look.at < before)
+
+
+def _drop_looks(ids: Select[Any], _now: datetime) -> None:
+    session.execute(delete(Look).where(Look.id.in_(ids)))
+
+
 def _ripe_answers(before: datetime) -> Select[Any]:
     old = select(Answer.id).join(SurveyInvitation).join(Order)
     return old.where(Answer.answered_at < before, Answer.words != "")
@@ -111,6 +120,7 @@ KINDS: Mapping[str, Kind] = {
     "messages": Kind(_l("Raw messages of shops, couriers and Stripe"), 30, _ripe_messages, _drop_messages),
     "letters": Kind(_l("What letters say (that they were sent stays)"), 30, _ripe_letters, _empty_letters),
     "links": Kind(_l("Links in letters, after they ended"), 90, _ripe_links, _drop_links),
+    "looks": Kind(_l("Who of the staff looked at orders"), 365, _ripe_looks, _drop_looks),
     "answers": Kind(_l("Words of customers in surveys (scores stay)"), 730, _ripe_answers, _silence_answers),
     "withdrawals": Kind(
         _l("Withdrawals from contracts that are not ours, once answered"), 1095, _ripe_withdrawals, _drop_withdrawals

@@ -10,6 +10,7 @@ from portal.db import session
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
+from portal.orders.looks import who_looked
 from portal.orders.models import Customer
 from portal.privacy import actions, retention
 from portal.privacy.copy import packed
@@ -18,6 +19,7 @@ from portal.privacy.models import Erasure, open_erasure, open_matter, orders_of
 from portal.privacy.retention import RetentionTerm
 from portal.privacy.rules import BECAUSE
 from portal.staff.guards import current_staff
+from portal.staff.words import ROLE
 
 bp = Blueprint("desk_privacy", __name__, url_prefix="/desk/privacy")
 SHOWN = 100
@@ -38,6 +40,7 @@ def _page(term: TermForm | None = None, refusal: str = "") -> str:
     return render_template(
         "desk/privacy/index.html",
         form=WhoForm(formdata=None, email=email), email=email, who=who, many=len(ids), refusal=refusal,
+        looks=who_looked(ids) if ids else [], roles=ROLE,
         asked=open_erasure(who.id) if who else None,
         open_matter=BECAUSE.get(open_matter(ids, now=clock.now()) or "") if ids else None,
         erasures=session.scalars(newest.order_by(Erasure.id.desc()).limit(SHOWN)).all(), because=BECAUSE,

@@ -16,6 +16,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
+from portal.orders.looks import looked_at
 from portal.refunds import actions, limits, lists, ways, words
 from portal.refunds.alarms import explain_alarm
 from portal.refunds.credit import credit_of
@@ -146,7 +147,9 @@ def look(id: int) -> ResponseReturnValue:
 @bp.get("/<int:id>")
 @requires("refunds.see")
 def show(id: int) -> ResponseReturnValue:
-    return _page(_find(id))
+    refund = _find(id)
+    looked_at(refund.order_id, by=current_staff(), now=clock.now())
+    return _page(refund)
 
 
 @bp.post("/<int:id>/approval")

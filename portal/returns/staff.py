@@ -16,6 +16,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.lib.money import Money
+from portal.orders.looks import looked_at
 from portal.orders.models import OrderLine
 from portal.orders.timeline import for_staff
 from portal.returns import actions, lists, rules, settlement, words
@@ -58,7 +59,9 @@ def _list(name: str, number: int, unknown: str = "") -> str:
 @bp.get("/<int:id>")
 @requires("returns.see")
 def show(id: int) -> ResponseReturnValue:
-    return _page(_find(id))
+    ret = _find(id)
+    looked_at(ret.order_id, by=current_staff(), now=clock.now())
+    return _page(ret)
 
 
 @bp.post("/<int:id>/approval")
