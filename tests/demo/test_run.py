@@ -61,6 +61,7 @@ def test_the_shop_is_full_of_life(running: Running) -> None:
     settings = dict(re.findall(r"^export (\w+)='?(.*?)'?$", (running.var / "settings.sh").read_text(), re.MULTILINE))
     with psycopg.connect(settings["DATABASE_URL"], autocommit=True) as shop:
         until(lambda: found(shop, "refunds") > {"failed"} and found(shop, "letters") == {"sent"}, 60)
+        until(lambda: found(shop, "told") == {"told", "failed"}, 60)
         seen = {name: found(shop, name) for name in LIFE}
         [(orders, failures)] = shop.execute("SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM job_failures)")
     assert orders >= 60
