@@ -3,6 +3,7 @@
 After every watch each unsolved case has an owner who is here; its clock moves only when the customer speaks.
 """
 
+import os
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +27,9 @@ from tests.world import found
 
 PEOPLE = st.sampled_from(["sam", "rita"])
 HOURS = st.sampled_from([1, 4, 20, 60, 400])
+
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "5"))
+"""Few in the suite; `make machine` tries many."""
 
 
 class MakingItRight(RuleBasedStateMachine):
@@ -162,7 +166,7 @@ def _last_word(case: Case) -> datetime:
 
 def test_a_case_never_loses_its_owner_or_its_clock(world, app):
     how = settings(
-        max_examples=12, stateful_step_count=15, deadline=None, database=None, derandomize=True,
+        max_examples=EXAMPLES, stateful_step_count=15, deadline=None, database=None, derandomize=True,
         phases=(Phase.generate,), suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     run_state_machine_as_test(lambda: MakingItRight(app), settings=how)
