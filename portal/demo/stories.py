@@ -16,7 +16,7 @@ from portal.demo.courier import STEPS, Courier, UnderWay
 from portal.demo.simulation import Story
 from portal.feedback import cases
 from portal.feedback.actions import give_answer
-from portal.feedback.models import Case
+from portal.feedback.case_models import Case
 from portal.fulfilment import actions as warehouse
 from portal.fulfilment import buying, handoffs, packing, watching
 from portal.fulfilment.models import Parcel

@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased
 
 from portal.config import Settings
 from portal.db import session
-from portal.feedback.models import Case, CaseMessage
+from portal.feedback.case_models import Case, CaseMessage
 from portal.fulfilment import typeset
 from portal.fulfilment.labels import open_canvas
 from portal.fulfilment.models import CourierEvent, Parcel

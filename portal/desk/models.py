@@ -11,7 +11,8 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from portal.db import session
 from portal.desk.letters import listed
-from portal.feedback.models import Answer, Case, SurveyInvitation
+from portal.feedback.case_models import Case
+from portal.feedback.models import Answer, SurveyInvitation
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak, latest_break
 from portal.lib.money import Money

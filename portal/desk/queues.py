@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, Select, func, select
 
 from portal.db import Base, session
-from portal.feedback.models import Case
+from portal.feedback.case_models import Case
 from portal.fulfilment import handoff_lists, lists
 from portal.fulfilment.shorts import ShortPick
 from portal.fulfilment.waves import Wave

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import move, session
 from portal.feedback import models
+from portal.feedback.case_models import has_unsolved_case
 from portal.feedback.grounds import consent_of, ground_in
 from portal.feedback.models import SurveyInvitation
 from portal.feedback.rules import LETTER_USEFUL_FOR, OPEN_PROBLEM, QUESTION, REASONS, SCORES, SURVEY_LASTS, WHY_NOT
@@ -97,7 +98,7 @@ def _why_not(order: Order, ground: str, consent_id: int | None) -> str | None:
         return "objected"
     if ground == "consent" and consent_id is None:
         return "no_consent"
-    if models.has_unsolved_case(order.id):
+    if has_unsolved_case(order.id):
         return "open_case"
     return "open_return" if models.has_open_return(order.id) else None
 

@@ -7,8 +7,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.db import limits, move, session
-from portal.feedback import models
-from portal.feedback.models import UNSOLVED, Answer, Case, CaseMessage
+from portal.feedback import case_models
+from portal.feedback.case_models import UNSOLVED, Case, CaseMessage
+from portal.feedback.models import Answer
 from portal.feedback.rules import BAD, deadline
 from portal.jobs import announce
 from portal.lib.errors import Refused
@@ -31,7 +32,7 @@ MESSAGES_PER_HOUR = 20
 def follow_answer(answer: Answer, order_id: int, before: tuple[int | None, str | None], *, now: datetime) -> None:
     """A bad answer opens its case; what the customer changes later is told to whoever works on it."""
     session.flush()
-    case = models.case_of_answer(answer.id)
+    case = case_models.case_of_answer(answer.id)
     if case is None:
         if answer.score <= BAD:
             open_case(order_id, answer, now=now)
@@ -142,7 +143,7 @@ def say_not_solved(case: Case, *, now: datetime) -> None:
     _lock(case)
     if case.state == "open":
         return
-    up = models.supervisor(case.owner_id) or case.owner
+    up = case_models.supervisor(case.owner_id) or case.owner
     anew = {"due_at": _deadline(now), "reopened": case.reopened + 1, "solved_at": None, "escalated": 0}
     move(case, "state", "reopen", owner_id=up and up.id, **anew)
     record(case.order_id, "case.reopened", by="customer", now=now, owner=up.name if up else "–")

@@ -14,7 +14,8 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, Date, Select, Subquery, case, cast, exists, func, select, tuple_
 
 from portal.db import session
-from portal.feedback.models import Answer, Case, SurveyInvitation
+from portal.feedback.case_models import Case
+from portal.feedback.models import Answer, SurveyInvitation
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.rules import courier_name
 from portal.lib.days import short

@@ -6,8 +6,10 @@ from flask_babel import gettext as _
 
 from portal.db import session
 from portal.feedback import actions, cases, grounds, machines
+from portal.feedback.ask import Ask, survey_for
+from portal.feedback.case_models import Case, find_case
 from portal.feedback.forms import VOTES, MessageForm, SurveyForm, VerdictForm
-from portal.feedback.models import Ask, Case, find_case, has_objected, survey_for
+from portal.feedback.models import has_objected
 from portal.feedback.rules import BAD, SCORES
 from portal.feedback.survey_forms import ConsentForm
 from portal.lib import clock

@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
+from portal.feedback.case_models import Case, CaseMessage
 from portal.feedback.grounds import SurveyConsent
-from portal.feedback.models import Answer, Case, CaseMessage, SurveyInvitation
+from portal.feedback.models import Answer, SurveyInvitation
 
 
 def _invitations(ids: Ids) -> Select[Any]:

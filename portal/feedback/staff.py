@@ -5,9 +5,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import session
-from portal.feedback import cases, models
+from portal.feedback import case_models, cases
+from portal.feedback.case_models import Case
 from portal.feedback.forms import OwnerForm, ReplyForm
-from portal.feedback.models import Case
 from portal.feedback.rules import SCORES
 from portal.feedback.story import story_of
 from portal.lib import clock
@@ -26,10 +26,10 @@ PER_PAGE = 50
 def index() -> ResponseReturnValue:
     view = request.args.get("state", "open")
     page = request.args.get("page", 1, type=int)
-    if view not in models.VIEWS or not 1 <= page <= 10_000:
+    if view not in case_models.VIEWS or not 1 <= page <= 10_000:
         abort(404)
     me = current_staff().id
-    found = models.listed_cases(view, me).limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)
+    found = case_models.listed_cases(view, me).limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)
     rows = session.scalars(found).all()
     return render_template(
         "desk/feedback/index.html",
@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
         more=len(rows) > PER_PAGE,
         view=view,
         page=page,
-        counts=models.count_cases(me),
+        counts=case_models.count_cases(me),
         scores=SCORES,
     )
 
@@ -51,7 +51,7 @@ def show(id: int) -> ResponseReturnValue:
 
 
 def _case(id: int) -> Case:
-    case = models.find_case(id)
+    case = case_models.find_case(id)
     if case is None:
         abort(404)
     return case
@@ -72,7 +72,7 @@ def _owner_form(case: Case) -> OwnerForm:
 
 
 def _people() -> list[tuple[int, str]]:
-    return [(person.id, person.name) for person in models.people_for_cases()]
+    return [(person.id, person.name) for person in case_models.people_for_cases()]
 
 
 @bp.post("/<int:id>/messages")

@@ -9,7 +9,7 @@ from sqlalchemy import exists, func, select
 
 from portal import mail
 from portal.db import move, session
-from portal.feedback.models import UNSOLVED, Case, CaseMessage, supervisor
+from portal.feedback.case_models import UNSOLVED, Case, CaseMessage, supervisor
 from portal.feedback.rules import deadline
 from portal.feedback.timing import terms
 from portal.orders.timeline import record, words

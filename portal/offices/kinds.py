@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import BigInteger, ColumnElement, Select, cast, func, null, select
 
 from portal.db import Base
-from portal.feedback.models import Case, CaseMessage
+from portal.feedback.case_models import Case, CaseMessage
 from portal.refunds.models import Refund, tasks, wrong_and_waiting
 from portal.returns import lists as returns
 from portal.returns.models import Return

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from portal.db import Base, session
 from portal.db.personal import Ids, Kept, told
 from portal.feedback import personal as feedback
-from portal.feedback.models import UNSOLVED, Case
+from portal.feedback.case_models import UNSOLVED, Case
 from portal.fulfilment import personal as fulfilment
 from portal.mail import personal as mail
 from portal.offices import personal as offices

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
-from portal.feedback.models import UNSOLVED, Answer, Case, SurveyInvitation
+from portal.feedback.case_models import UNSOLVED, Case
+from portal.feedback.models import Answer, SurveyInvitation
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak
 from portal.orders.models import ChannelRefund, Order, OrderLine

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from portal.db import session
 from portal.desk.queues import GROUPS
-from portal.feedback.models import Case
+from portal.feedback.case_models import Case
 from portal.fulfilment.shorts import ShortPick
 from portal.fulfilment.waves import Wave
 from portal.lib import clock

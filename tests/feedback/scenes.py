@@ -11,7 +11,8 @@ from sqlalchemy import select
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
 from portal.db import session
 from portal.feedback.actions import give_answer
-from portal.feedback.models import Case, SurveyInvitation
+from portal.feedback.case_models import Case
+from portal.feedback.models import SurveyInvitation
 from portal.fulfilment.tracking import record_update
 from portal.lib import clock
 from portal.orders.actions import accept_order

@@ -8,7 +8,9 @@ from sqlalchemy import func, select
 
 from portal.db import session
 from portal.feedback.actions import CHANGES_PER_HOUR, give_answer
-from portal.feedback.models import Answer, Case, survey_for
+from portal.feedback.ask import survey_for
+from portal.feedback.case_models import Case
+from portal.feedback.models import Answer
 from portal.lib import clock
 from portal.lib.errors import Refused
 from tests.conftest import nothing_appears

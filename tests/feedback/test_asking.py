@@ -13,9 +13,10 @@ from portal.adapters.couriers import Tracking
 from portal.db import session
 from portal.feedback.actions import give_answer, object_to_surveys
 from portal.feedback.asking import remind, schedule_survey, send_survey
+from portal.feedback.case_models import Case
 from portal.feedback.grounds import CONSENT, SurveyConsent, SurveyGround, choose_ground, give_consent, ground_in
 from portal.feedback.jobs import send
-from portal.feedback.models import Case, SurveyInvitation, SurveyObjection
+from portal.feedback.models import SurveyInvitation, SurveyObjection
 from portal.feedback.timing import set_terms
 from portal.lib import clock
 from portal.lib.errors import Refused

@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from portal.db import db, session
 from portal.feedback import cases, watching
-from portal.feedback.models import UNSOLVED, Case, SurveyInvitation
+from portal.feedback.case_models import UNSOLVED, Case
+from portal.feedback.models import SurveyInvitation
 from portal.feedback.rules import deadline
 from portal.lib import clock
 from portal.lib.errors import Refused

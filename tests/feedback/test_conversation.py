@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from portal.db import session
 from portal.feedback import cases
 from portal.feedback.asking import schedule_survey
-from portal.feedback.models import Case, CaseMessage
+from portal.feedback.case_models import Case, CaseMessage
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.staff.models import Staff

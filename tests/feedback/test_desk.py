@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from portal.db import session
 from portal.feedback import cases
-from portal.feedback.models import Answer, Case, CaseMessage, SurveyInvitation
+from portal.feedback.case_models import Case, CaseMessage
+from portal.feedback.models import Answer, SurveyInvitation
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page, expect
 from portal.db import session
 from portal.feedback import cases
 from portal.feedback.asking import schedule_survey, send_survey
-from portal.feedback.models import Answer, Case
+from portal.feedback.case_models import Case
+from portal.feedback.models import Answer
 from portal.lib import clock
 from portal.orders import links
 from portal.orders.models import Order

@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import insert
 
 from portal.db import Base, session
+from portal.feedback.case_models import Case
 from portal.feedback.insight import Picture, Share, picture
-from portal.feedback.models import Answer, Case, SurveyInvitation
+from portal.feedback.models import Answer, SurveyInvitation
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.models import Customer, Order, OrderLine

@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from portal.db import session
 from portal.feedback.actions import give_answer
+from portal.feedback.case_models import Case
 from portal.feedback.machines import Signs, doubt, signs, stamp
-from portal.feedback.models import Answer, Case
+from portal.feedback.models import Answer
 from portal.lib import clock
 from portal.orders import links
 from tests.conftest import nothing_appears

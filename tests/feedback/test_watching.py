@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from portal.db import session
 from portal.feedback import cases, watching
+from portal.feedback.case_models import find_case
 from portal.feedback.jobs import watch_cases
-from portal.feedback.models import SurveyInvitation, find_case
+from portal.feedback.models import SurveyInvitation
 from portal.feedback.rules import deadline
 from portal.feedback.timing import set_terms
 from portal.lib import clock

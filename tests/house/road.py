@@ -11,7 +11,7 @@ from portal.adapters.stripe import StripeRefund
 from portal.db import session
 from portal.desk.actions import cancel_short
 from portal.feedback import cases, watching
-from portal.feedback.models import CaseMessage
+from portal.feedback.case_models import CaseMessage
 from portal.fulfilment import shorts, waves
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.closing import close_day

@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from werkzeug.routing import Rule
 
 from portal.db import Base, session
-from portal.feedback.models import Case
+from portal.feedback.case_models import Case
 from portal.fulfilment.closing import Closing
 from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.manifests import Manifest

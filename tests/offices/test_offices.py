@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from portal.db import session
-from portal.feedback.models import Case
+from portal.feedback.case_models import Case
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.mail.models import Letter

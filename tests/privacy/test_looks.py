@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from portal.db import session
-from portal.feedback.models import Case
+from portal.feedback.case_models import Case
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.looks import Look, looked_at

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from portal.db import session
-from portal.feedback.models import Answer, Case, SurveyInvitation
+from portal.feedback.case_models import Case
+from portal.feedback.models import Answer, SurveyInvitation
 from portal.lib import clock
 from portal.orders.models import Order
 from portal.refunds.models import Refund

@@ -1,0 +1,127 @@
+"""A promise to make it right: cases, their conversation, and the desk's lists of them."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, and_, exists, func, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+
+from portal.db import Base, session
+from portal.feedback.models import Answer
+from portal.orders.models import Order
+from portal.staff.models import Staff
+from portal.staff.rules import Role
+
+UNSOLVED = ("open", "waiting_for_customer")
+
+
+class Case(Base):
+    """A promise to make it right. Only the customer's word (or long silence) ends it."""
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'waiting_for_customer', 'solved', 'closed')", name="state"),
+        CheckConstraint("escalated BETWEEN 0 AND 2", name="escalated"),
+        Index("ix_cases_open", "due_at", "id", postgresql_where="state IN ('open', 'waiting_for_customer')"),
+    )
+    MOVES = {
+        "state": {
+            "reply": (("open", "waiting_for_customer"), "waiting_for_customer"),
+            "hear": (("open", "waiting_for_customer", "solved"), "open"),
+            "solve": (("open", "waiting_for_customer"), "solved"),
+            "reopen": (("waiting_for_customer", "solved"), "open"),
+            "close": (("solved", "waiting_for_customer"), "closed"),
+        }
+    }
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"), unique=True)
+    state: Mapped[str] = mapped_column(default="open")
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    opened_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    reopened: Mapped[int] = mapped_column(default=0)
+    escalated: Mapped[int] = mapped_column(default=0, server_default="0")
+    solved_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    order: Mapped[Order] = relationship()
+    answer: Mapped[Answer | None] = relationship()
+    owner: Mapped[Staff | None] = relationship()
+    messages: Mapped[list["CaseMessage"]] = relationship(order_by="CaseMessage.id")
+
+    @property
+    def asks_if_solved(self) -> bool:
+        """Whether our last word was the question that only the customer can answer."""
+        return self.state == "waiting_for_customer" and bool(self.messages) and self.messages[-1].asks_if_solved
+
+    @property
+    def last_message_id(self) -> int:
+        return self.messages[-1].id if self.messages else 0
+
+    def is_overdue(self, now: datetime) -> bool:
+        return self.state == "open" and now > self.due_at
+
+
+class CaseMessage(Base):
+    """One turn of the conversation; without a person of the shop it is the customer's."""
+
+    __tablename__ = "case_messages"
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    words: Mapped[str]
+    asks_if_solved: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[datetime]
+    staff: Mapped[Staff | None] = relationship()
+
+
+def has_unsolved_case(order_id: int) -> bool:
+    return bool(session.scalar(select(exists().where(Case.order_id == order_id, Case.state.in_(UNSOLVED)))))
+
+
+def case_of_answer(answer_id: int) -> Case | None:
+    return session.scalar(select(Case).where(Case.answer_id == answer_id))
+
+
+def find_case(case_id: int, order_id: int | None = None) -> Case | None:
+    """The case with its conversation; only the order's own when one is named."""
+    conversation = selectinload(Case.messages).joinedload(CaseMessage.staff)
+    about = (joinedload(Case.order), joinedload(Case.owner), joinedload(Case.answer))
+    found = select(Case).where(Case.id == case_id).options(conversation, *about)
+    return session.scalar(found if order_id is None else found.where(Case.order_id == order_id))
+
+
+VIEWS = ("open", "mine", "waiting", "solved")
+
+
+def listed_cases(view: str, me: int) -> Select[Case]:
+    """One of the desk's lists of cases, the most urgent first."""
+    chosen = {
+        "open": Case.state == "open",
+        "mine": and_(Case.state.in_(UNSOLVED), Case.owner_id == me),
+        "waiting": Case.state == "waiting_for_customer",
+        "solved": Case.state.in_(("solved", "closed")),
+    }[view]
+    urgent = (Case.state != "open", Case.due_at, Case.id)
+    order = (Case.solved_at.desc().nulls_last(), Case.id.desc()) if view == "solved" else urgent
+    about = (joinedload(Case.order), joinedload(Case.owner), joinedload(Case.answer))
+    return select(Case).where(chosen).order_by(*order).options(*about)
+
+
+def count_cases(me: int) -> dict[str, int]:
+    """How many cases are in each of the desk's lists that are to be worked on."""
+    mine = func.count().filter(Case.owner_id == me)
+    waiting = func.count().filter(Case.state == "waiting_for_customer")
+    opened = func.count().filter(Case.state == "open")
+    row = session.execute(select(opened, mine, waiting).where(Case.state.in_(UNSOLVED))).one()
+    return dict(zip(("open", "mine", "waiting"), row, strict=True))
+
+
+def people_for_cases() -> list[Staff]:
+    """Everybody who may work on cases now, by name."""
+    people = session.scalars(select(Staff).where(Staff.disabled_at.is_(None)).order_by(Staff.name, Staff.id))
+    return [person for person in people if person.may("cases.work")]
+
+
+def supervisor(owner_id: int | None) -> Staff | None:
+    """The manager whom an unsolved case goes to: its owner, if already one, else the first."""
+    managers = select(Staff).where(Staff.role == Role.manager, Staff.disabled_at.is_(None))
+    return session.scalar(managers.order_by(Staff.id != owner_id if owner_id else Staff.id, Staff.id).limit(1))
