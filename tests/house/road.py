@@ -156,6 +156,8 @@ def lose_keys(world: World) -> None:
 def break_a_promise(world: World) -> None:
     """Bob's goods are still here days after they should have left; he waits."""
     plan_parcels(world.bob.id, now=clock.now())
+    # the world's orders have a fixed day; a promise broken long ago would be no news
+    world.bob.promised_on = clock.now().date()
     session.commit()
     world.cleo.password_hash = world.sam.password_hash = "none"
     session.commit()
