@@ -19,11 +19,12 @@ from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.orders import pushes
 from portal.orders.flags import open_flags
-from portal.orders.models import ChannelRefund, Customer, Order, OrderFlag, OrderLine
+from portal.orders.models import INSTEAD, ChannelRefund, Customer, Order, OrderFlag, OrderLine
 from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import missing
 from portal.orders.timeline import Entry, for_staff
 from portal.refunds.models import UNDER_WAY, Refund
+from portal.returns.exchanges import orders_for, return_behind
 from portal.returns.models import Return
 
 MOST_AT_RISK = 10
@@ -59,6 +60,8 @@ class WholeOrder:
     given_by_channel: Sequence[ChannelRefund]
     pushes: Sequence[ChannelPush]
     takes_notes: bool
+    sent_instead: Sequence[Order]
+    behind: Return | None
 
     @property
     def risks(self) -> list[str]:
@@ -119,10 +122,11 @@ def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
     order = session.scalar(select(Order).where(Order.id == order_id).options(*loads))
     if order is None:
         return None
+    returns = session.scalars(_of(Return, order_id, selectinload(Return.lines))).all()
     return WholeOrder(
         order=order,
         parcels=session.scalars(_of(Parcel, order_id, selectinload(Parcel.lines).joinedload(ParcelLine.line))).all(),
-        returns=session.scalars(_of(Return, order_id, selectinload(Return.lines))).all(),
+        returns=returns,
         refunds=session.scalars(_of(Refund, order_id, *people)).all(),
         cases=session.scalars(_of(Case, order_id, joinedload(Case.owner))).all(),
         letters=session.execute(listed().where(Letter.order_id == order_id)).all(),
@@ -135,6 +139,8 @@ def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
         given_by_channel=session.scalars(_given_by_channel(order_id)).all(),
         pushes=pushes.of_order(order_id),
         takes_notes=pushes.takes(order.channel, "note"),
+        sent_instead=[other for _return_id, other in orders_for([ret.id for ret in returns])] if returns else [],
+        behind=return_behind(order) if order.channel == INSTEAD else None,
     )
 
 

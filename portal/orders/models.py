@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column, relationship
@@ -34,10 +35,14 @@ class Customer(Base):
 
 SHOPS = {"shopify": "Shopify", "woocommerce": "WooCommerce", "checkout": "Stripe Checkout"}
 """What people call the channels that are not this shop's own."""
+INSTEAD = "instead"
+"""The channel of orders that nobody placed: goods that go out for those of a return."""
 
 
 def called(channel: str) -> str:
     """The channel as people call it: by its brand, or by the name that its key was given."""
+    if channel == INSTEAD:
+        return _("Sent for a return")
     return SHOPS.get(channel, channel.removeprefix("api:"))
 
 

@@ -221,6 +221,17 @@ def release_variant(cause: str, *, now: datetime) -> None:
     _serve(list(items.values()), now)
 
 
+def keep_for_line(cause: str, line: OrderLine, *, now: datetime) -> int:
+    """What was kept back for this cause is this line's from now on, as far as it goes; nobody who waits comes between.
+
+    The rest is kept back like for any order. How many pieces have to wait.
+    """
+    counted({line.sku}, lock=True)
+    mine = update(StockClaim).where(StockClaim.cause == cause, StockClaim.sku == line.sku)
+    moved = mine.values(order_line_id=line.id, cause=f"order:{line.order_id}").returning(StockClaim.quantity)
+    return reserve_pieces(line, max(0, line.quantity - sum(session.scalars(moved))), now=now)
+
+
 # --- the shop's own counting ------------------------------------------------------------------------------------------
 
 

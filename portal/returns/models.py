@@ -3,8 +3,19 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Select, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    UniqueConstraint,
+    cast,
+    func,
+    select,
+)
+from sqlalchemy.orm import Mapped, column_property, declared_attr, joinedload, mapped_column, relationship, selectinload
 
 from portal.db import Base, may
 from portal.orders.models import Order, OrderLine
@@ -105,6 +116,15 @@ class Return(Base):
         return self.decision == "approved" and self.goods == "awaited" and today > (self.send_back_by or today)
 
 
+class SentInstead(Base):
+    """A line of an order with nothing to pay, and the line of the return in whose place it goes out."""
+
+    __tablename__ = "sent_instead"
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), unique=True)
+    return_line_id: Mapped[int] = mapped_column(ForeignKey("return_lines.id"), index=True)
+    line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
+
+
 class ReturnLine(Base):
     """How many pieces of an order's line the customer announced, and why."""
 
@@ -121,6 +141,16 @@ class ReturnLine(Base):
     ret: Mapped[Return] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
     inspection: Mapped["Inspection | None"] = relationship(back_populates="return_line")
+
+    @declared_attr
+    def sent_instead(cls) -> Mapped[int]:  # noqa: N805
+        """Pieces that went or go out for those of this line: no money is owed for so many."""
+        pieces = func.coalesce(cast(func.sum(OrderLine.quantity), BigInteger), 0)
+        sent = select(pieces).select_from(SentInstead)
+        sent = sent.join(OrderLine, OrderLine.id == SentInstead.order_line_id).join(OrderLine.order)
+        return column_property(
+            sent.where(SentInstead.return_line_id == cls.id, Order.state != "cancelled").scalar_subquery()
+        )
 
     @property
     def told(self) -> str:

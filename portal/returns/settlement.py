@@ -39,6 +39,8 @@ class Amount:
         """Why money goes back for fewer pieces than were counted, a key of `words.UNPAID`; empty when it does not."""
         if not self.found.counted:
             return "missing"
+        if self.row.sent_instead and self.found.kept:
+            return "sent_instead"
         if not self.found.kept:
             return "wrong_item" if self.found.grade == "wrong_item" else "back_to_customer"
         return "surplus" if self.paid_pieces < self.found.counted else ""
@@ -124,7 +126,7 @@ def worth_of(row: ReturnLine, kept: int, facts: Facts) -> tuple[int, Money]:
 
 
 def _bare(row: ReturnLine, found: Inspection, facts: Facts) -> Amount:
-    pieces, worth = worth_of(row, found.kept, facts)
+    pieces, worth = worth_of(row, max(0, found.kept - row.sent_instead), facts)
     return Amount(row, found, pieces, worth, Money(0, worth.currency))
 
 

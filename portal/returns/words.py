@@ -34,6 +34,7 @@ UNPAID = {
     "wrong_item": _l("Something else was in the parcel"),
     "back_to_customer": _l("Goes back to the customer"),
     "surplus": _l("More than was bought: paid as far as it was bought"),
+    "sent_instead": _l("Goods were sent instead"),
 }
 DECISION = {
     "requested": (_l("to decide"), "warn"),
@@ -55,6 +56,7 @@ TOLD_UNPAID = {
     "wrong_item": _l("Something else was in the parcel"),
     "back_to_customer": _l("It goes back to you"),
     "surplus": _l("More than you bought: you get back what you paid"),
+    "sent_instead": _l("We sent you other goods instead"),
 }
 """The same as `UNPAID`, to the customer."""
 

@@ -126,6 +126,23 @@ class Broken:
         return self.chosen_on or self.expected_on
 
 
+@dataclass(frozen=True, slots=True)
+class SentFor:
+    """An order that goes out for a return of this one, with nothing to pay."""
+
+    number: str
+    promised_on: date
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The return for which this order goes out, and the number of the order that was bought first."""
+
+    rma: str
+    number: str
+
+
 @dataclass(slots=True)
 class Tracked:
     """One order as its page tells it. Cancelled parcels are left out: nothing of them travels."""
@@ -145,6 +162,8 @@ class Tracked:
     returns: list[TrackedReturn] = field(default_factory=list)
     money: list[MoneyBack] = field(default_factory=list)
     cases: list[TrackedCase] = field(default_factory=list)
+    sent_instead: list[SentFor] = field(default_factory=list)
+    behind: Behind | None = None
 
     @property
     def undelivered(self) -> list[TrackedParcel]:
@@ -225,6 +244,8 @@ def told(found: dict[str, Any]) -> Tracked:
         returns=[_return(ret) for ret in found["returns"]],
         money=[_money(back) for back in found["elsewhere"] + found["money"]],
         cases=[TrackedCase(**{**case, "due_at": _moment(case["due_at"])}) for case in found["cases"]],
+        sent_instead=[SentFor(**{**one, "promised_on": _day(one["promised_on"])}) for one in found["sent_instead"]],
+        behind=Behind(**found["behind"]) if found["behind"] else None,
     )
 
 

@@ -14,7 +14,7 @@ from portal.fulfilment.promises import PromiseBreak
 from portal.orders.models import ChannelRefund, Order, OrderLine
 from portal.refunds.credit import CreditEntry, StoreCredit
 from portal.refunds.models import Refund
-from portal.returns.models import Return
+from portal.returns.models import Return, ReturnLine, SentInstead
 
 Json = ColumnElement[Any]
 
@@ -36,6 +36,8 @@ def page() -> Json:
         money=_money(Refund.order_id == Order.id, Refund.return_id.is_(None)),
         elsewhere=_elsewhere(),
         cases=_cases(),
+        sent_instead=_sent_instead(),
+        behind=_behind(),
     )
 
 
@@ -150,6 +152,26 @@ def _cases() -> Json:
     told = _object(id=Case.id, state=Case.state, due_at=Case.due_at)
     found = select(_listed(told, Case.id.desc())).where(Case.order_id == Order.id, Case.state.in_(UNSOLVED))
     return _all(found.correlate(Order))
+
+
+def _sent_instead() -> Json:
+    """Orders that go out for this one's returns, once each."""
+    other, returned = aliased(Order), aliased(Return)
+    told = _object(number=other.number, promised_on=other.promised_on, state=other.state)
+    lines = select(OrderLine.order_id).join(SentInstead, SentInstead.order_line_id == OrderLine.id)
+    lines = lines.join(ReturnLine, ReturnLine.id == SentInstead.return_line_id)
+    mine = lines.join(returned, returned.id == ReturnLine.return_id).where(returned.order_id == Order.id)
+    return _all(select(_listed(told, other.id)).where(other.id.in_(mine.correlate(Order))).correlate(Order))
+
+
+def _behind() -> ScalarSelect[Any]:
+    """The return for which this order goes out, and the order that it belongs to."""
+    first, returned = aliased(Order), aliased(Return)
+    found = select(_object(rma=returned.rma, number=first.number)).join(first, first.id == returned.order_id)
+    found = found.join(ReturnLine, ReturnLine.return_id == returned.id)
+    found = found.join(SentInstead, SentInstead.return_line_id == ReturnLine.id)
+    found = found.join(OrderLine, OrderLine.id == SentInstead.order_line_id)
+    return found.where(OrderLine.order_id == Order.id).limit(1).correlate(Order).scalar_subquery()
 
 
 def _object(**told: Any) -> Json:

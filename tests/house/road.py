@@ -36,6 +36,7 @@ from portal.refunds.rules import RefundPart
 from portal.refunds.ways import prove
 from portal.returns import actions as returns
 from portal.returns import exemptions, withdrawals
+from portal.returns.exchanges import Substitute, send_instead
 from portal.returns.rules import Finding
 from portal.staff import people
 from portal.staff.rules import Role
@@ -238,6 +239,15 @@ def send_back(world: World) -> None:
     returns.close_return(kept, note="The box was empty.", by=world.rita, now=now)
     session.commit()
     refuse_refund(hands.proposed(world, world.alice, 2000), note="Sent back too late.", by=world.fran, now=now)
+    session.commit()
+    send_something_instead(world)
+
+
+def send_something_instead(world: World) -> None:
+    """Alice's shirt comes back, and another goes out."""
+    ret = hands.approved(world, world.alice, hands.wish(world.alice, "SHIRT-M"))
+    send_instead(ret, [Substitute(ret.lines[0], 1)], key="1", by=world.rita, now=clock.now())
+    returns.call_off_return(ret, note="Keep both.", by=world.rita, now=clock.now())
     session.commit()
 
 
