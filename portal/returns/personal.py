@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
-from portal.returns.models import Inspection, Return, ReturnLine
+from portal.returns.models import Inspection, Return, ReturnLine, SentInstead
 from portal.returns.withdrawals import Withdrawal
 
 
@@ -32,6 +32,7 @@ KEPT = (
         taken={"words": ""},
         stays=("reason",),
     ),
+    Kept(SentInstead, lambda ids: SentInstead.return_line_id.in_(_lines(ids))),
     Kept(
         Withdrawal,
         lambda ids: Withdrawal.order_id.in_(ids),
