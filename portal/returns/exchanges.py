@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -98,7 +99,7 @@ def _article(one: Substitute, facts: Facts) -> Article:
 
 
 def _write(ret: Return, order: Order, now: datetime) -> None:
-    told = {"rma": ret.rma, "rows": [(named(line), f"× {line.quantity}") for line in order.lines]}
+    told: dict[str, Any] = {"rma": ret.rma, "rows": [(named(line), f"× {line.quantity}") for line in order.lines]}
     promised = days.spelled(order.promised_on, local_day(now), order.locale)
     write("sent-instead", order, about=f"order:{order.id}", now=now, promised=promised, first=ret.order.number, **told)
 
