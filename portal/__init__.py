@@ -40,6 +40,10 @@ from portal.orders import pages as links
 from portal.orders import pushes_staff as desk_pushes
 from portal.orders import stock_staff as desk_stock
 from portal.orders.guards import has_api_key, has_link
+from portal.pictures import guards as pictures_guards
+from portal.pictures import jobs as pictures_jobs
+from portal.pictures import pages as pictures
+from portal.pictures import staff as desk_pictures
 from portal.privacy import jobs as privacy_jobs
 from portal.privacy import pages as privacy
 from portal.privacy import staff as desk_privacy
@@ -71,6 +75,7 @@ JOBS = (
     mail_jobs,
     staff_jobs,
     orders_jobs,
+    pictures_jobs,
     fulfilment_jobs,
     refunds_jobs,
     returns_jobs,
@@ -90,6 +95,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     headers.init_app(app)
     db.init_app(app)
     Migrate(app, db.db, directory="migrations", compare_type=True)
+    pictures_guards.init_app(app)
     csrf = CSRFProtect(app)
     smtp.mailer.init_app(app)
     edge.init_app(app)
@@ -107,6 +113,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, credit_notes.bp, has_link)
     register(app, code_pages.bp, has_link)
     register(app, tracking.finding, anyone)
+    register(app, pictures.bp, has_link)
     register(app, returns.bp, has_link)
     register(app, withdrawals.bp, has_link)
     register(app, withdrawals.public, anyone)
@@ -136,6 +143,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_keys.bp, signed_in)
     register(app, desk_stock.bp, signed_in)
     register(app, desk_calendar.bp, signed_in)
+    register(app, desk_pictures.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
     register(app, desk_withdrawals.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)

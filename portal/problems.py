@@ -99,7 +99,10 @@ def _words(code: int) -> tuple[str, str]:
         403: (_("This is not yours to open"), _("Your role does not include this page. Ask a manager if it should.")),
         404: (_("There is nothing here"), _("The address may be mistyped, or the page has gone.")),
         405: (_("That can't be done here"), _("This page does not take that kind of request.")),
-        413: (_("That is too big"), _("What was sent is larger than we take.")),
+        413: (
+            _("That is too big"),
+            _("What was sent is larger than we take. Were it pictures? Go back and send fewer at once."),
+        ),
         415: (_("That can't be read"), _("Send it as JSON.")),
         429: (_("Too many tries"), _("Please wait a little and try again.")),
     }.get(code, (_("That did not work"), _("Please try again.")))

@@ -11,6 +11,7 @@ from flask import render_template
 from flask_babel import lazy_gettext as _l
 
 from portal.db.personal import Ids
+from portal.pictures.models import sent_pictures
 from portal.privacy.models import everything
 
 TABLES: Mapping[str, Any] = {
@@ -24,6 +25,7 @@ TABLES: Mapping[str, Any] = {
     "courier_events": _l("What couriers told"),
     "label_purchases": _l("Labels"),
     "promise_breaks": _l("Days that we could not keep"),
+    "pictures": _l("Pictures"),
     "returns": _l("Returns"),
     "return_lines": _l("What you sent back, and why"),
     "inspections": _l("What we found"),
@@ -46,13 +48,15 @@ TABLES: Mapping[str, Any] = {
 
 
 def packed(ids: Ids, *, now: datetime) -> bytes:
-    """A ZIP file with data.json and, in the reader's language, data.html."""
+    """A ZIP file with data.json, in the reader's language data.html, and all pictures."""
     known = everything(ids)
     paper = io.BytesIO()
     with zipfile.ZipFile(paper, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("data.json", json.dumps({"made_at": now, **known}, default=_plain, ensure_ascii=False, indent=2))
         sections = [(TABLES[name], known[name]) for name in TABLES if name in known]
         file.writestr("data.html", render_template("privacy/copy.html", sections=sections, made_at=now, plain=spelled))
+        for picture in sent_pictures(ids):
+            file.writestr(f"pictures/{picture.name}", picture.content, zipfile.ZIP_STORED)
     return paper.getvalue()
 
 

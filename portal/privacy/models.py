@@ -16,6 +16,7 @@ from portal.mail import personal as mail
 from portal.offices import personal as offices
 from portal.orders import personal as orders
 from portal.orders.models import Customer, Order
+from portal.pictures import personal as pictures
 from portal.refunds import personal as refunds
 from portal.refunds.facts import WATCHED
 from portal.refunds.models import UNSETTLED, Refund
@@ -30,6 +31,7 @@ KEPT: tuple[Kept, ...] = (
     *returns.KEPT,
     *refunds.KEPT,
     *fulfilment.KEPT,
+    *pictures.KEPT,
     *orders.KEPT,
 )
 """Every table with something about a customer, those that hang on others first."""
@@ -75,7 +77,8 @@ def open_erasure(customer_id: int) -> Erasure | None:
 def matters(now: datetime) -> Mapping[str, ColumnElement[bool]]:
     """What of an order may still be open, for which we need to know who it is."""
     unsure = Refund.state.in_(UNSETTLED) | ((Refund.state == "succeeded") & (Refund.settled_at > now - WATCHED[-1]))
-    going_on = (Return.closed_at.is_(None), Return.decision.in_(("requested", "approved")))
+    paid = exists().where(Refund.return_id == Return.id, Refund.state != "rejected_by_us")
+    going_on = (Return.closed_at.is_(None), Return.decision.in_(("requested", "approved")), ~paid)
     return {
         "order": Order.state.in_(("accepted", "on_hold")),
         "return": exists().where(Return.order_id == Order.id, *going_on),

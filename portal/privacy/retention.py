@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import CheckConstraint, Index, Select, delete, func, select, update
+from sqlalchemy import CheckConstraint, Index, ScalarSelect, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,6 +18,7 @@ from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.orders.looks import Look
 from portal.orders.models import Grant, Link, Order, TimelineEntry
+from portal.pictures.models import Picture
 from portal.privacy.actions import forget
 from portal.privacy.models import matters
 from portal.returns.withdrawals import Withdrawal
@@ -93,6 +94,22 @@ def _silence_answers(ids: Select[Any], _now: datetime) -> None:
     session.execute(update(Answer).where(Answer.id.in_(ids)).values(words=""))
 
 
+def _ripe_pictures(before: datetime) -> Select[Any]:
+    """Those of orders of which no return, refund or case is open, and with which nothing has happened since."""
+    nothing_open = [~matter for name, matter in matters(before).items() if name != "order"]
+    found = select(Picture.id).join(Order, Order.id == Picture.order_id)
+    return found.where(Picture.about.is_not(None), Picture.uploaded_at < before, _last() < before, *nothing_open)
+
+
+def _last() -> ScalarSelect[Any]:
+    """When the last thing happened to the order."""
+    return select(func.max(TimelineEntry.at)).where(TimelineEntry.order_id == Order.id).scalar_subquery()
+
+
+def _drop_pictures(ids: Select[Any], _now: datetime) -> None:
+    session.execute(delete(Picture).where(Picture.id.in_(ids)))
+
+
 def _ripe_withdrawals(before: datetime) -> Select[Any]:
     """Those that were about no order of ours: the others go with their order."""
     found = select(Withdrawal.id).outerjoin(Order, Order.id == Withdrawal.order_id)
@@ -105,9 +122,8 @@ def _drop_withdrawals(ids: Select[Any], _now: datetime) -> None:
 
 def _ripe_orders(before: datetime) -> Select[Any]:
     """Finished orders with which nothing has happened since."""
-    last = select(func.max(TimelineEntry.at)).where(TimelineEntry.order_id == Order.id).scalar_subquery()
     nothing_open = [~matter for matter in matters(before).values()]
-    return select(Order.id).where(Order.erased_at.is_(None), Order.placed_at < before, last < before, *nothing_open)
+    return select(Order.id).where(Order.erased_at.is_(None), Order.placed_at < before, _last() < before, *nothing_open)
 
 
 def _forget_orders(ids: Select[Any], now: datetime) -> None:
@@ -122,6 +138,9 @@ KINDS: Mapping[str, Kind] = {
     "links": Kind(_l("Links in letters, after they ended"), 90, _ripe_links, _drop_links),
     "looks": Kind(_l("Who of the staff looked at orders"), 365, _ripe_looks, _drop_looks),
     "answers": Kind(_l("Words of customers in surveys (scores stay)"), 730, _ripe_answers, _silence_answers),
+    "pictures": Kind(
+        _l("Pictures of returns and cases, after the last thing that happened"), 183, _ripe_pictures, _drop_pictures
+    ),
     "withdrawals": Kind(
         _l("Withdrawals from contracts that are not ours, once answered"), 1095, _ripe_withdrawals, _drop_withdrawals
     ),

@@ -44,6 +44,7 @@ from portal.tracking.actions import choose, send_new_link
 from tests.feedback.scenes import case_of
 from tests.fulfilment.hands import brought_to
 from tests.returns import hands
+from tests.uploads import hands as pictures
 from tests.world import ALICES_ORDER, BOBS_ORDER, World
 
 Work = Callable[..., int]
@@ -64,6 +65,7 @@ def walk(world: World, work: Work) -> None:
     with clock.moved(timedelta(days=12)):
         work(task="feedback.remind")
     complain(world)
+    show_pictures(world)
     give_money_back(world)
     doubt_the_books(world)
     fail_to_tell(world)
@@ -184,6 +186,12 @@ def complain(world: World) -> None:
     ]
     cases.reply(case, "A new one is on its way.", asks=False, seen=last, by=world.sam, now=clock.now())
     session.commit()
+
+
+def show_pictures(world: World) -> None:
+    """Alice sent one, and has another beside a form that she has not sent."""
+    pictures.sent(world.alice, "return:1")
+    pictures.draft(world.alice, turn=5)
 
 
 def give_money_back(world: World) -> None:

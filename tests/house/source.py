@@ -9,8 +9,8 @@ from textwrap import dedent
 from tests.conftest import ROOT
 
 LINE = (
-    "lib", "db", "adapters", "jobs", "inbox", "mail", "staff", "orders", "fulfilment", "refunds", "returns", "feedback",
-    "offices", "privacy", "tracking", "desk", "demo",
+    "lib", "db", "adapters", "jobs", "inbox", "mail", "staff", "orders", "pictures", "fulfilment", "refunds", "returns",
+    "feedback", "offices", "privacy", "tracking", "desk", "demo",
 )  # fmt: skip
 """Packages in the order in which they may be imported: each only those before it."""
 TOP = frozenset({"", "backups", "cli", "checks", "edge", "problems", "pulse"})

@@ -25,6 +25,7 @@ from portal.orders.keys import ApiKey
 from portal.orders.links import LIVES, OPENS
 from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import StockItem
+from portal.pictures.models import Picture
 from portal.pulse import has_metrics_token
 from portal.refunds.credit import StoreCredit
 from portal.refunds.models import Refund
@@ -161,6 +162,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_stock": session.scalar(select(StockItem.id)),
         "desk_calendar": 1,
         "desk_attention": 1,
+        "pictures": session.scalar(select(Picture.id)),
+        "desk_pictures": session.scalar(select(Picture.id)),
         "desk_returns": session.scalar(select(Return.id)),
         "desk_withdrawals": session.scalar(select(Withdrawal.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
@@ -210,8 +213,11 @@ def test_l5_and_3_5_3_a_get_changes_nothing(client: FlaskClient, walked: World) 
     assert {path for path, code in answers.items() if code not in (200, 303)} == LOCKED
 
 
-LOCKED = {"/l/<token>", "/unsubscribe/<token>", "/desk/invitations/<token>", "/desk/returns/bench", "/metrics"}
-"""Pages that a made-up secret, or no number at all, does not open."""
+LOCKED = {
+    *("/l/<token>", "/unsubscribe/<token>", "/desk/invitations/<token>", "/desk/returns/bench", "/metrics"),
+    *("/orders/<ref>/drafts/<int:id>", "/desk/pictures/drafts/<int:id>"),
+}
+"""Pages that a made-up secret, no number at all, or another browser than a draft's own does not open."""
 
 
 def test_a_change_is_noticed(walked: World) -> None:

@@ -24,15 +24,19 @@ from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.orders.actions import accept_order
 from portal.orders.models import Customer, Order, OrderChange, OrderFlag
+from portal.pictures.models import Picture
 from portal.privacy import actions, ledger
 from portal.privacy.jobs import sweep_erasures
-from portal.privacy.models import KEPT, Erasure, orders_of
+from portal.privacy.models import KEPT, Erasure, open_matter, orders_of
 from portal.privacy.rules import locked_until
+from portal.refunds.actions import approve_refund, refuse_refund
+from portal.refunds.facts import apply
 from portal.tracking.jobs import find_order
 from tests.conftest import nothing_appears
 from tests.feedback.scenes import case_of
-from tests.house.road import walk
+from tests.house.road import as_stripe_has_it, walk
 from tests.returns import hands
+from tests.uploads import hands as pictures
 from tests.world import ALICES_ORDER, World, open_link, show_code, sign_in
 
 Work = Callable[..., int]
@@ -168,6 +172,32 @@ def complained(world: World) -> None:
     scheduled = schedule_survey(world.alice.id, now=clock.now())
     assert scheduled is not None
     case_of(world.alice)
+
+
+def test_pictures_go_with_the_rest(world: World) -> None:
+    pictures.sent(world.alice, "return:1")
+    bobs = pictures.sent(world.bob, "return:2")
+    actions.forget([world.alice.id], now=clock.now())
+    session.commit()
+    assert session.scalars(select(Picture.id)).all() == [bobs.id]
+
+
+def test_a_return_whose_money_is_back_for_good_keeps_nobody_waiting(world: World) -> None:
+    hands.delivered(world, world.alice)
+    refund, now = hands.proposed(world, world.alice, 2000), clock.now()
+    assert open_matter([world.alice.id], now=now) == "refund"
+    approve_refund(refund, by=world.fran, now=now)
+    session.commit()
+    apply(as_stripe_has_it(refund, "succeeded"), source="webhook", asked_at=now, now=now)
+    session.commit()
+    assert open_matter([world.alice.id], now=now + timedelta(days=60)) is None
+
+
+def test_a_return_whose_money_was_refused_is_still_open(world: World) -> None:
+    hands.delivered(world, world.alice)
+    refuse_refund(hands.proposed(world, world.alice, 2000), note="Too late.", by=world.fran, now=clock.now())
+    session.commit()
+    assert open_matter([world.alice.id], now=clock.now()) == "return"
 
 
 def test_asking_twice_is_asking_once(alices: FlaskClient, world: World) -> None:

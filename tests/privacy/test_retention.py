@@ -13,10 +13,13 @@ from portal.inbox.models import InboxMessage
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Grant, Link, Order
+from portal.pictures.models import Picture
 from portal.privacy import retention
 from portal.privacy.jobs import sweep_old
+from portal.returns.actions import cancel_return
 from tests.conftest import nothing_appears
 from tests.returns import hands
+from tests.uploads import hands as pictures
 from tests.world import World, open_link, sign_in
 
 Work = Callable[..., int]
@@ -70,6 +73,24 @@ def test_links_go_ninety_days_after_they_ended(client: FlaskClient, world: World
     swept(181)
     assert session.scalar(select(func.count()).select_from(Link)) == 0
     assert session.scalar(select(func.count()).select_from(Grant)) == 0
+
+
+def how_many_pictures() -> int:
+    return session.scalar(select(func.count()).select_from(Picture)) or 0
+
+
+def test_pictures_go_half_a_year_after_all_is_closed(world: World) -> None:
+    ret = hands.approved(world, hands.delivered(world, world.alice).order)
+    pictures.sent(world.alice, f"return:{ret.id}")
+    swept(200)
+    assert how_many_pictures() == 1
+    with clock.moved(timedelta(days=200)):
+        cancel_return(ret, now=clock.now())
+        session.commit()
+    swept(200 + 182)
+    assert how_many_pictures() == 1
+    swept(200 + 184)
+    assert how_many_pictures() == 0
 
 
 def test_14_2_7_who_bought_is_forgotten_two_years_after_the_last_thing_happened(world: World) -> None:
