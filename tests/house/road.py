@@ -137,13 +137,14 @@ def lack_goods(world: World) -> None:
     session.commit()
 
 
-def go_together(world: World) -> None:
-    """A sixth order is picked in a wave, and not to the end."""
-    sixth = replace(BOBS_ORDER, external_id="A-1006", number="1006", payment_intent="pi_sixth")
-    plan_parcels(accept_order(sixth, by="channel", now=world.now)[0].id, now=clock.now())
-    wave = waves.make("singles", 1, by=world.cleo, now=clock.now())
+def go_together(world: World, number: str = "1006", picker: str = "cleo") -> None:
+    """One more order is picked in a wave, and not to the end."""
+    more = replace(BOBS_ORDER, external_id=f"A-{number}", number=number, payment_intent=f"pi_{number}")
+    by = getattr(world, picker)
+    plan_parcels(accept_order(more, by="channel", now=world.now)[0].id, now=clock.now())
+    wave = waves.make("singles", 1, by=by, now=clock.now())
     waves.release(wave, now=clock.now())
-    waves.begin(wave, by=world.cleo, now=clock.now())
+    waves.begin(wave, by=by, now=clock.now())
     session.commit()
 
 
@@ -157,7 +158,8 @@ def lose_keys(world: World) -> None:
 
 
 def break_a_promise(world: World) -> None:
-    """Bob's goods are still here days after they should have left; he waits."""
+    """Bob was promised his goods for today; they are still here days after they should have left, and he waits."""
+    world.bob.promised_on = world.now.date()
     plan_parcels(world.bob.id, now=clock.now())
     # the world's orders have a fixed day; a promise broken long ago would be no news
     world.bob.promised_on = clock.now().date()
