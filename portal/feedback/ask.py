@@ -1,43 +1,79 @@
 """The question about an order as its customer meets it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import contains_eager, joinedload
 
 from portal.db import session
+from portal.feedback import articles
+from portal.feedback.articles import Article
 from portal.feedback.case_models import Case
 from portal.feedback.models import Answer, SurveyInvitation
+from portal.feedback.questions import QuestionVersion, Said
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The question as the customer meets it: `open` to be answered, `answered`, or over."""
+    """What is asked, in the customer's words, and what they said: `open` to be answered, `answered`, or over."""
 
+    version: QuestionVersion
+    said: Said
     state: str
+    anonymous: bool
     score: int | None
     words: str
+    choice: int | None
+    stars: Mapping[int, int]
+    articles: Sequence[Article]
     closes_at: datetime | None
     case_id: int | None
     provisional: bool
     is_open: bool
 
+    @property
+    def kind(self) -> str:
+        return self.version.kind
+
+    @property
+    def mood(self) -> str:
+        return "" if self.score is None else self.version.mood(self.score)
+
+    @property
+    def given_unnamed(self) -> bool:
+        """Whether it was answered, and the answer knows no order any more."""
+        return self.anonymous and self.state == "answered"
+
 
 def survey_for(order_id: int, *, now: datetime) -> Ask | None:
-    """What is asked about this order; None when nobody was to be asked."""
-    columns = (
-        SurveyInvitation.state,
-        Answer.score,
-        Answer.words,
-        SurveyInvitation.closes_at,
-        Case.id,
-        Answer.provisional,
-    )
-    found = select(*columns).outerjoin(Answer, Answer.invitation_id == SurveyInvitation.id)
-    row = session.execute(
-        found.outerjoin(Case, Case.answer_id == Answer.id).where(SurveyInvitation.order_id == order_id)
-    ).first()
-    if row is None or row.state == "suppressed":
+    """What is asked about this order; None when nobody was to be asked. One statement; two more for stars."""
+    found = select(SurveyInvitation, Case.id).outerjoin(SurveyInvitation.answer)
+    found = found.outerjoin(Case, Case.answer_id == Answer.id).where(SurveyInvitation.order_id == order_id)
+    loads = (contains_eager(SurveyInvitation.answer), joinedload(SurveyInvitation.version))
+    row = session.execute(found.options(*loads, joinedload(SurveyInvitation.order))).first()
+    if row is None or row[0].state == "suppressed":
         return None
-    is_open = row.state != "expired" and (row.closes_at is None or now < row.closes_at)
-    return Ask(row.state, row.score, row.words or "", row.closes_at, row.id, bool(row.provisional), is_open)
+    return _met(row[0], row[1], now)
+
+
+def _met(invitation: SurveyInvitation, case_id: int | None, now: datetime) -> Ask:
+    answer, version = invitation.answer, invitation.version
+    in_stars = version.kind == "stars"
+    closes_at = invitation.closes_at
+    return Ask(
+        version=version,
+        said=version.said(invitation.order.locale),
+        state=invitation.state,
+        anonymous=invitation.anonymous,
+        score=answer.score if answer else None,
+        words=answer.words if answer else "",
+        choice=answer.choice if answer else None,
+        stars={row.order_line_id or 0: row.stars for row in answer.stars} if answer and in_stars else {},
+        articles=articles.kept(invitation.order_id) if in_stars else (),
+        closes_at=closes_at,
+        case_id=case_id,
+        provisional=bool(answer and answer.provisional),
+        is_open=invitation.state != "expired" and (closes_at is None or now < closes_at),
+    )

@@ -13,7 +13,8 @@ from portal.feedback import models
 from portal.feedback.case_models import has_unsolved_case
 from portal.feedback.grounds import consent_of, ground_in
 from portal.feedback.models import SurveyInvitation
-from portal.feedback.rules import LETTER_USEFUL_FOR, OPEN_PROBLEM, QUESTION, REASONS, SCORES, SURVEY_LASTS, WHY_NOT
+from portal.feedback.questions import to_be_asked
+from portal.feedback.rules import LETTER_USEFUL_FOR, OPEN_PROBLEM, REASONS, SCORES, SURVEY_LASTS, WHY_NOT
 from portal.feedback.timing import Terms, ask_at, terms
 from portal.orders.letters import write
 from portal.orders.models import Customer, Order
@@ -37,16 +38,25 @@ def schedule_survey(order_id: int, *, now: datetime, reason: str = "delivered") 
     due_at = max(now, _due_at(order_id, arrived if reason == "delivered" else now))
     invitation = models.invitation_of(order_id)
     if invitation is None:
-        return _first(order_id, reason, due_at)
+        return _first(order_id, reason, due_at, now)
     if REASONS.index(reason) < REASONS.index(invitation.reason):
         return None
     if invitation.state == "suppressed" and reason != "delivered" and invitation.suppressed_because in OPEN_PROBLEM:
-        move(invitation, "state", "ask_after_all", suppressed_because=None, reason=reason, due_at=due_at)
+        put = {"reason": reason, "due_at": due_at, "version_id": to_be_asked(reason, now=now).id}
+        move(invitation, "state", "ask_after_all", suppressed_because=None, **put)
         return invitation
     if invitation.state != "scheduled" or invitation.due_at == due_at:
         return None
     invitation.reason, invitation.due_at = reason, due_at
+    _put_as_now(invitation, now)
     return invitation
+
+
+def _put_as_now(invitation: SurveyInvitation, now: datetime) -> None:
+    """The question for the reason that holds, in its last version: until it is sent, nobody was promised another."""
+    if invitation.answer is None:
+        invitation.version_id = to_be_asked(invitation.reason, now=now).id
+        invitation.anonymous = terms().anonymous
 
 
 def _due_at(order_id: int, since: datetime) -> datetime:
@@ -54,8 +64,10 @@ def _due_at(order_id: int, since: datetime) -> datetime:
     return ask_at(since, order.country, terms(), shop_country=settings.shop_country, shop_zone=settings.zone)
 
 
-def _first(order_id: int, reason: str, due_at: datetime) -> SurveyInvitation | None:
-    values = {"state": "scheduled", "reason": reason, "question": QUESTION, "due_at": due_at}
+def _first(order_id: int, reason: str, due_at: datetime, now: datetime) -> SurveyInvitation | None:
+    version_id = to_be_asked(reason, now=now).id
+    values = {"state": "scheduled", "reason": reason, "due_at": due_at, "version_id": version_id}
+    values["anonymous"] = terms().anonymous
     new = insert(SurveyInvitation).values(order_id=order_id, **values)
     once = new.on_conflict_do_nothing(index_elements=["order_id"]).returning(SurveyInvitation.id)
     invitation_id = session.scalar(once)
@@ -74,6 +86,7 @@ def send_survey(invitation_id: int, *, due: str, now: datetime) -> SurveyInvitat
         move(invitation, "state", "suppress", suppressed_because=reason)
         record(order.id, f"survey.not_asked.{reason}", by="system", now=now)
         return None
+    _put_as_now(invitation, now)
     proof = {"ground": ground, "ground_id": ground_id, "consent_id": consent_id}
     move(invitation, "state", "send", sent_at=now, closes_at=now + SURVEY_LASTS, **proof)
     record(order.id, "survey.sent", by="system", now=now)

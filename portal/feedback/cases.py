@@ -10,7 +10,7 @@ from portal.db import limits, move, session
 from portal.feedback import case_models
 from portal.feedback.case_models import UNSOLVED, Case, CaseMessage
 from portal.feedback.models import Answer
-from portal.feedback.rules import BAD, deadline
+from portal.feedback.rules import deadline
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.orders.letters import write
@@ -34,7 +34,7 @@ def follow_answer(answer: Answer, order_id: int, before: tuple[int | None, str |
     session.flush()
     case = case_models.case_of_answer(answer.id)
     if case is None:
-        if answer.score <= BAD:
+        if answer.bad:
             open_case(order_id, answer, now=now)
         return
     _lock(case)

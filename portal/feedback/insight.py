@@ -25,8 +25,6 @@ from portal.orders.models import Order, OrderLine, called
 from portal.returns.models import Return
 
 SINCE = timedelta(days=90)
-GOOD = 4
-"""An answer from this score on counts as satisfied (CSAT: the upper two of five)."""
 DIMENSIONS: dict[str, Any] = {
     "all": _l("All answers"),
     "week": _l("Week from"),
@@ -122,7 +120,7 @@ def _answers(since: datetime) -> Select[Any]:
     week = cast(func.date_trunc("week", func.timezone(zone, Answer.answered_at)), Date)
     columns = (
         Order.id.label("order_id"),
-        (Answer.score >= GOOD).label("good"),
+        (Answer.mood == "good").label("good"),
         week.label("week"),
         case((arrived > Order.promised_on, "late"), (arrived.is_not(None), "on_time")).label("promise"),
         case((exists().where(Return.order_id == Order.id), "returned"), else_="kept").label("back"),

@@ -24,6 +24,12 @@ DOUBTS = {
     "many": _l("%(score)s of 5, perhaps from a machine: many links of the mail were opened at once"),
     "quick": _l("%(score)s of 5, perhaps from a machine: sent the moment the page was shown"),
 }
+DOUBTS_OF = {
+    "trap": _l("%(score)s of %(of)s, perhaps from a machine: a link was followed that nobody sees"),
+    "many": _l("%(score)s of %(of)s, perhaps from a machine: many links of the mail were opened at once"),
+    "quick": _l("%(score)s of %(of)s, perhaps from a machine: sent the moment the page was shown"),
+}
+"""The same for a scale that does not end at five; what was written before names only the score."""
 
 
 @dataclass(frozen=True, slots=True)

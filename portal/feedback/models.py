@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, and_, exists, or_, select
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint, and_, exists, or_, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.db import Base, session
+from portal.feedback.questions import KINDS, MOODS, QuestionVersion
 from portal.fulfilment.models import Parcel
 from portal.lib.tokens import digest
 from portal.orders.models import Order
@@ -33,7 +34,8 @@ class SurveyInvitation(Base):
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), unique=True)
     state: Mapped[str] = mapped_column(default="scheduled")
-    question: Mapped[str] = mapped_column(default="csat.1")
+    version_id: Mapped[int] = mapped_column(ForeignKey("survey_question_versions.id"), index=True)
+    anonymous: Mapped[bool] = mapped_column(default=False, server_default="false")
     due_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
@@ -44,21 +46,59 @@ class SurveyInvitation(Base):
     ground_id: Mapped[int | None] = mapped_column(ForeignKey("survey_grounds.id"))
     consent_id: Mapped[int | None] = mapped_column(ForeignKey("survey_consents.id", ondelete="SET NULL"))
     order: Mapped[Order] = relationship()
+    version: Mapped[QuestionVersion] = relationship()
     answer: Mapped["Answer | None"] = relationship(back_populates="invitation")
 
 
 class Answer(Base):
-    """A score and words; the last one before closing counts."""
+    """A score and words; the last one before closing counts.
+
+    `question` is what the customer read, in their language, `version` how it was put to all. `mood` says what a score
+    means on its scale. An anonymous answer knows no invitation, and of its moment only the day.
+    """
 
     __tablename__ = "answers"
-    __table_args__ = (CheckConstraint("score BETWEEN 1 AND 5", name="score"),)
-    invitation_id: Mapped[int] = mapped_column(ForeignKey("survey_invitations.id"), unique=True)
+    __table_args__ = (
+        CheckConstraint("score BETWEEN 0 AND 10", name="score"),
+        CheckConstraint(f"kind IN {KINDS}", name="kind"),
+        CheckConstraint(f"mood IN {MOODS}", name="mood"),
+    )
+    invitation_id: Mapped[int | None] = mapped_column(ForeignKey("survey_invitations.id"), unique=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("survey_question_versions.id"), index=True)
     question: Mapped[str]
+    kind: Mapped[str]
     score: Mapped[int]
+    mood: Mapped[str]
+    choice: Mapped[int | None]
     words: Mapped[str] = mapped_column(default="")
     provisional: Mapped[bool] = mapped_column(default=False)
     answered_at: Mapped[datetime]
-    invitation: Mapped[SurveyInvitation] = relationship(back_populates="answer")
+    invitation: Mapped[SurveyInvitation | None] = relationship(back_populates="answer")
+    version: Mapped[QuestionVersion] = relationship()
+    stars: Mapped[list["AnswerStars"]] = relationship(order_by="AnswerStars.id", cascade="all, delete-orphan")
+
+    @property
+    def bad(self) -> bool:
+        return self.mood == "bad"
+
+    @property
+    def good(self) -> bool:
+        return self.mood == "good"
+
+
+class AnswerStars(Base):
+    """Of an answer in stars, how one article was liked. An anonymous one does not know of which order's line."""
+
+    __tablename__ = "answer_stars"
+    __table_args__ = (
+        CheckConstraint("stars BETWEEN 1 AND 5", name="stars"),
+        UniqueConstraint("answer_id", "order_line_id"),
+    )
+    answer_id: Mapped[int] = mapped_column(ForeignKey("answers.id", ondelete="CASCADE"))
+    order_line_id: Mapped[int | None] = mapped_column(ForeignKey("order_lines.id"), index=True)
+    sku: Mapped[str] = mapped_column(index=True)
+    title: Mapped[str]
+    stars: Mapped[int]
 
 
 class SurveyObjection(Base):

@@ -10,7 +10,7 @@ from portal.feedback.ask import Ask, survey_for
 from portal.feedback.case_models import Case, find_case
 from portal.feedback.forms import VOTES, MessageForm, SurveyForm, VerdictForm
 from portal.feedback.models import has_objected
-from portal.feedback.rules import BAD, SCORES
+from portal.feedback.rules import SCORES
 from portal.feedback.survey_forms import ConsentForm
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -46,7 +46,7 @@ def _survey_page(ref: str, ask: Ask, form: SurveyForm, changing: bool) -> str:
     form.shown.data = machines.stamp(opened().order_id, now=clock.now())
     wants_yes = not asking and ask.score is not None and _may_ask_for_consent()
     return render_template(
-        "feedback/survey.html", ref=ref, ask=ask, form=form, asking=asking, scores=SCORES, bad=BAD,
+        "feedback/survey.html", ref=ref, ask=ask, form=form, asking=asking, scores=SCORES,
         consent=grounds.CONSENT if wants_yes else None,
     )  # fmt: skip
 

@@ -7,11 +7,8 @@ from flask_babel import lazy_gettext as _l
 from portal.config import Settings
 from portal.orders.promise import add_working_days, on_or_after
 
-QUESTION = "csat.1"
 SURVEY_LASTS = timedelta(days=30)
 LETTER_USEFUL_FOR = timedelta(days=7)
-BAD = 2
-"""An answer up to this score opens a case."""
 
 REASONS = ("delivered", "return_settled", "case_closed")
 """What makes us ask, the better reason last."""

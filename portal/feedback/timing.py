@@ -33,6 +33,7 @@ class SurveyTerms(Base):
     remind_days: Mapped[int]
     quiet_days: Mapped[int]
     silence_days: Mapped[int] = mapped_column(server_default="14")
+    anonymous: Mapped[bool] = mapped_column(default=False, server_default="false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Terms:
     remind_days: int = 5
     quiet_days: int = 90
     silence_days: int = 14
+    anonymous: bool = False
 
     @property
     def quiet(self) -> timedelta:
@@ -64,15 +66,23 @@ def terms() -> Terms:
     if row is None:
         return Terms(current_app.config["SETTINGS"].survey_after)
     days = (row.remind_days, row.quiet_days, row.silence_days)
-    return Terms(timedelta(days=row.after_days), row.hour, row.working_days, *days)
+    return Terms(timedelta(days=row.after_days), row.hour, row.working_days, *days, anonymous=row.anonymous)
 
 
 def set_terms(
-    *, after_days: int, hour: int, working_days: bool, remind_days: int, quiet_days: int, silence_days: int = 14
+    *,
+    after_days: int,
+    hour: int,
+    working_days: bool,
+    remind_days: int,
+    quiet_days: int,
+    silence_days: int = 14,
+    anonymous: bool = False,
 ) -> None:
     """These hold from now on, for questions that are arranged from now on. Reminders and quiet days hold at once."""
     values = {"after_days": after_days, "hour": hour, "working_days": working_days}
     values |= {"remind_days": remind_days, "quiet_days": quiet_days, "silence_days": silence_days}
+    values["anonymous"] = anonymous
     new = insert(SurveyTerms).values(id=1, **values)
     session.execute(new.on_conflict_do_update(index_elements=["id"], set_=values))
 

@@ -37,6 +37,7 @@ TABLES: Mapping[str, Any] = {
     "survey_invitations": _l("Questions we asked you"),
     "survey_consents": _l("That we may ask you by mail"),
     "answers": _l("Your answers"),
+    "answer_stars": _l("Your stars"),
     "cases": _l("Cases"),
     "case_messages": _l("What was written"),
     "letters": _l("Mails to you"),

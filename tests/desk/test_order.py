@@ -8,7 +8,6 @@ from sqlalchemy import update
 
 from portal.db import session
 from portal.feedback.case_models import Case
-from portal.feedback.models import Answer, SurveyInvitation
 from portal.lib import clock
 from portal.orders.models import Customer, Order
 from portal.orders.timeline import record
@@ -16,6 +15,7 @@ from portal.returns.lists import normal_rma
 from portal.returns.models import Return, ReturnLine
 from tests.conftest import nothing_appears, statements
 from tests.desk.test_desk import a_letter
+from tests.feedback.scenes import answered, invited
 from tests.tracking.scenes import a_parcel, an_order
 from tests.tracking.test_page import a_refund
 from tests.world import World, sign_in
@@ -36,11 +36,7 @@ def with_everything(world: World, number: str, lines: int = 2, each: int = 1) ->
         session.add(ReturnLine(return_id=ret.id, order_line_id=order.lines[n].id, quantity=1, reason="does_not_fit"))
         a_refund(order, world.rita, world.fran, "succeeded", return_id=ret.id, decision_no=n + 1)
         record(order.id, "order.changed", by=world.sam, now=now, changed=f"thing {n}")
-    invitation = SurveyInvitation(order_id=order.id, state="answered", due_at=now, sent_at=now)
-    session.add(invitation)
-    session.flush()
-    words = "It came chipped."
-    session.add(Answer(invitation_id=invitation.id, question="csat.1", score=2, words=words, answered_at=now))
+    answered(invited(order, "answered"), 2, "It came chipped.")
     session.commit()
     return order
 

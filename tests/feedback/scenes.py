@@ -12,7 +12,8 @@ from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
 from portal.db import session
 from portal.feedback.actions import give_answer
 from portal.feedback.case_models import Case
-from portal.feedback.models import SurveyInvitation
+from portal.feedback.models import Answer, SurveyInvitation
+from portal.feedback.questions import current
 from portal.fulfilment.tracking import record_update
 from portal.lib import clock
 from portal.orders.actions import accept_order
@@ -56,6 +57,27 @@ def asked(order: Order, by: Staff, work: Callable[..., int]) -> SurveyInvitation
 def invitation_of(order: Order) -> SurveyInvitation:
     session.expire_all()
     return session.scalars(select(SurveyInvitation).where(SurveyInvitation.order_id == order.id)).one()
+
+
+def invited(order: Order, state: str = "sent", *, code: str = "csat", **more: Any) -> SurveyInvitation:
+    """Its customer was asked this question, without waiting for the time to."""
+    now = clock.now()
+    times: dict[str, Any] = {"due_at": now, "sent_at": None if state == "scheduled" else now, **more}
+    invitation = SurveyInvitation(order_id=order.id, state=state, version_id=current(code, now=now).id, **times)
+    session.add(invitation)
+    session.flush()
+    return invitation
+
+
+def answered(invitation: SurveyInvitation, score: int, words: str = "", **more: Any) -> Answer:
+    """The customer's answer as a bare row: nothing follows from it."""
+    version = current("csat", now=clock.now())
+    put = {"version_id": version.id, "kind": version.kind, "question": version.said("en").ask}
+    given = {"score": score, "mood": version.mood(score), "words": words, "answered_at": clock.now(), **more}
+    answer = Answer(invitation_id=invitation.id, **put, **given)
+    session.add(answer)
+    session.flush()
+    return answer
 
 
 def case_of(order: Order, score: int = 1, said: str = "The mug came broken.") -> Case:

@@ -50,7 +50,7 @@ def test_it_asks_some_days_after_the_last_parcel_arrived(world, work, mails):
     delivered(world.alice, world.pat)
     work()
     invitation = invitation_of(world.alice)
-    assert (invitation.state, invitation.question) == ("scheduled", "csat.1")
+    assert (invitation.state, invitation.version.kind, invitation.version.number) == ("scheduled", "csat", 1)
     assert AFTER <= invitation.due_at - world.alice.closed_at < AFTER + timedelta(days=1)
     assert invitation.due_at.astimezone(BERLIN).time() == time(9)
     with clock.moved(AFTER + timedelta(days=1, hours=2)):

@@ -17,13 +17,12 @@ from sqlalchemy import select
 from portal.db import db, session
 from portal.feedback import cases, watching
 from portal.feedback.case_models import UNSOLVED, Case
-from portal.feedback.models import SurveyInvitation
 from portal.feedback.rules import deadline
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.staff.models import Staff
 from portal.staff.rules import Role
-from tests.feedback.scenes import case_of
+from tests.feedback.scenes import case_of, invited
 from tests.world import found
 
 PEOPLE = st.sampled_from(["sam", "rita"])
@@ -45,7 +44,7 @@ class MakingItRight(RuleBasedStateMachine):
         self.undo.callback(nested.rollback)
         self.undo.callback(session.remove)
         order = found().alice
-        session.add(SurveyInvitation(order_id=order.id, state="sent", due_at=self.now, sent_at=self.now))
+        invited(order, due_at=self.now, sent_at=self.now)
         session.commit()
         self.id = case_of(order).id
         self.due_at, self.watched = self.case.due_at, False

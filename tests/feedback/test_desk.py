@@ -8,12 +8,11 @@ from sqlalchemy import select
 from portal.db import session
 from portal.feedback import cases
 from portal.feedback.case_models import Case, CaseMessage
-from portal.feedback.models import Answer, SurveyInvitation
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order
 from tests.conftest import nothing_appears, statements
-from tests.feedback.scenes import another_order_of_alices, asked, case_of, kinds
+from tests.feedback.scenes import another_order_of_alices, answered, asked, case_of, invited, kinds
 from tests.world import sign_in
 
 
@@ -31,12 +30,7 @@ def sam(client, world):
 def a_case(order: Order, due_in: timedelta, **more: object) -> Case:
     """A case of this order, as if its customer had answered."""
     now = clock.now()
-    invitation = SurveyInvitation(order_id=order.id, state="answered", due_at=now)
-    session.add(invitation)
-    session.flush()
-    answer = Answer(invitation_id=invitation.id, question="csat.1", score=1, words="Late.", answered_at=now)
-    session.add(answer)
-    session.flush()
+    answer = answered(invited(order, "answered"), 1, "Late.")
     case = Case(order_id=order.id, answer_id=answer.id, opened_at=now, due_at=now + due_in, **more)
     case.messages.append(CaseMessage(words="Late.", at=now))
     session.add(case)

@@ -10,11 +10,13 @@ from portal.db import Base, session
 from portal.feedback.case_models import Case
 from portal.feedback.insight import Picture, Share, picture
 from portal.feedback.models import Answer, SurveyInvitation
+from portal.feedback.questions import current
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.models import Customer, Order, OrderLine
 from portal.returns.models import Return
 from tests.conftest import statements
+from tests.feedback.scenes import answered, invited
 from tests.world import sign_in
 
 START = datetime(2026, 10, 19, 9, tzinfo=UTC)
@@ -29,17 +31,18 @@ SLOW, LATE_COSTS = "hermes", 0.3
 
 @pytest.fixture
 def month(app) -> Picture:
+    put = current("csat", now=START)
     rows: dict[type[Base], list[dict[str, object]]] = {}
     chance = Random(6)
     for number in range(10_000, 10_000 + ORDERS):
-        of_one(rows, number, chance)
+        of_one(rows, number, chance, put)
     for table, values in rows.items():
         session.execute(insert(table), values)
     session.commit()
     return picture(now=NOW)
 
 
-def of_one(rows, id, chance) -> None:
+def of_one(rows, id, chance, put) -> None:
     """An order with its parcel and question; machines answer a third of all, always with the worst."""
     product, courier = chance.choice(list(PRODUCTS)), chance.choice(("dhl", "ups", SLOW))
     good = chance.random() < PRODUCTS[product] - (LATE_COSTS if courier == SLOW else 0)
@@ -60,12 +63,14 @@ def of_one(rows, id, chance) -> None:
     add(OrderLine, order_id=id, external_id="1", sku=product, title=product.title(), quantity=1, unit_price=1, paid=1)
     there = {"created_at": placed, "handed_over_at": placed, "delivered_at": arrived, "tracking_number": f"T{id}"}
     add(Parcel, order_id=id, ref=f"p{id}", state="handed_over", courier=courier, tracking_status="delivered", **there)
-    add(SurveyInvitation, id=id, order_id=id, state="answered", due_at=asked, sent_at=asked)
-    answer = {"invitation_id": id, "question": "csat.1", "answered_at": asked + timedelta(hours=chance.randrange(40))}
+    add(SurveyInvitation, id=id, order_id=id, state="answered", due_at=asked, sent_at=asked, version_id=put.id)
+    which = {"invitation_id": id, "version_id": put.id, "question": "How was it?", "kind": "csat"}
+    answer = {**which, "answered_at": asked + timedelta(hours=chance.randrange(40))}
     if id % SCANNED == 0:
-        add(Answer, **answer, score=1, provisional=True)
+        add(Answer, **answer, score=1, mood="bad", provisional=True)
     else:
-        add(Answer, **answer, score=chance.choice((4, 5) if good else (1, 2, 3)), provisional=False)
+        score = chance.choice((4, 5) if good else (1, 2, 3))
+        add(Answer, **answer, score=score, mood=put.mood(score), provisional=False)
 
 
 def named(found: Picture, dimension: str) -> dict[str, Share]:
@@ -136,8 +141,7 @@ def test_solved_and_silent_cases_and_returns_are_told_apart(app, world):
     now = clock.now()
     for order, state in ((world.alice, "solved"), (world.bob, "closed")):
         session.add(Case(order_id=order.id, state=state, opened_at=now, due_at=now))
-        answer = Answer(question="csat.1", score=5, answered_at=now)
-        session.add(SurveyInvitation(order_id=order.id, state="answered", due_at=now, sent_at=now, answer=answer))
+        answered(invited(order, "answered"), 5)
     session.add(Return(rma="R1", order_id=world.bob.id, requested_at=now))
     session.commit()
     found = picture(now=now)

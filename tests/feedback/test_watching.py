@@ -9,14 +9,13 @@ from portal.db import session
 from portal.feedback import cases, watching
 from portal.feedback.case_models import find_case
 from portal.feedback.jobs import watch_cases
-from portal.feedback.models import SurveyInvitation
 from portal.feedback.rules import deadline
 from portal.feedback.timing import set_terms
 from portal.lib import clock
 from portal.mail.models import Letter
 from portal.staff.models import Department
 from tests.conftest import nothing_appears
-from tests.feedback.scenes import case_of, kinds
+from tests.feedback.scenes import case_of, invited, kinds
 
 A_MINUTE = timedelta(minutes=1)
 
@@ -24,8 +23,7 @@ A_MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def case(app, world):
     """Alice's case, owned by Sam, whose deputy is Rita here; Max manages."""
-    now = clock.now()
-    session.add(SurveyInvitation(order_id=world.alice.id, state="sent", due_at=now, sent_at=now))
+    invited(world.alice)
     support = session.scalars(select(Department).where(Department.code == "support")).one()
     support.deputy_id = world.rita.id
     session.commit()

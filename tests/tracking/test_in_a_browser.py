@@ -8,11 +8,11 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from portal.db import session
-from portal.feedback.models import SurveyInvitation
 from portal.lib import clock
 from portal.orders import links
 from portal.orders.models import Order
 from tests.browser import complaints, overflow
+from tests.feedback.scenes import invited
 from tests.tracking.scenes import a_parcel, an_order
 from tests.world import build
 
@@ -92,10 +92,7 @@ def test_a_face_leads_to_the_survey_and_votes_for_nothing(phone: Page, real: Fla
     build(now=clock.now())
     order = an_order("2001")
     a_parcel(order, scans=DELIVERED)
-    now = clock.now()
-    closes_at = now + timedelta(days=9)
-    invitation = SurveyInvitation(order_id=order.id, state="sent", due_at=now, sent_at=now, closes_at=closes_at)
-    session.add(invitation)
+    invitation = invited(order, closes_at=clock.now() + timedelta(days=9))
     session.commit()
     phone.goto(link_to(order))
     assert headline(phone).startswith("Delivered")

@@ -11,13 +11,13 @@ from sqlalchemy import update
 
 from portal.db import session
 from portal.feedback.case_models import Case
-from portal.feedback.models import Answer, SurveyInvitation
 from portal.lib import clock
 from portal.orders.models import Order
 from portal.refunds.models import Refund
 from portal.returns.models import Return
 from portal.staff.models import Staff
 from tests.conftest import nothing_appears, statements
+from tests.feedback.scenes import answered, invited
 from tests.tracking.scenes import LONG_TITLE, a_parcel, an_order
 from tests.world import World, open_link
 
@@ -142,7 +142,7 @@ def test_l7_and_14_2_6_the_link_alone_shows_no_name_address_number_or_place(
 def test_after_delivery_it_asks_how_it_was_with_one_row_of_faces(client: FlaskClient, world: World) -> None:
     order = an_order("2001")
     a_parcel(order, scans=DELIVERED)
-    session.add(SurveyInvitation(order_id=order.id, state="sent", due_at=clock.now(), sent_at=clock.now()))
+    invited(order)
     session.commit()
     html = page_of(client, order)
     links = [f"/orders/{order.ref}/survey?v={score}" for score in range(1, 6)]
@@ -153,7 +153,7 @@ def test_after_delivery_it_asks_how_it_was_with_one_row_of_faces(client: FlaskCl
 def test_before_delivery_it_does_not_ask(client: FlaskClient, world: World) -> None:
     order = an_order("2001")
     a_parcel(order)
-    session.add(SurveyInvitation(order_id=order.id, state="scheduled", due_at=clock.now()))
+    invited(order, "scheduled")
     session.commit()
     assert "How was it?" not in page_of(client, order)
 
@@ -161,12 +161,7 @@ def test_before_delivery_it_does_not_ask(client: FlaskClient, world: World) -> N
 def test_an_answer_is_thanked_for_and_its_case_is_shown(client: FlaskClient, world: World) -> None:
     order, now = an_order("2001"), clock.now()
     a_parcel(order, scans=DELIVERED)
-    invitation = SurveyInvitation(order_id=order.id, state="answered", due_at=now, sent_at=now)
-    session.add(invitation)
-    session.flush()
-    answer = Answer(invitation_id=invitation.id, question="csat.1", score=1, answered_at=now)
-    session.add(answer)
-    session.flush()
+    answer = answered(invited(order, "answered"), 1)
     case = Case(order_id=order.id, answer_id=answer.id, opened_at=now, due_at=now + timedelta(days=2))
     session.add(case)
     session.commit()
