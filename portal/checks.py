@@ -20,6 +20,7 @@ from portal.adapters.errors import Permanent, Temporary, Unknown
 from portal.adapters.stripe import Account
 from portal.config import Settings
 from portal.db import session
+from portal.feedback import mail_reading, mails
 from portal.fulfilment import buying
 from portal.inbox.models import InboxMessage
 from portal.inbox.sources import SOURCES
@@ -35,6 +36,7 @@ Level = Literal["ok", "note", "wrong"]
 SHOPS = {"shopify", "woocommerce", "checkout"}
 """Sources whose messages are orders."""
 HERE = {"127.0.0.1", "localhost", "::1"}
+HEARD = 250
 WORKER_SEEN = timedelta(minutes=2)
 
 
@@ -57,6 +59,7 @@ def all_findings(migrations: Path) -> list[Finding]:
         *addresses(settings),
         *shop(settings),
         *mail(settings),
+        *answers(settings),
         *stripe(settings),
         *secrets(settings),
         *labels(settings),
@@ -68,11 +71,17 @@ def all_findings(migrations: Path) -> list[Finding]:
         return [
             *found,
             *tables,
-            *([*worker(), *refunds(), *readings(), *told(), *people(), *ways_in(settings)] if ready else []),
+            *(at_work(settings) if ready else []),
         ]
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         return [*found, Finding("wrong", "database", f"does not answer: {reason}")]
+
+
+def at_work(settings: Settings) -> Iterator[Finding]:
+    """What is read from the tables."""
+    for found in (worker(), refunds(), readings(), told(), people(), ways_in(settings), last_mail(settings)):
+        yield from found
 
 
 def addresses(settings: Settings) -> Iterator[Finding]:
@@ -109,6 +118,40 @@ def mail(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "mail", f"{server} takes letters, {signed}")
         if urlsplit(f"//{server}").hostname not in HERE and not (settings.mail_use_tls or settings.mail_use_ssl):
             yield Finding("wrong", "mail", "letters leave unencrypted; set MAIL_USE_TLS=1 or MAIL_USE_SSL=1")
+
+
+def answers(settings: Settings) -> Iterator[Finding]:
+    """Asks the door for mails whether it knows our addresses and no others; leaves no mail."""
+    if not settings.reply_address:
+        yield Finding("note", "answers", "REPLY_ADDRESS is not set: customers' answers by mail only reach SHOP_EMAIL")
+        return
+    host, _, port = settings.mail_door.partition(":")
+    ours = mails.address_of(mails.PROBE) or ""
+    try:
+        with smtplib.SMTP(host, int(port), timeout=smtp.TIMEOUT) as line:
+            line.ehlo()
+            line.mail("")
+            knows, _ = line.rcpt(ours)
+            knows_others, _ = line.rcpt(ours.replace(f"+{mails.PROBE}.", "+0."))
+    except (smtplib.SMTPException, OSError) as error:
+        words = f"nobody takes mail at {settings.mail_door} ({error}): run `portal mail-door`"
+        yield Finding("wrong", "answers", words)
+    else:
+        if knows == HEARD and knows_others != HEARD:
+            yield Finding("ok", "answers", f"the door at {settings.mail_door} takes mail for {settings.reply_address}")
+        else:
+            yield Finding("wrong", "answers", f"what answers at {settings.mail_door} is not this portal's mail door")
+
+
+def last_mail(settings: Settings) -> Iterator[Finding]:
+    """Only a mail that came through the shop's mail server proves that one."""
+    if not settings.reply_address:
+        return
+    came = select(func.max(InboxMessage.received_at)).where(InboxMessage.source == mail_reading.SOURCE)
+    if last := session.scalar(came):
+        yield Finding("ok", "answers", f"the last mail from a customer came on {last:%Y-%m-%d %H:%M} UTC")
+    else:
+        yield Finding("note", "answers", "no mail from a customer has come yet: does your mail server forward them?")
 
 
 def stripe(settings: Settings) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -17,8 +18,10 @@ from sqlalchemy.exc import OperationalError
 
 from portal import backups, checks, config, create_app
 from portal.adapters.channels.sheet import BadSheet
+from portal.adapters.mail_door import open_door
 from portal.adapters.stock_sheet import BadStockSheet
 from portal.db import bundled, dump, session
+from portal.feedback.mail_keeper import Keeper
 from portal.jobs import worker as jobs_worker
 from portal.lib import clock, logs
 from portal.lib.errors import Refused
@@ -107,6 +110,33 @@ def worker(concurrency: int) -> None:
     app = open_portal()
     logs.to_stderr(app.config["SETTINGS"].log_format)
     jobs_worker.run(app, concurrency)
+
+
+@main.command("mail-door")
+def mail_door() -> None:
+    """Take customers' answers by mail, where MAIL_DOOR says; your mail server forwards REPLY_ADDRESS's mails to it."""
+    app = open_portal()
+    settings = app.config["SETTINGS"]
+    if not settings.reply_address:
+        raise click.ClickException("REPLY_ADDRESS is not set: no letter says where to answer to. See .env.example.")
+    try:
+        take_mail(app)
+    except OSError as error:
+        raise click.ClickException(f"Can't listen on {settings.mail_door}: {error.strerror or error}.") from None
+
+
+def take_mail(app: Flask) -> None:
+    """Run the door for mails until told to end."""
+    settings = app.config["SETTINGS"]
+    logs.to_stderr(settings.log_format)
+    host, _, port = settings.mail_door.partition(":")
+    door = open_door(Keeper(app), host, int(port))
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    door.start()
+    ended.wait()
+    door.stop()
 
 
 @main.command()

@@ -59,6 +59,8 @@ class Settings(BaseModel):
     mail_password: str | None = None
     mail_use_tls: bool = False
     mail_use_ssl: bool = False
+    reply_address: str | None = None
+    mail_door: str = Field(default="127.0.0.1:2525", pattern=r"^[^\s:]+:\d{2,5}$")
 
     staff_second_factor: Literal["required", "off"] = "required"
 
@@ -102,6 +104,13 @@ class Settings(BaseModel):
     survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = ["DE"]
     link_acts_days: int = Field(default=30, ge=0, le=90)
     case_deadline_hours: int = Field(default=48, ge=1, le=720)
+
+    @field_validator("reply_address")
+    @classmethod
+    def _an_address_to_answer_to(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9._-]{1,20}@[a-z0-9.-]+\.[a-z]{2,}", value.lower()):
+            raise ValueError("is not an address for answers; write it like answers@reply.example.com, without a +")
+        return value.lower()
 
     @field_validator("shop_timezone")
     @classmethod

@@ -54,10 +54,12 @@ class Catcher:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.senders: list[str] = []
         self.answer = "250 OK"
 
     async def handle_DATA(self, server: Any, smtp: Any, envelope: Any) -> str:  # noqa: N802
         if self.answer.startswith("250"):
+            self.senders.append(envelope.mail_from)
             self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
         return self.answer
 

@@ -25,7 +25,7 @@ class Demo:
     """The demo shop in a folder and on ports of its own."""
 
     def __init__(self, var: Path) -> None:
-        self.var, self.port = var, four_free_ports()
+        self.var, self.port = var, five_free_ports()
 
     def begin(self, *more: str) -> subprocess.Popen[str]:
         """Start it; what it is about to say can be read from its `stdout`."""
@@ -70,12 +70,12 @@ class Demo:
         return f"http://127.0.0.1:{self.port + after}{path}"
 
 
-def four_free_ports() -> int:
-    """The first of four free ports in a row, below those that the system gives to connections."""
-    for first in range(20000 + 4 * os.getpid() % 8000, 32000, 4):
-        if all(is_free(first + n) for n in range(4)):
+def five_free_ports() -> int:
+    """The first of five free ports in a row, below those that the system gives to connections."""
+    for first in range(20000 + 5 * os.getpid() % 8000, 32000, 5):
+        if all(is_free(first + n) for n in range(5)):
             return first
-    pytest.fail("there are no four free ports in a row")
+    pytest.fail("there are no five free ports in a row")
 
 
 def is_free(port: int) -> bool:

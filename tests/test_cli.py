@@ -303,6 +303,54 @@ def test_the_worker_works_and_ends_when_told(environ: dict[str, str], portal: Po
         process.wait()
 
 
+@pytest.mark.processes
+def test_the_door_for_mails_is_proven_by_check_and_ends_when_told(
+    environ: dict[str, str], portal: Portal, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {"REPLY_ADDRESS": "answers@reply.lantern.shop", "MAIL_DOOR": f"127.0.0.1:{free_port()}"}
+    for name, value in answers.items():
+        monkeypatch.setenv(name, value)
+    assert f"wrong  answers: nobody takes mail at {answers['MAIL_DOOR']}" in portal("check").stdout
+    process = subprocess.Popen([sys.executable, "-m", "portal.cli", "mail-door"], env={**environ, **answers}, cwd=ROOT)
+    try:
+        until(lambda: "ok     answers: the door at 127.0.0.1:" in portal("check").stdout)
+        assert "note   answers: no mail from a customer has come yet" in portal("check").stdout
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_is_no_door_of_ours_is_not_taken_for_it(
+    portal: Portal, smtp_server: tuple[object, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLY_ADDRESS", "answers@reply.lantern.shop")
+    monkeypatch.setenv("MAIL_DOOR", f"127.0.0.1:{smtp_server[1]}")
+    assert "is not this portal's mail door" in portal("check").stdout
+
+
+def test_without_an_address_for_answers_there_is_no_door(portal: Portal) -> None:
+    result = portal("mail-door")
+    assert (result.exit_code, "REPLY_ADDRESS is not set" in result.stderr) == (1, True)
+    assert "note   answers: REPLY_ADDRESS is not set" in portal("check").stdout
+
+
+def test_a_door_whose_place_is_taken_says_so(
+    portal: Portal, smtp_server: tuple[object, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLY_ADDRESS", "answers@reply.lantern.shop")
+    monkeypatch.setenv("MAIL_DOOR", f"127.0.0.1:{smtp_server[1]}")
+    result = portal("mail-door")
+    assert (result.exit_code, "Can't listen on 127.0.0.1:" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("address", ["answers", "a+b@reply.shop.example", "a b@reply.shop.example", "x" * 30 + "@a.de"])
+def test_an_address_for_answers_is_one(portal: Portal, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("REPLY_ADDRESS", address)
+    assert "REPLY_ADDRESS: is not an address for answers" in portal("check").stderr
+
+
 def test_the_audit_says_what_was_meddled_with(portal: Portal, real: Flask) -> None:
     world = build(now=clock.now())
     record(world.alice.id, "order.accepted", by="system", now=clock.now())

@@ -71,7 +71,8 @@ def send(*, to: str, subject: str, html: str, text: str, message_id: str, header
     message.msgId = message_id
     try:
         with mailer.connect() as connection:
-            connection.send(message)
+            # what can't be delivered comes back to where answers go
+            connection.send(message, envelope_from=headers.get("Reply-To"))
     except ssl.SSLError as error:  # one of them is a ValueError too
         raise Temporary(f"the mail server can't be trusted: {error}") from error
     except (BadHeaderError, UnicodeError, ValueError) as error:

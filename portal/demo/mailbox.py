@@ -2,17 +2,18 @@
 
 import re
 import secrets
+import smtplib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import parsedate_to_datetime
+from email.utils import make_msgid, parsedate_to_datetime
 from pathlib import Path
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 BIGGEST_MAIL = 20_000_000
@@ -41,6 +42,21 @@ class Mail:
     @property
     def recipient(self) -> str:
         return str(self.message["Delivered-To"] or self.message["To"] or "")
+
+    @property
+    def answers_to(self) -> str:
+        """Where an answer goes; empty for a letter that says none but its sender, whom nobody reads here."""
+        return str(self.message["Reply-To"] or "")
+
+    def answer(self, words: str) -> EmailMessage:
+        """As mail programs write one: from whom it came to, with the letter quoted below."""
+        answer, message_id = EmailMessage(), str(self.message["Message-ID"])
+        answer["From"], answer["To"], answer["Subject"] = self.message["To"], self.answers_to, f"Re: {self.subject}"
+        answer["Message-ID"] = make_msgid(domain="mailbox.example")
+        answer["In-Reply-To"], answer["References"] = message_id, message_id
+        quoted = "\n".join(f"> {line}" for line in self.text.splitlines())
+        answer.set_content(f"{words}\n\nOn {self.message['Date']}, {self.message['From']} wrote:\n\n{quoted}\n")
+        return answer
 
     @property
     def date(self) -> datetime | None:
@@ -135,6 +151,25 @@ def show(name: str) -> ResponseReturnValue:
     mail = _mail(name)
     shown = request.args.get("as", "html" if mail.html else "text")
     return render_template("outside/mail.html", mail=mail, shown=shown, sandbox=SANDBOX)
+
+
+@bp.post("/<name>/answers")
+def answer(name: str) -> ResponseReturnValue:
+    """Write back, through the same door that a shop's mail server would knock at."""
+    mail, words = _mail(name), request.form.get("words", "").strip()
+    if not mail.answers_to or not words:
+        abort(400)
+    try:
+        with smtplib.SMTP("127.0.0.1", current_app.config["MAIL_DOOR"], timeout=10) as line:
+            line.send_message(mail.answer(words))
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, why = next(iter(refused.recipients.values()))
+        flash(f"Not taken: {code} {why.decode()}")
+    except OSError as error:
+        flash(f"The portal's door for mails does not answer: {error}")
+    else:
+        flash("Your answer was taken. Within moments it stands in the conversation, here and at the desk.")
+    return redirect(url_for(".show", name=name), 303)
 
 
 @bp.get("/<name>/html")

@@ -37,7 +37,8 @@ def home() -> ResponseReturnValue:
     return redirect(url_for("mailbox.index"))
 
 
-def serve(app: Flask, port: int, smtp_port: int) -> None:
-    """Take mail and show pages until told to end."""
+def serve(app: Flask, port: int, smtp_port: int, door: int) -> None:
+    """Take mail and show pages until told to end; what customers answer goes to the portal's door for mails."""
+    app.config["MAIL_DOOR"] = door
     mailbox.smtp_server(app.config["MAILBOX"], smtp_port).start()
     serve_pages(app, host="127.0.0.1", port=port, threads=4, ident=None)

@@ -37,7 +37,7 @@ STALE = 10  # days after which "arriving today" is no longer believable
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the demo keeps its files and which ports it takes: the given one and the three after it.
+    """Where the demo keeps its files and which ports it takes: the given one and the four after it.
 
     A newcomer should not wait for days until a customer is asked how it was.
     """
@@ -48,7 +48,7 @@ class Place:
 
     @property
     def ports(self) -> dict[str, int]:
-        return {name: self.port + n for n, name in enumerate(("shop", "outside", "smtp", "stripe"))}
+        return {name: self.port + n for n, name in enumerate(("shop", "outside", "smtp", "stripe", "answers"))}
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -75,7 +75,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
-    parser.add_argument("--port", type=port, default=8000, help="of the shop; the three after it are taken too")
+    parser.add_argument("--port", type=port, default=8000, help="of the shop; the four after it are taken too")
     parser.add_argument("--var", type=Path, default=ROOT / "var" / "demo", help="where everything is kept")
     parser.add_argument(
         "--survey-after", default="PT1M", help="how long after a delivery customers are asked how it was"
@@ -85,8 +85,8 @@ def parse() -> argparse.Namespace:
 
 
 def port(text: str) -> int:
-    if not text.isdecimal() or not 1024 <= int(text) <= 65532:
-        raise argparse.ArgumentTypeError(f"{text} is no port to use; take a number between 1024 and 65532")
+    if not text.isdecimal() or not 1024 <= int(text) <= 65531:
+        raise argparse.ArgumentTypeError(f"{text} is no port to use; take a number between 1024 and 65531")
     return int(text)
 
 
@@ -175,6 +175,7 @@ def open_shop(crew: Crew, place: Place) -> None:
     until_it_answers(crew, place.address("outside"))
     prepare(crew, place, app)
     crew.start("worker", lambda: worker.run(app))
+    crew.start("answers", lambda: cli.take_mail(app))
     crew.start("web", lambda: cli.serve(app, "127.0.0.1", place.port))
     until_it_answers(crew, place.address("shop") + "/healthz")
 
@@ -191,6 +192,7 @@ def environment(place: Place, database: str) -> dict[str, str]:
         "VAR_DIR": str(place.var),
         "MAIL_SERVER": "127.0.0.1",
         "MAIL_PORT": str(place.ports["smtp"]),
+        "MAIL_DOOR": f"127.0.0.1:{place.ports['answers']}",
         "STRIPE_API_BASE": place.address("stripe"),
         "EASYPOST_API_BASE": place.address("outside") + "/easypost/v2",
         "SHOPIFY_URL": place.address("outside") + "/shops",
@@ -219,7 +221,7 @@ def world_outside(place: Place, environ: Mapping[str, str]) -> None:
     labels = easypost.EasyPost(place.var / "easypost.json")
     others = shops.Shops(record=place.var / "shops.json")
     pages = outside.create_outside(mailbox.Mailbox(place.var / "mail"), parcels, shop, labels, others)
-    outside.serve(pages, place.ports["outside"], place.ports["smtp"])
+    outside.serve(pages, place.ports["outside"], place.ports["smtp"], place.ports["answers"])
 
 
 def prepare(crew: Crew, place: Place, app: Flask) -> None:
@@ -291,7 +293,7 @@ def welcome(place: Place) -> None:
   The world outside
       {around}/shop/     the web shop: buy something
       {around}/courier/  the courier: move a parcel
-      {around}/mail/     everybody's mailbox
+      {around}/mail/     everybody's mailbox; letters of a case can be answered there
 
   Ctrl-C ends all of it. The next `make run` goes on from there; `make fresh` forgets it.
 """

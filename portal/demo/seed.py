@@ -40,6 +40,7 @@ from portal.staff.models import Staff
 SETTINGS = {
     "SHOP_NAME": "Lantern & Loom",
     "SHOP_EMAIL": "hello@lantern-loom.example",
+    "REPLY_ADDRESS": "answers@reply.lantern-loom.example",
     "SHOP_ADDRESS": "Weidenweg 3, 10249 Berlin",
     "SHOP_COUNTRY": "DE",
     "STAFF_SECOND_FACTOR": "off",

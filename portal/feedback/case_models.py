@@ -2,7 +2,19 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, and_, exists, func, select
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
 from portal.db import Base, session
@@ -26,7 +38,8 @@ class Case(Base):
     MOVES = {
         "state": {
             "reply": (("open", "waiting_for_customer"), "waiting_for_customer"),
-            "hear": (("open", "waiting_for_customer", "solved"), "open"),
+            "hear": (("open", "waiting_for_customer", "solved", "closed"), "open"),
+            "come_back": (("waiting_for_customer",), "open"),
             "solve": (("open", "waiting_for_customer"), "solved"),
             "reopen": (("waiting_for_customer", "solved"), "open"),
             "close": (("solved", "waiting_for_customer"), "closed"),
@@ -49,9 +62,14 @@ class Case(Base):
     messages: Mapped[list["CaseMessage"]] = relationship(order_by="CaseMessage.id")
 
     @property
+    def said(self) -> list["CaseMessage"]:
+        """What the customer and the shop wrote to each other, without what strangers sent."""
+        return [message for message in self.messages if message.counts]
+
+    @property
     def asks_if_solved(self) -> bool:
         """Whether our last word was the question that only the customer can answer."""
-        return self.state == "waiting_for_customer" and bool(self.messages) and self.messages[-1].asks_if_solved
+        return self.state == "waiting_for_customer" and bool(self.said) and self.said[-1].asks_if_solved
 
     @property
     def last_message_id(self) -> int:
@@ -62,15 +80,41 @@ class Case(Base):
 
 
 class CaseMessage(Base):
-    """One turn of the conversation; without a person of the shop it is the customer's."""
+    """One turn of the conversation; without a person of the shop it is the customer's.
+
+    A mail from another address than the customer's does not count as their word until somebody of the shop says so.
+    """
 
     __tablename__ = "case_messages"
+    __table_args__ = (CheckConstraint("via IN ('page', 'mail')", name="via"),)
     case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     words: Mapped[str]
     asks_if_solved: Mapped[bool] = mapped_column(default=False)
     at: Mapped[datetime]
+    via: Mapped[str] = mapped_column(default="page", server_default="page")
+    mail_id: Mapped[str] = mapped_column(default="", server_default="")
+    from_address: Mapped[str] = mapped_column(default="", server_default="")
+    quoted: Mapped[str] = mapped_column(default="", server_default="")
+    counts: Mapped[bool] = mapped_column(default=True, server_default="true")
     staff: Mapped[Staff | None] = relationship()
+    attached: Mapped[list["CaseAttachment"]] = relationship(order_by="CaseAttachment.id")
+
+
+class CaseAttachment(Base):
+    """What came with a mail: a picture, made anew from its pixels; of anything else only that it came.
+
+    `why_not` says why nothing is kept of it.
+    """
+
+    __tablename__ = "case_attachments"
+    __table_args__ = (CheckConstraint("(body IS NULL) = (why_not <> '')", name="kept"),)
+    message_id: Mapped[int] = mapped_column(ForeignKey("case_messages.id"), index=True)
+    name: Mapped[str]
+    kind: Mapped[str]
+    size: Mapped[int]
+    why_not: Mapped[str] = mapped_column(default="")
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 
 def has_unsolved_case(order_id: int) -> bool:
@@ -83,9 +127,10 @@ def case_of_answer(answer_id: int) -> Case | None:
 
 def find_case(case_id: int, order_id: int | None = None) -> Case | None:
     """The case with its conversation; only the order's own when one is named."""
-    conversation = selectinload(Case.messages).joinedload(CaseMessage.staff)
+    talk = selectinload(Case.messages)
+    conversation = (talk.joinedload(CaseMessage.staff), talk.selectinload(CaseMessage.attached))
     about = (joinedload(Case.order), joinedload(Case.owner), joinedload(Case.answer))
-    found = select(Case).where(Case.id == case_id).options(conversation, *about)
+    found = select(Case).where(Case.id == case_id).options(*conversation, *about)
     return session.scalar(found if order_id is None else found.where(Case.order_id == order_id))
 
 
@@ -95,7 +140,7 @@ VIEWS = ("open", "mine", "waiting", "solved")
 def listed_cases(view: str, me: int) -> Select[Case]:
     """One of the desk's lists of cases, the most urgent first."""
     chosen = {
-        "open": Case.state == "open",
+        "open": or_(Case.state == "open", _a_stranger_wrote_last()),
         "mine": and_(Case.state.in_(UNSOLVED), Case.owner_id == me),
         "waiting": Case.state == "waiting_for_customer",
         "solved": Case.state.in_(("solved", "closed")),
@@ -106,11 +151,18 @@ def listed_cases(view: str, me: int) -> Select[Case]:
     return select(Case).where(chosen).order_by(*order).options(*about)
 
 
+def _a_stranger_wrote_last() -> ColumnElement[bool]:
+    """Somebody else than the customer wrote since our last word: a person has to judge it, whoever's turn it is."""
+    last = select(func.max(CaseMessage.id)).where(CaseMessage.case_id == Case.id).correlate(Case).scalar_subquery()
+    strange = exists().where(CaseMessage.id == last, CaseMessage.counts.is_(False))
+    return and_(Case.state.in_(UNSOLVED), strange)
+
+
 def count_cases(me: int) -> dict[str, int]:
     """How many cases are in each of the desk's lists that are to be worked on."""
     mine = func.count().filter(Case.owner_id == me)
     waiting = func.count().filter(Case.state == "waiting_for_customer")
-    opened = func.count().filter(Case.state == "open")
+    opened = func.count().filter(or_(Case.state == "open", _a_stranger_wrote_last()))
     row = session.execute(select(opened, mine, waiting).where(Case.state.in_(UNSOLVED))).one()
     return dict(zip(("open", "mine", "waiting"), row, strict=True))
 

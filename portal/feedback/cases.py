@@ -1,13 +1,14 @@
 """Make it right: a case has an owner and a deadline, and ends with the customer's word."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.db import limits, move, session
-from portal.feedback import case_models
+from portal.feedback import case_models, mails
 from portal.feedback.case_models import UNSOLVED, Case, CaseMessage
 from portal.feedback.models import Answer
 from portal.feedback.rules import deadline
@@ -22,6 +23,9 @@ words("case.better_score", staff=_l("A better score came later: %(score)s of 5. 
 words("case.heard", staff=_l("The customer wrote"), customer=_l("You wrote to us"))
 words("case.replied", staff=_l("Answered the customer"), customer=_l("We answered you"))
 words("case.asked", staff=_l("Answered, and asked whether it is solved"), customer=_l("We answered you"))
+words("case.stranger", staff=_l("A mail about the case came from another address than the customer's"))
+words("case.taken_as_theirs", staff=_l("The mail from another address counts as the customer's word"))
+words("case.came_back", staff=_l("Our answer could not be delivered (%(why)s): the case is ours again"))
 words("case.assigned", staff=_l("The case goes to %(owner)s"))
 words("case.solved", staff=_l("The customer says it is solved"), customer=_l("You told us it is solved"))
 words("case.reopened", staff=_l("The customer says it is not solved: the case goes to %(owner)s"))
@@ -62,7 +66,7 @@ def _deadline(now: datetime) -> datetime:
 def write_to_shop(case: Case, said: str, *, now: datetime) -> None:
     """The customer writes: the case is ours again. The same words twice in a row are a form posted twice."""
     _lock(case)
-    last = case.messages[-1] if case.messages else None
+    last = case.said[-1] if case.said else None
     if last and last.staff_id is None and last.words == said:
         return
     if not limits.take("case-messages", str(case.id), MESSAGES_PER_HOUR, timedelta(hours=1), now):
@@ -70,23 +74,52 @@ def write_to_shop(case: Case, said: str, *, now: datetime) -> None:
     _hear(case, said, now)
 
 
+def hear_mail(case: Case, said: str, *, theirs: bool, now: datetime, **mail: Any) -> CaseMessage:
+    """A mail came. `theirs`: from the customer's own address; anybody else's waits for a person who judges it."""
+    _lock(case)
+    if theirs:
+        return _hear(case, said, now, via="mail", **mail)
+    message = _say(case, said, None, now, via="mail", counts=False, **mail)
+    record(case.order_id, "case.stranger", by="system", now=now)
+    return message
+
+
+def take_as_theirs(case: Case, message_id: int, *, by: Staff, now: datetime) -> None:
+    """A person is sure that the customer wrote this, from another address: it counts like their own word."""
+    _lock(case)
+    message = next((one for one in case.messages if one.id == message_id and not one.counts), None)
+    if message is None:
+        raise Refused(_("This was already done, or somebody else was quicker. Nothing was changed."))
+    message.counts = True
+    if case.state != "open":
+        move(case, "state", "hear", due_at=_deadline(now), solved_at=None, closed_at=None, escalated=0)
+    record(case.order_id, "case.taken_as_theirs", by=by, now=now)
+
+
+def answer_came_back(case: Case, why: str, *, now: datetime) -> None:
+    """Our answer did not arrive: the case is ours again, and silence would mean nothing."""
+    _lock(case)
+    if case.state == "waiting_for_customer":
+        move(case, "state", "come_back", due_at=_deadline(now), escalated=0)
+    record(case.order_id, "case.came_back", by="system", now=now, why=why)
+
+
 def _lock(case: Case) -> None:
     session.refresh(case, with_for_update={"of": Case})
     session.expire(case, ["messages"])
 
 
-def _hear(case: Case, said: str, now: datetime) -> None:
-    if case.state == "closed":
-        raise Refused(_("This conversation has ended. Write to us by mail."))
+def _hear(case: Case, said: str, now: datetime, **mail: Any) -> CaseMessage:
     due_at = case.due_at if case.state == "open" else _deadline(now)
     gone_up = case.escalated if case.state == "open" else 0
-    move(case, "state", "hear", due_at=due_at, solved_at=None, escalated=gone_up)
-    _say(case, said, None, now)
+    move(case, "state", "hear", due_at=due_at, solved_at=None, closed_at=None, escalated=gone_up)
+    message = _say(case, said, None, now, **mail)
     record(case.order_id, "case.heard", by="customer", now=now)
+    return message
 
 
-def _say(case: Case, said: str, by: Staff | None, now: datetime, asks: bool = False) -> CaseMessage:
-    message = CaseMessage(case_id=case.id, staff_id=by and by.id, words=said, asks_if_solved=asks, at=now)
+def _say(case: Case, said: str, by: Staff | None, now: datetime, asks: bool = False, **mail: Any) -> CaseMessage:
+    message = CaseMessage(case_id=case.id, staff_id=by and by.id, words=said, asks_if_solved=asks, at=now, **mail)
     session.add(message)
     session.flush()
     session.expire(case, ["messages"])
@@ -112,6 +145,8 @@ def reply(case: Case, said: str, *, asks: bool, seen: int, by: Staff, now: datet
         said=said,
         by=by.name,
         asks=asks,
+        headers=mails.headers_of(case),
+        by_mail=mails.address_of(case.id) is not None,
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from portal.db import session, transaction
-from portal.feedback import asking, watching
+from portal.feedback import asking, mail_reading, watching
 from portal.feedback.models import SurveyInvitation
 from portal.feedback.timing import terms
 from portal.jobs import defer, follows, task
@@ -74,6 +74,14 @@ def watch_cases() -> None:
     for case_id in watching.silent(now=clock.now()):
         with transaction():
             watching.close_silent(case_id, now=clock.now())
+
+
+@follows("mail.came")
+@task(queue="feedback")
+def hear(message_id: int) -> None:
+    """Read a mail that was kept."""
+    with transaction():
+        mail_reading.work_off(message_id, now=clock.now())
 
 
 @task(queue="feedback")

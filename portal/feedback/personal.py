@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
 from portal.db.personal import Ids, Kept
-from portal.feedback.case_models import Case, CaseMessage
+from portal.feedback.case_models import Case, CaseAttachment, CaseMessage
 from portal.feedback.grounds import SurveyConsent
+from portal.feedback.mail_reading import SOURCE
 from portal.feedback.models import Answer, AnswerStars, SurveyInvitation
+from portal.inbox.models import InboxMessage
 
 
 def _invitations(ids: Ids) -> Select[Any]:
@@ -16,6 +18,14 @@ def _invitations(ids: Ids) -> Select[Any]:
 
 def _answers(ids: Ids) -> Select[Any]:
     return select(Answer.id).where(Answer.invitation_id.in_(_invitations(ids)))
+
+
+def _cases(ids: Ids) -> Select[Any]:
+    return select(Case.id).where(Case.order_id.in_(ids))
+
+
+def _topics(ids: Ids) -> Select[Any]:
+    return select(func.concat("case:", Case.id)).where(Case.order_id.in_(ids))
 
 
 KEPT = (
@@ -42,8 +52,20 @@ KEPT = (
     Kept(Case, lambda ids: Case.order_id.in_(ids), shown=("state", "opened_at", "solved_at"), stays=("state",)),
     Kept(
         CaseMessage,
-        lambda ids: CaseMessage.case_id.in_(select(Case.id).where(Case.order_id.in_(ids))),
-        shown=("at", "words"),
-        taken={"words": ""},
+        lambda ids: CaseMessage.case_id.in_(_cases(ids)),
+        shown=("at", "words", "from_address"),
+        taken={"words": "", "quoted": "", "from_address": "", "mail_id": ""},
+        stays=("via",),
+    ),
+    Kept(
+        CaseAttachment,
+        lambda ids: CaseAttachment.message_id.in_(select(CaseMessage.id).where(CaseMessage.case_id.in_(_cases(ids)))),
+        shown=("name", "kind", "size"),
+        gone=True,
+    ),
+    Kept(
+        InboxMessage,
+        lambda ids: (InboxMessage.source == SOURCE) & InboxMessage.topic.in_(_topics(ids)),
+        gone=True,
     ),
 )

@@ -8,6 +8,7 @@ from portal.db import session
 from portal.feedback import case_models, cases
 from portal.feedback.case_models import Case
 from portal.feedback.forms import OwnerForm, ReplyForm
+from portal.feedback.mail_reading import WHY_NOT
 from portal.feedback.rules import SCORES
 from portal.feedback.story import story_of
 from portal.lib import clock
@@ -61,8 +62,9 @@ def _page(case: Case, form: ReplyForm) -> str:
     zone = current_app.config["SETTINGS"].zone
     story = story_of(case.order, current_staff().locale, zone, now=clock.now())
     return render_template(
-        "desk/feedback/show.html", case=case, form=form, owner=_owner_form(case), story=story, scores=SCORES
-    )
+        "desk/feedback/show.html", case=case, form=form, owner=_owner_form(case), story=story, scores=SCORES,
+        why_not=WHY_NOT,
+    )  # fmt: skip
 
 
 def _owner_form(case: Case) -> OwnerForm:
@@ -97,6 +99,15 @@ def _refused_reply(id: int, form: ReplyForm, refused: Refused) -> ResponseReturn
     form.seen.data, form.seen.raw_data = case.last_message_id, None
     form.form_errors.append(refused.message)
     return _page(case, form), 409
+
+
+@bp.post("/<int:id>/messages/<int:message_id>/acceptance")
+@requires("cases.work")
+def take_as_theirs(id: int, message_id: int) -> ResponseReturnValue:
+    """A mail from another address was the customer's all the same."""
+    cases.take_as_theirs(_case(id), message_id, by=current_staff(), now=clock.now())
+    flash(_("It counts as the customer's word."), "good")
+    return redirect(url_for(".show", id=id), 303)
 
 
 @bp.post("/<int:id>/owner")

@@ -1,5 +1,6 @@
 """Letters. `mail.queue(...)` is what the features' actions call."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -27,13 +28,14 @@ def queue(
     once: str | None = None,
     not_after: datetime | None = None,
     unsubscribe: int | None = None,
+    headers: Mapping[str, str] | None = None,
     **context: Any,
 ) -> int | None:
     """Owe a letter: rendered now, in this transaction, sent by the worker. Its id.
 
     None, and nothing is owed, when there is no address to write to or a letter with the same `once` exists.
     `about` says what caused it ("return:17"); what is left of `context` goes to the templates.
-    With `unsubscribe`, the subject of that link, mail programs offer to unsubscribe.
+    With `unsubscribe`, the subject of that link, mail programs offer to unsubscribe; `headers` go out as they are.
     """
     if not to:
         return None
@@ -46,7 +48,7 @@ def queue(
         "once": once,
         "to_address": to,
         "locale": language,
-        "headers": {} if unsubscribe is None else one_click(mark, unsubscribe),
+        "headers": {**(headers or {}), **({} if unsubscribe is None else one_click(mark, unsubscribe))},
         "message_id": f"<{mark}@aftersale>",
         "state": "queued",
         "attempts": 0,

@@ -80,6 +80,15 @@ def record_failure(letter_id: int, error: str, *, for_good: bool) -> bool:
     return again
 
 
+def come_back(letter: Letter, why: str) -> bool:
+    """A mail server brought it back: a person must look. Whether it was news."""
+    session.refresh(letter, with_for_update=True)
+    if letter.state != "sent":
+        return False
+    move(letter, "state", "come_back", error=why[:500])
+    return True
+
+
 def give_up_forgotten(owed: Select[tuple[int]], *, now: datetime) -> None:
     """Give up letters that wait though they are not among those `owed` by a job, so that a person looks."""
     forgotten = (Letter.state.in_(WAITING), Letter.created_at < now - FORGOTTEN_AFTER, Letter.id.not_in(owed))

@@ -26,6 +26,7 @@ class Letter(Base):
             "fail": (("sending",), "failed"),
             "give_up": (WAITING, "dead"),
             "suppress": (WAITING, "suppressed"),
+            "come_back": (("sent",), "dead"),
             "revive": (("dead", "failed"), "queued"),
         }
     }

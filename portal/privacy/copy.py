@@ -40,6 +40,7 @@ TABLES: Mapping[str, Any] = {
     "answer_stars": _l("Your stars"),
     "cases": _l("Cases"),
     "case_messages": _l("What was written"),
+    "case_attachments": _l("What came with your mails"),
     "letters": _l("Mails to you"),
     "looks": _l("Who of our staff looked at your orders"),
     "links": _l("Links in our mails"),

@@ -101,3 +101,37 @@ def test_a_name_that_is_no_mail_is_not_found(client: FlaskClient, name: str) -> 
 
 def test_an_empty_mailbox_says_so(client: FlaskClient) -> None:
     assert "No mail yet" in client.get("/mail/").text
+
+
+def test_a_letter_that_says_where_to_can_be_answered(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    """The mailbox's own SMTP server stands in for the portal's door."""
+    asks = letter("Is it solved?")
+    asks["Reply-To"], asks["Message-ID"] = "answers+7.abc@reply.shop.example", "<ours@aftersale>"
+    smtp.send_message(asks)
+    client.application.config["MAIL_DOOR"] = smtp.sock.getpeername()[1]
+    box: Mailbox = client.application.config["MAILBOX"]
+    [mail] = box.newest()
+    assert "Answer this mail" in client.get(f"/mail/{mail.name}").text
+    assert client.post(f"/mail/{mail.name}/answers", data={"words": "Not yet."}).status_code == 303
+    answer = next(box.newest())
+    assert (answer.recipient, answer.sender) == ("answers+7.abc@reply.shop.example", "ada@example.com")
+    assert answer.message["In-Reply-To"] == "<ours@aftersale>"
+    said = answer.text.replace("\r\n", "\n")
+    assert said.startswith("Not yet.\n\nOn Mon, 23 Nov 2026 09:00:00 +0000, shop@example.com wrote:\n\n> Follow it")
+
+
+def test_a_letter_that_does_not_say_where_to_can_not(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    smtp.send_message(letter())
+    [mail] = client.application.config["MAILBOX"].newest()
+    assert "Answer this mail" not in client.get(f"/mail/{mail.name}").text
+    assert client.post(f"/mail/{mail.name}/answers", data={"words": "Not yet."}).status_code == 400
+
+
+def test_a_door_that_is_shut_is_said(client: FlaskClient, smtp: smtplib.SMTP) -> None:
+    asks = letter("Is it solved?")
+    asks["Reply-To"] = "answers+7.abc@reply.shop.example"
+    smtp.send_message(asks)
+    client.application.config["MAIL_DOOR"] = 1
+    [mail] = client.application.config["MAILBOX"].newest()
+    said = client.post(f"/mail/{mail.name}/answers", data={"words": "Not yet."}, follow_redirects=True).text
+    assert "door for mails does not answer" in said

@@ -21,7 +21,7 @@ import pytest
 
 from portal.demo import run
 from portal.demo.processes import CantRun
-from tests.running import Demo, Opened, four_free_ports, heard_until, stop, until
+from tests.running import Demo, Opened, five_free_ports, heard_until, stop, until
 
 pytestmark = pytest.mark.processes
 
@@ -219,7 +219,7 @@ def test_when_a_part_of_it_dies_all_of_it_ends_and_the_part_is_named(demo: Demo)
 
 @pytest.mark.parametrize(("after", "name"), [(0, "shop"), (1, "outside"), (2, "smtp"), (3, "stripe")])
 def test_a_taken_port_is_named_and_another_is_offered(tmp_path: Path, after: int, name: str) -> None:
-    place = run.Place(tmp_path, four_free_ports())
+    place = run.Place(tmp_path, five_free_ports())
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", place.port + after))

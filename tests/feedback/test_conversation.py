@@ -111,13 +111,12 @@ def test_it_refuses_a_flood_and_keeps_what_was_typed(client, case, page):
     assert "One more</textarea>" in answer.text
 
 
-def test_it_refuses_words_about_a_case_that_was_closed(client, world, case, page):
+def test_words_about_a_case_that_ended_in_silence_open_it_again(client, world, case, page):
     session.execute(Case.__table__.update().values(state="closed", closed_at=clock.now()))
     session.commit()
-    with nothing_appears():
-        answer = client.post(f"{page}/messages", data={"words": "One more thing"})
-    assert answer.status_code == 409
-    assert "This conversation has ended." in answer.text
+    assert "This conversation has ended" in client.get(page).text
+    assert client.post(f"{page}/messages", data={"words": "One more thing"}).location == page
+    assert (last(case).state, case.closed_at, case.messages[-1].words) == ("open", None, "One more thing")
 
 
 def test_the_question_whether_it_is_solved_is_asked_only_when_we_ask_it(client, world, case, page):

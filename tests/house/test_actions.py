@@ -17,6 +17,7 @@ WEB = frozenset(
 ENDS = frozenset({"commit", "rollback", "transaction"})
 MAY_END = frozenset(
     {"portal.db", "portal.jobs.failures", "portal.problems", "portal.cli", "portal.backups", "portal.edge"}
+    | {"portal.feedback.mail_keeper"}
 )
 SIGNALS = re.compile(
     r"sqlalchemy\.(orm\.)?event|flask\.signals|blinker|flask\.\w*_(started|finished|exception|committed)"
@@ -37,7 +38,7 @@ def sees_the_web(module: Module) -> Iterator[str]:
 
 
 def ends_transactions(module: Module) -> Iterator[str]:
-    """Only the edge, a job per step, and the command commit; a door may roll back what was refused."""
+    """Only the edges (of the web, of mail), a job per step, and the command commit; a door may roll back what was refused."""
     if module.name in MAY_END or module.package == "demo":
         return
     by_steps = module.file == "jobs" or module.package == "jobs"
