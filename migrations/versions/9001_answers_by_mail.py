@@ -4,7 +4,11 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9001"
+<<<<<<< HEAD
 down_revision = "0037"
+=======
+down_revision = "0037"
+>>>>>>> 55dc731 (Keep the pictures that come by mail, made anew from their pixels)
 branch_labels = None
 depends_on = None
 
@@ -22,14 +26,20 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("why_not", sa.String(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=True),
-        sa.CheckConstraint("(body IS NULL) = (why_not <> '')", name=op.f("ck_case_attachments_kept")),
+        sa.Column("picture_id", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["picture_id"],
+            ["pictures.id"],
+            name=op.f("fk_case_attachments_picture_id_pictures"),
+            ondelete="SET NULL",
+        ),
         sa.ForeignKeyConstraint(
             ["message_id"], ["case_messages.id"], name=op.f("fk_case_attachments_message_id_case_messages")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_attachments")),
     )
-    op.create_index(op.f("ix_case_attachments_message_id"), "case_attachments", ["message_id"])
+    for column in ("message_id", "picture_id"):
+        op.create_index(op.f(f"ix_case_attachments_{column}"), "case_attachments", [column])
 
 
 def downgrade() -> None:

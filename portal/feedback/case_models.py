@@ -7,7 +7,6 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Index,
-    LargeBinary,
     Select,
     and_,
     exists,
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, sele
 from portal.db import Base, session
 from portal.feedback.models import Answer
 from portal.orders.models import Order
+from portal.pictures.models import Picture
 from portal.staff.models import Staff
 from portal.staff.rules import Role
 
@@ -100,21 +100,23 @@ class CaseMessage(Base):
     staff: Mapped[Staff | None] = relationship()
     attached: Mapped[list["CaseAttachment"]] = relationship(order_by="CaseAttachment.id")
 
+    @property
+    def pictures(self) -> list[Picture]:
+        """Those that came with it and are still kept."""
+        return [file.picture for file in self.attached if file.picture]
+
 
 class CaseAttachment(Base):
-    """What came with a mail: a picture, made anew from its pixels; of anything else only that it came.
-
-    `why_not` says why nothing is kept of it.
-    """
+    """What came with a mail: a picture, made anew from its pixels; of anything else only that it came, and why not."""
 
     __tablename__ = "case_attachments"
-    __table_args__ = (CheckConstraint("(body IS NULL) = (why_not <> '')", name="kept"),)
     message_id: Mapped[int] = mapped_column(ForeignKey("case_messages.id"), index=True)
     name: Mapped[str]
     kind: Mapped[str]
     size: Mapped[int]
     why_not: Mapped[str] = mapped_column(default="")
-    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    picture_id: Mapped[int | None] = mapped_column(ForeignKey("pictures.id", ondelete="SET NULL"), index=True)
+    picture: Mapped[Picture | None] = relationship(lazy="joined")
 
 
 def has_unsolved_case(order_id: int) -> bool:

@@ -1,6 +1,5 @@
 """What came by mail: kept raw, once, and worked off later. Only the customer's own word counts by itself."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _l
@@ -12,20 +11,19 @@ from portal.feedback import cases, mails
 from portal.feedback.case_models import Case, CaseAttachment, CaseMessage, find_case
 from portal.feedback.forms import tidy
 from portal.inbox import actions as inbox
-from portal.inbox.models import InboxMessage
 from portal.jobs import announce
+from portal.lib.errors import Refused
 from portal.mail.actions import come_back
 from portal.mail.models import Letter
 from portal.orders.timeline import record, words
+from portal.pictures.actions import Uploader, attach, keep_draft
+from portal.pictures.models import Picture
+from portal.pictures.reading import read as read_picture
 
 SOURCE = "mail"
 LONGEST = 20_000  # characters of words, and of what is quoted
 MOST_FILES = 10
-WHY_NOT = {
-    "not_a_picture": _l("Not kept: only pictures are, since other files may carry programs. Ask for a picture."),
-    "broken": _l("Not kept: it is no picture that can be read."),
-    "too_many": _l("Not kept: more files came than one mail should have."),
-}
+NO_PICTURE = _l("Not kept: only pictures are, since other files may carry programs. Ask for a picture.")
 
 words("case.automatic", staff=_l("An automatic answer came about the case; it counts as nobody's word"))
 words("case.unreadable", staff=_l("A mail came about the case that can't be read; it is kept as it came"))
@@ -89,7 +87,8 @@ def _hear(case: Case, mail: replies.Mail, now: datetime) -> None:
     about = {"mail_id": mail.message_id if mail.message_id.startswith("<") else "", "quoted": _short(said.quoted)}
     stranger = "" if theirs else mail.sender[:300] or "?"
     message = cases.hear_mail(case, _short(said.words), theirs=theirs, now=now, from_address=stranger, **about)
-    _keep_files(message, mail.attached)
+    for file in mail.attached[:MOST_FILES]:
+        _keep_file(case, message, file, now)
 
 
 def _short(said: str) -> str:
@@ -97,14 +96,19 @@ def _short(said: str) -> str:
     return told if len(told) <= LONGEST else f"{told[:LONGEST]} […]"
 
 
-def _keep_files(message: CaseMessage, attached: Sequence[replies.Attached]) -> None:
-    for number, file in enumerate(attached[: 2 * MOST_FILES]):
-        why_not = "too_many" if number >= MOST_FILES else "not_a_picture"
-        about = {"name": tidy(file.name)[:100], "kind": file.kind[:100], "size": len(file.body)}
-        session.add(CaseAttachment(message_id=message.id, why_not=why_not, **about))
-
-
-def of_case(case_id: int) -> list[InboxMessage]:
-    """The mails of a case as they came."""
-    found = select(InboxMessage).where(InboxMessage.source == SOURCE, InboxMessage.topic == f"case:{case_id}")
-    return list(session.scalars(found.order_by(InboxMessage.id)))
+def _keep_file(case: Case, message: CaseMessage, file: replies.Attached, now: datetime) -> None:
+    """A picture is made anew and kept; of anything else only what it was called, how large it was, and why not."""
+    kept = CaseAttachment(message_id=message.id, name=tidy(file.name)[:100], kind=file.kind[:100], size=len(file.body))
+    session.add(kept)
+    session.flush()
+    if not file.kind.startswith("image/"):
+        kept.why_not = str(NO_PICTURE)
+        return
+    key = f"case-mail:{kept.id}"
+    try:
+        keep_draft(read_picture(file.body), Uploader(case.order_id, key), now=now)
+    except Refused as refused:
+        kept.why_not = refused.message
+        return
+    attach(case.order_id, key, f"case_message:{message.id}")
+    kept.picture_id = session.scalar(select(Picture.id).where(Picture.form_key == key))

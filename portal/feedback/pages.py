@@ -1,6 +1,6 @@
 """The customer's door: how was it, is it solved, and please don't ask again."""
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -19,6 +19,8 @@ from portal.orders import links
 from portal.orders.guards import opened, this_browser
 from portal.orders.links import Tier
 from portal.orders.models import Link, Order
+from portal.pictures.answers import jpeg
+from portal.pictures.models import Picture
 
 bp = Blueprint("feedback", __name__)
 unsubscribing = Blueprint("unsubscribing", __name__)
@@ -95,6 +97,24 @@ def _case(id: int) -> Case:
 
 def _case_page(ref: str, found: Case, form: MessageForm) -> str:
     return render_template("feedback/case.html", ref=ref, case=found, form=form)
+
+
+@bp.get("/orders/<ref>/cases/<int:id>/pictures/<int:picture_id>")
+@opens("case", Tier.owns)
+def picture(ref: str, id: int, picture_id: int) -> Response:  # noqa: ARG001
+    """What the customer sent with a mail, whole."""
+    return jpeg(_picture(id, picture_id))
+
+
+@bp.get("/orders/<ref>/cases/<int:id>/pictures/<int:picture_id>/thumbnail")
+@opens("case", Tier.owns)
+def thumbnail(ref: str, id: int, picture_id: int) -> Response:  # noqa: ARG001
+    return jpeg(_picture(id, picture_id), small=True)
+
+
+def _picture(id: int, picture_id: int) -> Picture:
+    own = (picture for message in _case(id).said for picture in message.pictures if picture.id == picture_id)
+    return next(own, None) or abort(404)
 
 
 @bp.post("/orders/<ref>/cases/<int:id>/messages")

@@ -8,7 +8,6 @@ from portal.db import session
 from portal.feedback import case_models, cases
 from portal.feedback.case_models import Case
 from portal.feedback.forms import OwnerForm, ReplyForm
-from portal.feedback.mail_reading import WHY_NOT
 from portal.feedback.rules import SCORES
 from portal.feedback.story import story_of
 from portal.lib import clock
@@ -62,9 +61,8 @@ def _page(case: Case, form: ReplyForm) -> str:
     zone = current_app.config["SETTINGS"].zone
     story = story_of(case.order, current_staff().locale, zone, now=clock.now())
     return render_template(
-        "desk/feedback/show.html", case=case, form=form, owner=_owner_form(case), story=story, scores=SCORES,
-        why_not=WHY_NOT,
-    )  # fmt: skip
+        "desk/feedback/show.html", case=case, form=form, owner=_owner_form(case), story=story, scores=SCORES
+    )
 
 
 def _owner_form(case: Case) -> OwnerForm:

@@ -1,11 +1,14 @@
 """Customers answer by mail: through a real SMTP door, kept raw and once, read later, and never believed blindly."""
 
+import io
 import smtplib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from email import policy
 from email.message import EmailMessage
 
 import pytest
+from PIL import Image
 from sqlalchemy import select
 
 from portal.adapters.mail_door import BIGGEST_MAIL, open_door
@@ -20,6 +23,7 @@ from portal.inbox.models import InboxMessage, InboxRefusal
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
+from portal.pictures.models import Picture
 from portal.privacy.actions import forget
 from tests.conftest import nothing_appears
 from tests.feedback.scenes import case_of, html_of, kinds, text_of, written
@@ -70,7 +74,7 @@ def door(answering, free_port) -> Iterator[Callable[..., tuple[int, str]]]:
             line.mail(sender)
             code, words = line.rcpt(to)
             if code == 250:
-                code, words = line.data(raw if isinstance(raw, bytes) else raw.as_bytes())
+                code, words = line.data(raw if isinstance(raw, bytes) else raw.as_bytes(policy=policy.SMTP))
         session.expire_all()
         return code, words.decode()
 
@@ -338,10 +342,51 @@ def test_files_are_not_kept_but_said(case, door, work, client, world):
     door(with_file, here(case))
     work()
     (file,) = session.scalars(select(CaseAttachment)).all()
-    assert (file.name, file.size, file.body, file.why_not) == ("invoice.pdf", 8, None, "not_a_picture")
+    assert (file.name, file.size, file.picture_id) == ("invoice.pdf", 8, None)
     page = sign_in(client, world.sam).get(f"/desk/cases/{case.id}").text
     assert "invoice.pdf" in page
     assert "only pictures are, since other files may carry programs" in page
+
+
+def test_a_picture_is_made_anew_and_shown_to_both(case, door, work, client, world):
+    with_picture = mail()
+    with_picture.add_attachment(photo(), maintype="image", subtype="jpeg", filename="mug.jpg")
+    with_picture.add_attachment(b"GIF89a<script>", maintype="image", subtype="gif", filename="evil.gif")
+    door(with_picture, here(case))
+    work()
+    (kept,) = session.scalars(select(Picture)).all()
+    assert b"Exif" not in kept.content
+    assert kept.about == f"case_message:{last(case).messages[-1].id}"
+    open_link(client, world.alice, "case", case.id)
+    address = f"/orders/{world.alice.ref}/cases/{case.id}"
+    page = client.get(address).text
+    assert f'src="{address}/pictures/{kept.id}/thumbnail"' in page
+    assert client.get(f"{address}/pictures/{kept.id}").mimetype == "image/jpeg"
+    assert client.get(f"{address}/pictures/{kept.id}/thumbnail").mimetype == "image/jpeg"
+    assert client.get(f"{address}/pictures/{kept.id + 1}").status_code == 404
+    desk = sign_in(answering_client(client), world.sam).get(f"/desk/cases/{case.id}").text
+    assert f'src="/desk/pictures/{kept.id}/thumbnail"' in desk
+    assert "evil.gif" in desk
+    assert "It is not a picture that we can read." in desk
+
+
+def test_pictures_of_a_case_are_nobody_elses(case, door, work, client, world):
+    with_picture = mail()
+    with_picture.add_attachment(photo(), maintype="image", subtype="jpeg", filename="mug.jpg")
+    door(with_picture, here(case))
+    work()
+    kept = session.scalars(select(Picture)).one()
+    open_link(client, world.bob, "case", case.id)
+    for ref in (world.alice.ref, world.bob.ref):
+        assert client.get(f"/orders/{ref}/cases/{case.id}/pictures/{kept.id}").status_code == 404
+
+
+def photo() -> bytes:
+    """As a telephone makes one, with what it tells about itself."""
+    exif, paper = Image.Exif(), io.BytesIO()
+    exif[271] = "Telephone"
+    Image.linear_gradient("L").save(paper, "JPEG", exif=exif)
+    return paper.getvalue()
 
 
 def test_words_of_a_mail_stay_words(case, door, work, client, world):

@@ -1,16 +1,19 @@
 """The whole road walked once, so that every table has rows, every page something to show, every letter a reason."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from email.message import EmailMessage
 
+from PIL import Image
 from sqlalchemy import select
 
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
 from portal.adapters.stripe import StripeRefund
 from portal.db import session
 from portal.desk.actions import cancel_short
-from portal.feedback import cases, watching
+from portal.feedback import cases, mail_reading, watching
 from portal.feedback.case_models import CaseMessage
 from portal.fulfilment import shorts, waves
 from portal.fulfilment.actions import plan_parcels
@@ -64,7 +67,7 @@ def walk(world: World, work: Work) -> None:
         work(task="feedback.send")
     with clock.moved(timedelta(days=12)):
         work(task="feedback.remind")
-    complain(world)
+    complain(world, work)
     show_pictures(world)
     give_money_back(world)
     doubt_the_books(world)
@@ -180,14 +183,25 @@ def doubt_the_books(world: World) -> None:
     session.commit()
 
 
-def complain(world: World) -> None:
+def complain(world: World, work: Work) -> None:
     case = case_of(world.alice)
     watching.send_up(case.id, now=case.due_at + timedelta(days=9))
     last = session.scalars(select(CaseMessage.id).where(CaseMessage.case_id == case.id).order_by(CaseMessage.id)).all()[
         -1
     ]
     cases.reply(case, "A new one is on its way.", asks=False, seen=last, by=world.sam, now=clock.now())
-    session.commit()
+    mail_reading.keep(case.id, with_a_picture(), "alice@example.org", now=clock.now())
+    work(task="feedback.hear")
+
+
+def with_a_picture() -> bytes:
+    """Alice writes back by mail."""
+    mail, paper = EmailMessage(), io.BytesIO()
+    Image.linear_gradient("L").save(paper, "JPEG")
+    mail["From"], mail["Message-ID"] = "alice@example.org", "<back@example.org>"
+    mail.set_content("Look.\n\n> A new one is on its way.")
+    mail.add_attachment(paper.getvalue(), maintype="image", subtype="jpeg", filename="mug.jpg")
+    return mail.as_bytes()
 
 
 def show_pictures(world: World) -> None:

@@ -38,7 +38,7 @@ def sees_the_web(module: Module) -> Iterator[str]:
 
 
 def ends_transactions(module: Module) -> Iterator[str]:
-    """Only the edges (of the web, of mail), a job per step, and the command commit; a door may roll back what was refused."""
+    """Only the edges of web and mail, a job per step, and the command commit; a door may roll back what was refused."""
     if module.name in MAY_END or module.package == "demo":
         return
     by_steps = module.file == "jobs" or module.package == "jobs"

@@ -182,6 +182,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "source": "shopify",
         "line_id": 1,
         "parcel_id": 1,
+        "message_id": 1,
+        "picture_id": session.scalar(select(Picture.id).where(Picture.about.startswith("case_message:"))),
         "order_id": world.alice.id,
         "purchase_id": 1,
         "code": "picking",
