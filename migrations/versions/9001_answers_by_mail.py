@@ -4,11 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9001"
-<<<<<<< HEAD
 down_revision = "0037"
-=======
-down_revision = "0037"
->>>>>>> 55dc731 (Keep the pictures that come by mail, made anew from their pixels)
 branch_labels = None
 depends_on = None
 

@@ -136,6 +136,13 @@ def find_case(case_id: int, order_id: int | None = None) -> Case | None:
     return session.scalar(found if order_id is None else found.where(Case.order_id == order_id))
 
 
+def case_picture(picture_id: int, order_id: int) -> Picture | None:
+    """A picture that came with the customer's own words about this order."""
+    found = select(Picture).join(CaseAttachment).join(CaseMessage, CaseMessage.id == CaseAttachment.message_id)
+    own = (Picture.id == picture_id, Picture.order_id == order_id, CaseMessage.counts.is_(True))
+    return session.scalar(found.where(*own))
+
+
 VIEWS = ("open", "mine", "waiting", "solved")
 
 

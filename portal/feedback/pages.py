@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from portal.db import session
 from portal.feedback import actions, cases, grounds, machines
 from portal.feedback.ask import Ask, survey_for
-from portal.feedback.case_models import Case, find_case
+from portal.feedback.case_models import Case, case_picture, find_case
 from portal.feedback.forms import VOTES, MessageForm, SurveyForm, VerdictForm
 from portal.feedback.models import has_objected
 from portal.feedback.rules import SCORES
@@ -99,22 +99,22 @@ def _case_page(ref: str, found: Case, form: MessageForm) -> str:
     return render_template("feedback/case.html", ref=ref, case=found, form=form)
 
 
-@bp.get("/orders/<ref>/cases/<int:id>/pictures/<int:picture_id>")
+@bp.get("/orders/<ref>/case-pictures/<int:id>")
 @opens("case", Tier.owns)
-def picture(ref: str, id: int, picture_id: int) -> Response:  # noqa: ARG001
+def picture(ref: str, id: int) -> Response:  # noqa: ARG001
     """What the customer sent with a mail, whole."""
-    return jpeg(_picture(id, picture_id))
+    return jpeg(_picture(id))
 
 
-@bp.get("/orders/<ref>/cases/<int:id>/pictures/<int:picture_id>/thumbnail")
+@bp.get("/orders/<ref>/case-pictures/<int:id>/thumbnail")
 @opens("case", Tier.owns)
-def thumbnail(ref: str, id: int, picture_id: int) -> Response:  # noqa: ARG001
-    return jpeg(_picture(id, picture_id), small=True)
+def thumbnail(ref: str, id: int) -> Response:  # noqa: ARG001
+    return jpeg(_picture(id), small=True)
 
 
-def _picture(id: int, picture_id: int) -> Picture:
-    own = (picture for message in _case(id).said for picture in message.pictures if picture.id == picture_id)
-    return next(own, None) or abort(404)
+def _picture(id: int) -> Picture:
+    """One of this order's conversations, that the customer sent."""
+    return case_picture(id, opened().order_id) or abort(404)
 
 
 @bp.post("/orders/<ref>/cases/<int:id>/messages")

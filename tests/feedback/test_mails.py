@@ -358,12 +358,12 @@ def test_a_picture_is_made_anew_and_shown_to_both(case, door, work, client, worl
     assert b"Exif" not in kept.content
     assert kept.about == f"case_message:{last(case).messages[-1].id}"
     open_link(client, world.alice, "case", case.id)
-    address = f"/orders/{world.alice.ref}/cases/{case.id}"
-    page = client.get(address).text
-    assert f'src="{address}/pictures/{kept.id}/thumbnail"' in page
-    assert client.get(f"{address}/pictures/{kept.id}").mimetype == "image/jpeg"
-    assert client.get(f"{address}/pictures/{kept.id}/thumbnail").mimetype == "image/jpeg"
-    assert client.get(f"{address}/pictures/{kept.id + 1}").status_code == 404
+    address = f"/orders/{world.alice.ref}/case-pictures/{kept.id}"
+    page = client.get(f"/orders/{world.alice.ref}/cases/{case.id}").text
+    assert f'src="{address}/thumbnail"' in page
+    assert client.get(address).mimetype == "image/jpeg"
+    assert client.get(f"{address}/thumbnail").mimetype == "image/jpeg"
+    assert client.get(f"{address}0").status_code == 404
     desk = sign_in(answering_client(client), world.sam).get(f"/desk/cases/{case.id}").text
     assert f'src="/desk/pictures/{kept.id}/thumbnail"' in desk
     assert "evil.gif" in desk
@@ -378,7 +378,7 @@ def test_pictures_of_a_case_are_nobody_elses(case, door, work, client, world):
     kept = session.scalars(select(Picture)).one()
     open_link(client, world.bob, "case", case.id)
     for ref in (world.alice.ref, world.bob.ref):
-        assert client.get(f"/orders/{ref}/cases/{case.id}/pictures/{kept.id}").status_code == 404
+        assert client.get(f"/orders/{ref}/case-pictures/{kept.id}").status_code == 404
 
 
 def photo() -> bytes:

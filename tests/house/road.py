@@ -194,11 +194,11 @@ def complain(world: World, work: Work) -> None:
     work(task="feedback.hear")
 
 
-def with_a_picture() -> bytes:
-    """Alice writes back by mail."""
+def with_a_picture(sender: str = "alice@example.org") -> bytes:
+    """A customer writes back by mail."""
     mail, paper = EmailMessage(), io.BytesIO()
     Image.linear_gradient("L").save(paper, "JPEG")
-    mail["From"], mail["Message-ID"] = "alice@example.org", "<back@example.org>"
+    mail["From"], mail["Message-ID"] = sender, "<back@example.org>"
     mail.set_content("Look.\n\n> A new one is on its way.")
     mail.add_attachment(paper.getvalue(), maintype="image", subtype="jpeg", filename="mug.jpg")
     return mail.as_bytes()

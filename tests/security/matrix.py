@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from portal.db import session
-from portal.feedback.models import Case
+from portal.feedback.case_models import Case, CaseMessage
 from portal.fulfilment.models import LabelPurchase, Parcel, ParcelLine
 from portal.lib import clock, tokens
 from portal.lib.guards import anyone
@@ -25,6 +25,7 @@ from portal.orders.guards import has_api_key, has_link
 from portal.orders.keys import make_key
 from portal.orders.links import OPENS
 from portal.orders.models import Code, Order
+from portal.pictures.models import Picture
 from portal.pulse import has_metrics_token
 from portal.refunds.credit import CreditEntry
 from portal.refunds.credit_notes import CreditNote
@@ -42,15 +43,23 @@ NAMED = re.compile(r"([\w-]+)/<(?:int:)?(\w+)>")
 
 # --- the objects ---
 
+
+
+def _case_pictures() -> Select[Any]:
+    return select(Picture.id, Picture.order_id).where(Picture.about.startswith("case_message:"))
+
+
 BY_ORDER: Mapping[str, tuple[Any, Callable[[], Select[Any]]]] = {
     "returns": (Return.rma, lambda: select(Return.rma, Return.order_id)),
     "cases": (Case.id, lambda: select(Case.id, Case.order_id)),
+    "case-pictures": (Picture.id, _case_pictures),
     "withdrawal": (Withdrawal.reference, lambda: select(Withdrawal.reference, Withdrawal.order_id)),
     "credit-notes": (CreditNote.number, lambda: select(CreditNote.number, Refund.order_id).join(Refund)),
 }
 """On customers' pages: what belongs to one order, and which. The order itself is reached through its link."""
 
 BY_PARENT: Mapping[tuple[str, str], Callable[[], Select[Any]]] = {
+    ("cases", "messages"): lambda: select(CaseMessage.id, CaseMessage.case_id),
     ("parcels", "lines"): lambda: select(ParcelLine.id, ParcelLine.parcel_id),
     ("parcels", "rates"): lambda: select(LabelPurchase.id, LabelPurchase.parcel_id),
     ("waves", "parcels"): lambda: select(Parcel.id, Parcel.wave_id),

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from portal.db import session
+from portal.feedback import mail_reading
 from portal.fulfilment.models import LabelPurchase, Parcel
 from portal.lib import clock
 from portal.lib.guards import anyone
@@ -22,7 +23,7 @@ from portal.refunds.facts import apply
 from portal.refunds.rules import RefundPart
 from portal.staff.guards import signed_in
 from tests.feedback.scenes import case_of
-from tests.house.road import as_stripe_has_it, go_together, walk
+from tests.house.road import as_stripe_has_it, go_together, walk, with_a_picture
 from tests.house.test_routes import fingerprint, rules
 from tests.security import matrix
 from tests.security.matrix import BY_ORDER, BY_PARENT, BY_PERSON, METRICS, OPEN, expected, got, guard_of, named
@@ -108,7 +109,8 @@ def walked(world: World, work: Callable[..., int], mails: object) -> World:
     credit_notes.issue_note(refund, now=clock.now())
     living = session.scalars(select(StoreCredit).order_by(StoreCredit.id).limit(1)).one()
     spend(living, 100, note="A mug.", by=world.fran, now=clock.now())
-    case_of(world.bob)
+    mail_reading.keep(case_of(world.bob).id, with_a_picture("bob@example.org"), "bob@example.org", now=clock.now())
+    work(task="feedback.hear")
     go_together(world, "1008", "dan")
     for parcel_id in session.scalars(select(Parcel.id).where(Parcel.state == "picking")):
         asked = {"asked_by_id": world.pat.id, "asked_at": clock.now(), "next_look_at": None}
