@@ -18,7 +18,6 @@ from portal.feedback import mails as addresses
 from portal.feedback.case_models import Case, CaseAttachment, CaseMessage
 from portal.feedback.jobs import hear
 from portal.feedback.mail_keeper import Keeper
-from portal.feedback.models import SurveyInvitation
 from portal.inbox.models import InboxMessage, InboxRefusal
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -26,7 +25,7 @@ from portal.mail.models import Letter
 from portal.pictures.models import Picture
 from portal.privacy.actions import forget
 from tests.conftest import nothing_appears
-from tests.feedback.scenes import case_of, html_of, kinds, text_of, written
+from tests.feedback.scenes import case_of, html_of, invited, kinds, text_of, written
 from tests.world import open_link, sign_in
 
 
@@ -49,8 +48,7 @@ def case(answering, world, work, mails) -> Case:
 
 
 def complained(world) -> Case:
-    now = clock.now()
-    session.add(SurveyInvitation(order_id=world.alice.id, state="sent", due_at=now, sent_at=now))
+    invited(world.alice)
     return case_of(world.alice)
 
 
