@@ -1,13 +1,14 @@
 """Real parts: the bundled PostgreSQL, mail over SMTP on loopback, jobs in the database.
 
 `app` gives each test the whole portal on one connection whose outer transaction is rolled back, so tests share a server
-and leave nothing behind. `real` gives a database of its own where commits are commits, for threads and processes.
+and leave nothing behind; its clock stands at `TODAY`. `real` gives a database of its own where commits are commits, for
+threads and processes.
 """
 
 import os
 import socket
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -47,6 +48,8 @@ SECRETS = {
 }
 AS_TESTS = {"TESTING": True, "PROPAGATE_EXCEPTIONS": False, "MAIL_SUPPRESS_SEND": False}
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+TODAY = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
+"""When the small known world's tests live, whatever day it is outside: a Tuesday, before Alice's promise."""
 
 
 class Catcher:
@@ -139,11 +142,16 @@ def inhabited(server_url: str, template: str, shared_app: Flask) -> Iterator[Eng
         engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), pool_pre_ping=True)
         with shared_app.app_context():
             jobs.init_app(shared_app)
-            with on(shared_app, engine):
+            with on(shared_app, engine), today():
                 build(now=clock.now())
                 session.remove()
         yield engine
         engine.dispose()
+
+
+def today() -> AbstractContextManager[None]:
+    """The clock stands at `TODAY` and goes on from there."""
+    return clock.moved(TODAY - clock.now())
 
 
 @contextmanager
@@ -161,7 +169,7 @@ def on(app: Flask, bind: Engine | Connection) -> Iterator[None]:
 def app(request: pytest.FixtureRequest, shared_app: Flask) -> Iterator[Flask]:
     """The portal; everything the test writes is rolled back."""
     jobs.init_app(shared_app)
-    with shared_app.app_context():
+    with shared_app.app_context(), today():
         peopled = "world" in request.fixturenames
         engine = request.getfixturevalue("inhabited") if peopled else db.engine
         with engine.connect() as connection:
