@@ -27,7 +27,7 @@ from portal.staff.models import Staff
 from tests.conftest import work_off
 from tests.fulfilment.hands import brought_to
 from tests.fulfilment.test_easypost_hook import body
-from tests.world import ALICES_ORDER, build
+from tests.world import ALICES_ORDER, build, lately
 
 
 @pytest.fixture
@@ -103,10 +103,9 @@ def test_no_scan_falls_between_handing_over_and_the_courier_s_message(real, worl
 def test_a_change_of_the_channel_waits_for_who_begins_to_pick_and_then_asks(real, world, monkeypatch):
     """Locks in two orders would end in a deadlock, and one of the two in an error."""
     parcel_id = brought_to("to_pick", world.alice, world.cleo, world.now).id
-    less = replace(ALICES_ORDER.lines[0], quantity=1)
-    newer = replace(
-        ALICES_ORDER, lines=(less, *ALICES_ORDER.lines[1:]), updated_at=ALICES_ORDER.updated_at + timedelta(hours=1)
-    )
+    mine = lately(ALICES_ORDER, world.now)
+    lines = (replace(mine.lines[0], quantity=1), *mine.lines[1:])
+    newer = replace(mine, lines=lines, updated_at=mine.updated_at + timedelta(hours=1))
     accept_order(newer, by="channel", now=clock.now())
     session.commit()
     order_id, cleo, picked = world.alice.id, world.cleo.id, Event()
