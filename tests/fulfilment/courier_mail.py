@@ -4,10 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 import unicodedata
 from typing import Any
 
+from portal.lib import clock
 from tests.conftest import SECRETS
 
 NUMBER = "00340434161094042557"
@@ -42,7 +42,7 @@ def message(source: str, at: str = AT, number: str = NUMBER) -> bytes:
                  "status_details": "Out", "location": PLACE}},
         },
         "sendcloud": {
-            "action": "parcel_status_changed", "timestamp": int(time.time() * 1000),
+            "action": "parcel_status_changed", "timestamp": int(clock.now().timestamp() * 1000),
             "parcel": {"id": 7, "tracking_number": number, "carrier": {"code": "dhl"},
                        "status": {"id": 92, "message": "Driver en route"}},
         },
@@ -62,7 +62,7 @@ MESSAGES = {source: message(source) for source in FILES}
 def signed(source: str, raw: bytes, secret: str | None = None) -> dict[str, str]:
     """The headers with which this courier signs."""
     key = (SECRETS[f"{source.upper()}_WEBHOOK_SECRET"] if secret is None else secret).encode()
-    at = str(int(time.time()))
+    at = str(int(clock.now().timestamp()))
     if source == "easypost":
         normal = unicodedata.normalize("NFKD", key.decode()).encode()
         return {"X-Hmac-Signature": "hmac-sha256-hex=" + hmac.new(normal, raw, hashlib.sha256).hexdigest()}
