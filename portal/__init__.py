@@ -53,6 +53,7 @@ from portal.refunds import jobs as refunds_jobs
 from portal.refunds import limits_staff as desk_limits
 from portal.refunds import pages as credit_notes
 from portal.refunds import staff as desk_refunds
+from portal.returns import bench_staff as desk_bench
 from portal.returns import jobs as returns_jobs
 from portal.returns import pages as returns
 from portal.returns import staff as desk_returns
@@ -145,6 +146,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_pictures.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
+    register(app, desk_bench.bp, signed_in)
     register(app, desk_withdrawals.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_limits.bp, signed_in)

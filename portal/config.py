@@ -101,6 +101,8 @@ class Settings(BaseModel):
     return_address: str = ""
     withdrawal_notice: bool = True
     standard_delivery: Annotated[list[str], BeforeValidator(_listed)] = []
+    partial_withdrawal_delivery: Literal["difference", "share", "nothing"] = "difference"
+    delivery_tariff: Annotated[list[str], BeforeValidator(_listed)] = []
     survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = ["DE"]
     link_acts_days: int = Field(default=30, ge=0, le=90)
     case_deadline_hours: int = Field(default=48, ge=1, le=720)
@@ -135,6 +137,17 @@ class Settings(BaseModel):
                 to_minor(amount, currency)
             except NotMoney as error:
                 raise ValueError("is not a list of prices; write it like EUR:4.90,GBP:4.50") from error
+        return value
+
+    @field_validator("delivery_tariff")
+    @classmethod
+    def _tariff(cls, value: list[str]) -> list[str]:
+        for step in value:
+            try:
+                currency, worth, price = step.split(":")
+                to_minor(worth, currency), to_minor(price, currency)
+            except (ValueError, NotMoney) as error:
+                raise ValueError("is not a tariff; write it like EUR:0:4.90,EUR:50:0") from error
         return value
 
     @field_validator("survey_countries_off")
@@ -191,6 +204,18 @@ class Settings(BaseModel):
         """The lines of the address from which parcels start: the street first, postcode and town last."""
         lines = [line.strip() for line in (self.ship_from or self.shop_address).replace("\n", ",").split(",")]
         return [line for line in lines if line and line != self.shop_name]
+
+    def usual_delivery(self, currency: str) -> int | None:
+        """Minor units of the cheapest usual delivery, when the shop says so."""
+        prices = dict(price.split(":", 1) for price in self.standard_delivery)
+        return to_minor(prices[currency], currency) if currency in prices else None
+
+    def delivery_price(self, worth: int, currency: str) -> int | None:
+        """Minor units of delivery for goods worth so many, by the shop's tariff; None where it has none for that."""
+        steps = [step.split(":") for step in self.delivery_tariff]
+        known = [(to_minor(least, money), to_minor(price, money)) for money, least, price in steps if money == currency]
+        reached = [(least, price) for least, price in known if least <= worth]
+        return max(reached)[1] if reached else None
 
     @property
     def https(self) -> bool:

@@ -27,10 +27,11 @@ from portal.refunds.actions import approve_refund
 from portal.refunds.models import Refund
 from portal.refunds.ways import choose_way
 from portal.returns import actions as returns
-from portal.returns import settlement, withdrawals
+from portal.returns import bench, settlement, withdrawals
+from portal.returns.bench import Finding
 from portal.returns.goods import read
 from portal.returns.models import Return
-from portal.returns.rules import Finding, Wish
+from portal.returns.rules import Wish
 from portal.returns.withdrawal_rules import right_of
 from portal.staff.models import Staff
 
@@ -369,7 +370,7 @@ class Life:
 
     def give_back(self) -> Iterator[datetime]:
         yield self.diary.at_work(minutes=50)
-        returns.inspect_return(self.ret(), [self.finding()], by=self.shop.member("rita"), now=clock.now())
+        bench.inspect_return(self.ret(), [self.finding()], by=self.shop.member("rita"), now=clock.now())
         yield self.diary.after(minutes=4)
         ret, rita = self.ret(), self.shop.member("rita")
         facts = read(ret.order, now=clock.now(), besides=ret.id)

@@ -7,8 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import attributes, joinedload, selectinload
 
+from portal.config import Settings
 from portal.db import session
 from portal.desk.letters import listed
 from portal.feedback.case_models import Case
@@ -24,7 +25,9 @@ from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import missing
 from portal.orders.timeline import Entry, for_staff
 from portal.refunds.models import UNDER_WAY, Refund
+from portal.returns.dates import FourDates, four_dates
 from portal.returns.exchanges import orders_for, return_behind
+from portal.returns.goods import counts, last_delivery
 from portal.returns.models import Return
 
 MOST_AT_RISK = 10
@@ -62,6 +65,7 @@ class WholeOrder:
     takes_notes: bool
     sent_instead: Sequence[Order]
     behind: Return | None
+    dates: FourDates
 
     @property
     def risks(self) -> list[str]:
@@ -115,24 +119,26 @@ class WholeOrder:
         )
 
 
-def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
+def find_order(order_id: int, locale: str, settings: Settings) -> WholeOrder | None:
     """The order and all that hangs on it."""
     loads = (selectinload(Order.lines), joinedload(Order.payment))
     people = (joinedload(Refund.requested_by), joinedload(Refund.approved_by))
     order = session.scalar(select(Order).where(Order.id == order_id).options(*loads))
     if order is None:
         return None
+    parcels = session.scalars(_of(Parcel, order_id, selectinload(Parcel.lines).joinedload(ParcelLine.line))).all()
+    refunds = session.scalars(_of(Refund, order_id, *people)).all()
     returns = session.scalars(_of(Return, order_id, selectinload(Return.lines))).all()
     return WholeOrder(
         order=order,
-        parcels=session.scalars(_of(Parcel, order_id, selectinload(Parcel.lines).joinedload(ParcelLine.line))).all(),
+        parcels=parcels,
         returns=returns,
-        refunds=session.scalars(_of(Refund, order_id, *people)).all(),
+        refunds=refunds,
         cases=session.scalars(_of(Case, order_id, joinedload(Case.owner))).all(),
         letters=session.execute(listed().where(Letter.order_id == order_id)).all(),
         timeline=for_staff(order_id, locale),
         survey=_survey(order_id),
-        zone=zone,
+        zone=settings.zone,
         broken=latest_break(order_id),
         lacks=missing([order_id]).get(order_id, 0),
         flags=open_flags(order_id),
@@ -141,7 +147,18 @@ def find_order(order_id: int, locale: str, zone: ZoneInfo) -> WholeOrder | None:
         takes_notes=pushes.takes(order.channel, "note"),
         sent_instead=[other for _return_id, other in orders_for([ret.id for ret in returns])] if returns else [],
         behind=return_behind(order) if order.channel == INSTEAD else None,
+        dates=_dates(order, parcels, returns, refunds, settings),
     )
+
+
+def _dates(
+    order: Order, parcels: Sequence[Parcel], returns: Sequence[Return], refunds: Sequence[Refund], settings: Settings
+) -> FourDates:
+    """As the customer reads them, from what was read already."""
+    for ret in returns:
+        attributes.set_committed_value(ret, "refunds", [one for one in refunds if one.return_id == ret.id])
+    sent = [packed for parcel in parcels if counts(parcel) for packed in parcel.lines]
+    return four_dates(last_delivery(order.lines, sent), order.country, returns, settings)
 
 
 def _given_by_channel(order_id: int) -> Any:

@@ -50,7 +50,7 @@ def home() -> ResponseReturnValue:
 @bp.get("/orders/<int:id>")
 @requires("orders.see")
 def order(id: int) -> ResponseReturnValue:
-    whole = models.find_order(id, current_staff().locale, _zone())
+    whole = models.find_order(id, current_staff().locale, current_app.config["SETTINGS"])
     if whole is None:
         abort(404)
     looked_at(id, by=current_staff(), now=clock.now())
@@ -64,6 +64,7 @@ def order(id: int) -> ResponseReturnValue:
         couriers=rules,
         flags=flags,
         amount=Money,
+        dates=whole.dates.told(current_staff().locale) if whole.order.state != "cancelled" else [],
     )
 
 

@@ -133,6 +133,14 @@ class ParcelLine(Base):
         return self.line.variant
 
     @property
+    def delivered_at(self) -> datetime | None:
+        return self.parcel.delivered_at
+
+    @property
+    def fate(self) -> str | None:
+        return self.parcel.fate
+
+    @property
     def told(self) -> tuple[str, str]:
         """What a letter says of it: what, and how many."""
         return f"{self.title}, {self.variant}" if self.variant else self.title, f"× {self.quantity}"

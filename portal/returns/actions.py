@@ -10,24 +10,23 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal.db import move, session
-from portal.lib import days
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
-from portal.orders import stock
-from portal.orders.letters import write
-from portal.orders.models import Order, OrderLine
+from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.refunds.actions import open_refund
 from portal.refunds.models import Refund
 from portal.returns import rules, settlement
+from portal.returns.dates import money_back_by
 from portal.returns.goods import read
-from portal.returns.models import FOUND, Inspection, Return, ReturnLine, whole
-from portal.returns.rules import Finding, Wish
+from portal.returns.letters import local_day
+from portal.returns.letters import write as _write
+from portal.returns.models import Return, ReturnLine, whole
+from portal.returns.rules import Wish
 from portal.staff.models import Actor, Staff
 
 RMA_LENGTH = 8
-PAY_WITHIN = timedelta(days=14)
 
 words(
     "return.requested",
@@ -44,8 +43,6 @@ words(
 words("return.called_off", staff=_l("Return %(rma)s called off: %(note)s"), customer=_l("Return %(rma)s called off"))
 words("return.accepted_anyway", staff=_l("Return %(rma)s accepted after all"), customer=_l("Return %(rma)s accepted"))
 words("return.received", staff=_l("Return %(rma)s is here"), customer=_l("Return %(rma)s has arrived"))
-words("return.line_found", staff=_l("Found in return %(rma)s: %(title)s"))
-words("return.inspected", staff=_l("Return %(rma)s inspected"), customer=_l("Return %(rma)s: we looked at everything"))
 words(
     "return.closed",
     staff=_l("Return %(rma)s closed without a refund of ours: %(note)s"),
@@ -89,7 +86,7 @@ def cancel_return(ret: Return, *, now: datetime) -> None:
 
 
 def _call_off(ret: Return, now: datetime, **also: Any) -> None:
-    _lock_whole(ret)
+    lock_whole(ret)
     if not ret.cancellable:
         raise Refused(_("This return can't be called off any more. Nothing was changed."))
     move(ret, "decision", "cancel", decided_at=now, **also)
@@ -97,7 +94,7 @@ def _call_off(ret: Return, now: datetime, **also: Any) -> None:
         move(ret, "goods", "call_off")
 
 
-def _lock_whole(ret: Return) -> None:
+def lock_whole(ret: Return) -> None:
     lock(ret.order_id)
     session.scalars(whole(Return.id == ret.id)).one()
 
@@ -125,12 +122,6 @@ def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
         _write("return-approved", ret, now)
 
 
-def local_day(moment: datetime) -> date:
-    """The day on which it is then in the shop."""
-    day: date = moment.astimezone(current_app.config["SETTINGS"].zone).date()
-    return day
-
-
 def decline_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     """Say no, with a reason that the customer reads."""
     needs_words(note)
@@ -154,72 +145,9 @@ def receive_return(ret: Return, *, by: Staff, now: datetime) -> None:
     _write("return-received", ret, now)
 
 
-def add_found_line(ret: Return, line: OrderLine, *, by: Staff, now: datetime) -> ReturnLine:
-    """Something of the order that nobody announced was in the parcel: it is counted like the rest."""
-    _refuse_unless_at_the_bench(ret)
-    if line.order_id != ret.order_id or line.kind != "item":
-        raise Refused(_("This line is not part of the order."))
-    if any(row.order_line_id == line.id for row in ret.lines):
-        raise Refused(_("%(title)s is in this return already: count it there.", title=line.title))
-    row = ReturnLine(order_line_id=line.id, quantity=0, reason=FOUND)
-    ret.lines.append(row)
-    session.flush()
-    record(ret.order_id, "return.line_found", by=by, now=now, rma=ret.rma, title=line.title)
-    return row
-
-
-def _refuse_unless_at_the_bench(ret: Return) -> None:
-    _lock_whole(ret)
-    if ret.goods != "received":
-        raise Refused(_("Receive the parcel first."))
-    if ret.closed_at or ret.money:
-        raise Refused(_("This return is settled. What was found can't be changed any more."))
-
-
-def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: datetime) -> None:
-    """Count and grade each line; once more replaces what was found before, until money is proposed."""
-    _refuse_unless_at_the_bench(ret)
-    by_line = {finding.line_id: finding for finding in findings}
-    if set(by_line) != {row.id for row in ret.lines} or len(by_line) != len(findings):
-        raise Refused(_("Each line of the return is counted once; none is 0."))
-    for row in ret.lines:
-        _note_down(row, by_line[row.id], by, now)
-    ret.inspected_at = now
-    session.flush()
-    _check_findings(ret, by_line, now)
-    for row in ret.lines:
-        _back_on_the_shelf(row, by, now)
-    record(ret.order_id, "return.inspected", by=by, now=now, rma=ret.rma)
-
-
-def _note_down(row: ReturnLine, finding: Finding, by: Staff, now: datetime) -> None:
-    found = row.inspection or Inspection()
-    found.counted, found.deduction, found.note = finding.counted, finding.deduction, finding.note.strip()
-    found.grade = finding.grade if finding.counted else None
-    found.disposition = finding.disposition if finding.counted else None
-    found.inspected_by_id, found.inspected_at = by.id, now
-    row.inspection = found
-
-
-def _back_on_the_shelf(row: ReturnLine, by: Staff, now: datetime) -> None:
-    if (found := row.inspection) and row.line.sku:
-        cause = f"return-line:{row.id}"
-        stock.bring_back(row.line.sku, found.counted, found.disposition or "", cause, by=by, now=now)
-
-
-def _check_findings(ret: Return, findings: dict[int, Finding], now: datetime) -> None:
-    bound = ret.kind == "withdrawal" and not current_app.config["SETTINGS"].withdrawal_notice
-    if bound and any(finding.deduction for finding in findings.values()):
-        raise Refused(_("Nothing may be deducted: your shop does not tell customers of their right to withdraw."))
-    for amount in settlement.work_out(ret, read(ret.order, now=now, besides=ret.id)).amounts:
-        verdict = rules.of_finding(findings[amount.row.id], amount.worth)
-        if verdict.answer is rules.Answer.no:
-            raise Refused(_("%(title)s: %(why)s", title=amount.row.line.title, why=verdict.message))
-
-
 def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Refund:
     """Ask finance for the money. `shown` is what the page said: when it is no longer true, nothing happens."""
-    _lock_whole(ret)
+    lock_whole(ret)
     _refuse_unless_ready(ret)
     settled = settlement.work_out(ret, read(ret.order, now=now, besides=ret.id))
     if settled.total != shown:
@@ -232,7 +160,7 @@ def _pay_by(ret: Return) -> date | None:
     """The legal latest day (Directive 2011/83/EU, Art. 13(1)). A claim has none; another return may be a withdrawal."""
     if ret.kind == "claim":
         return None
-    return local_day(ret.requested_at + PAY_WITHIN)
+    return money_back_by(ret.requested_at, ret.released_at, current_app.config["SETTINGS"])
 
 
 def _refuse_unless_ready(ret: Return) -> None:
@@ -247,24 +175,10 @@ def _refuse_unless_ready(ret: Return) -> None:
 def close_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     """End it without a refund of ours: nothing is due, or the sales channel pays. The customer is told why."""
     needs_words(note)
-    _lock_whole(ret)
+    lock_whole(ret)
     _refuse_unless_ready(ret)
     if (ending := settlement.ending_of(ret, read(ret.order, now=now, besides=ret.id))) is None:
         raise Refused(_("Money is due for this return. Propose it instead."))
     ret.closed_at, ret.closed_as, ret.closing_note = now, ending, note
     record(ret.order_id, "return.closed", by=by, now=now, rma=ret.rma, note=note)
     _write("return-closed", ret, now, note=note, ending=ending)
-
-
-def _write(kind: str, ret: Return, now: datetime, **more: Any) -> None:
-    order, today = ret.order, local_day(now)
-    write(
-        kind,
-        order,
-        about=f"return:{ret.id}",
-        now=now,
-        rma=ret.rma,
-        rows=[(row.told, f"× {row.quantity}") for row in ret.lines if row.quantity],
-        send_by=days.spelled(ret.send_back_by, today, order.locale) if ret.send_back_by else "",
-        **more,
-    )

@@ -17,8 +17,9 @@ from portal.orders.instead import Article, order_instead
 from portal.orders.letters import write
 from portal.orders.models import INSTEAD, Order, OrderLine
 from portal.orders.timeline import record, words
-from portal.returns.actions import local_day, lock
+from portal.returns.actions import lock
 from portal.returns.goods import Facts, read
+from portal.returns.letters import local_day
 from portal.returns.models import Return, ReturnLine, SentInstead, named, whole
 from portal.staff.models import Actor
 

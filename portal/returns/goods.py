@@ -1,11 +1,13 @@
 """What of an order can still come back, and what it is worth: read in a few statements, whatever the order's size."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from flask import current_app
-from sqlalchemy import Row, and_, case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from portal.adapters.couriers import Tracking
 from portal.config import Settings
@@ -73,7 +75,7 @@ def read(order: Order, *, now: datetime, besides: int | None = None) -> Facts:
         Goods(line, *_arrived(line, sent, now), claimed.get(line.id, 0), *given.get(line.id, (0, 0)))
         for line in order.lines
     )
-    delivered_at = _all_delivered(goods, sent)
+    delivered_at = last_delivery(order.lines, sent)
     return Facts(order, goods, delivered_at, last_day(delivered_at, settings), now.astimezone(settings.zone).date())
 
 
@@ -85,15 +87,28 @@ def last_day(delivered_at: datetime | None, settings: Settings) -> date | None:
     return on_or_after(day, settings.shop_country)
 
 
-def _sent(order_id: int) -> list[Row[Any]]:
+class Sent(Protocol):
+    """Pieces of a line in a parcel, and what became of that."""
+
+    @property
+    def order_line_id(self) -> int: ...
+    @property
+    def quantity(self) -> int: ...
+    @property
+    def delivered_at(self) -> datetime | None: ...
+    @property
+    def fate(self) -> str | None: ...
+
+
+def _sent(order_id: int) -> list[Any]:
     """What is in which parcel; and what was given up for its money, which nobody waits for."""
     columns = (Parcel.tracking_status, Parcel.handed_over_at, Parcel.delivered_at, Parcel.fate)
     found = select(ParcelLine.order_line_id, ParcelLine.quantity, *columns).join(ParcelLine.parcel)
-    counts = or_(Parcel.state != "cancelled", Parcel.fate == GIVEN_UP)
-    return list(session.execute(found.where(Parcel.order_id == order_id, counts)))
+    travelled = or_(Parcel.state != "cancelled", Parcel.fate == GIVEN_UP)
+    return list(session.execute(found.where(Parcel.order_id == order_id, travelled)))
 
 
-def _arrived(line: OrderLine, sent: list[Row[Any]], now: datetime) -> tuple[int, int]:
+def _arrived(line: OrderLine, sent: list[Any], now: datetime) -> tuple[int, int]:
     """Pieces that arrived, and pieces of which we only believe it."""
     mine = [row for row in sent if row.order_line_id == line.id and row.fate != GIVEN_UP]
     sure = sum(row.quantity for row in mine if row.delivered_at)
@@ -108,15 +123,20 @@ def believed_there(status: str, handed_over_at: datetime | None, now: datetime) 
     return status == Tracking.expired or handed_over_at < now - SURELY_THERE_AFTER
 
 
-def _all_delivered(goods: tuple[Goods, ...], sent: list[Row[Any]]) -> datetime | None:
-    given_up = [(row.order_line_id, row.quantity) for row in sent if row.fate == GIVEN_UP]
-    waiting = any(
-        one.arrived < one.line.quantity - sum(n for line_id, n in given_up if line_id == one.line.id)
-        for one in goods
-        if one.line.kind == "item"
-    )
-    days = [row.delivered_at for row in sent if row.fate != GIVEN_UP]
-    return max(days) if days and all(days) and not waiting else None
+def counts(parcel: Parcel) -> bool:
+    """Whether what was packed in it is with the customer, on its way, or was given up for its money."""
+    return parcel.state != "cancelled" or parcel.fate == GIVEN_UP
+
+
+def last_delivery(lines: Iterable[OrderLine], sent: Iterable[Sent]) -> datetime | None:
+    """When the last piece of these lines arrived; None while something is still to come, or nobody knows."""
+    travelled = list(sent)
+    arrived: Counter[int] = Counter()
+    for row in travelled:
+        arrived[row.order_line_id] += row.quantity if row.delivered_at or row.fate == GIVEN_UP else 0
+    waiting = any(arrived[line.id] < line.quantity for line in lines if line.kind == "item")
+    days = [row.delivered_at for row in travelled if row.fate != GIVEN_UP]
+    return None if waiting else max((day for day in days if day), default=None) if all(days) else None
 
 
 def _claimed(order_id: int, besides: int | None) -> dict[int, int]:
@@ -127,7 +147,7 @@ def _claimed(order_id: int, besides: int | None) -> dict[int, int]:
         else_=Inspection.counted,
     )
     lives = or_(Return.decision.in_(("requested", "approved")), Return.goods == "received")
-    found = select(ReturnLine.order_line_id, func.sum(kept)).join(ReturnLine.ret).outerjoin(ReturnLine.inspection)
+    found = select(ReturnLine.order_line_id, func.sum(kept)).join(ReturnLine.ret).outerjoin(ReturnLine.inspections)
     found = found.where(and_(Return.order_id == order_id, lives, Return.id != (besides or 0)))
     return {line_id: int(pieces) for line_id, pieces in session.execute(found.group_by(ReturnLine.order_line_id))}
 

@@ -106,6 +106,16 @@ class Return(Base):
         return [one for one in self.refunds if one.state != "rejected_by_us" and one.id not in replaced]
 
     @property
+    def paid_back(self) -> bool:
+        """Whether all money that is due has reached the customer."""
+        return bool(self.parts) and all(part.state == "succeeded" for part in self.parts)
+
+    @property
+    def released_at(self) -> datetime | None:
+        """When it was proven that the goods are on their way, for which the shop may wait; else when they arrived."""
+        return self.received_at
+
+    @property
     def cancellable(self) -> bool:
         """Whether it can be called off: nothing has arrived yet, and no contract was withdrawn from."""
         bound = self.kind == "withdrawal"
@@ -140,7 +150,7 @@ class ReturnLine(Base):
     words: Mapped[str] = mapped_column(default="")
     ret: Mapped[Return] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
-    inspection: Mapped["Inspection | None"] = relationship(back_populates="return_line")
+    inspections: Mapped[list["Inspection"]] = relationship(order_by="Inspection.id", back_populates="return_line")
 
     @declared_attr
     def sent_instead(cls) -> Mapped[int]:  # noqa: N805
@@ -158,7 +168,7 @@ class ReturnLine(Base):
 
 
 class Inspection(Base):
-    """What was found at the bench: counted beside announced, grade, what becomes of it, who looked."""
+    """What was found at the bench: pieces of a line in one state, what becomes of them, who looked. One row a state."""
 
     __tablename__ = "inspections"
     __table_args__ = (
@@ -168,7 +178,7 @@ class Inspection(Base):
         CheckConstraint("deduction >= 0", name="deduction"),
         CheckConstraint("counted = 0 OR (grade IS NOT NULL AND disposition IS NOT NULL)", name="graded"),
     )
-    return_line_id: Mapped[int] = mapped_column(ForeignKey("return_lines.id"), unique=True)
+    return_line_id: Mapped[int] = mapped_column(ForeignKey("return_lines.id"), index=True)
     counted: Mapped[int]
     grade: Mapped[str | None]
     disposition: Mapped[str | None]
@@ -176,7 +186,7 @@ class Inspection(Base):
     note: Mapped[str] = mapped_column(default="")
     inspected_by_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
     inspected_at: Mapped[datetime]
-    return_line: Mapped[ReturnLine] = relationship(back_populates="inspection")
+    return_line: Mapped[ReturnLine] = relationship(back_populates="inspections")
     inspected_by: Mapped[Staff] = relationship()
 
     @property
@@ -190,7 +200,7 @@ def whole(*where: ColumnElement[bool]) -> Select[Any]:
     lines = selectinload(Return.lines)
     order = joinedload(Return.order, innerjoin=True)
     found = select(Return).options(
-        lines.joinedload(ReturnLine.inspection).joinedload(Inspection.inspected_by),
+        lines.selectinload(ReturnLine.inspections).joinedload(Inspection.inspected_by),
         order.selectinload(Order.lines),
         order.joinedload(Order.payment),
         joinedload(Return.decided_by),

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -13,10 +14,12 @@ from portal.db import limits, session
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
+from portal.lib.money import Money
 from portal.orders.guards import opened, opened_here
 from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.returns import actions, rules, settlement, words
+from portal.returns.dates import four_dates
 from portal.returns.forms import ReturnForm, return_form
 from portal.returns.goods import Facts, read
 from portal.returns.models import Return, whole
@@ -146,10 +149,12 @@ def _find(rma: str) -> Return:
 
 
 def _page(ref: str, ret: Return, refusal: str = "") -> str:
-    outcome = settlement.outcome(ret, read(ret.order, now=clock.now(), besides=ret.id))
+    facts = read(ret.order, now=clock.now(), besides=ret.id)
+    dates = four_dates(facts.delivered_at, ret.order.country, [ret], _settings())
     return render_template(
-        "returns/show.html", ref=ref, ret=ret, order=ret.order, refusal=refusal, words=words, outcome=outcome,
+        "returns/show.html", ref=ref, ret=ret, order=ret.order, refusal=refusal, words=words, amount=Money,
         headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
+        outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")),
     )  # fmt: skip
 
 

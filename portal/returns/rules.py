@@ -209,30 +209,3 @@ def insist(facts: Facts, wishes: Sequence[Wish]) -> None:
 def spoken(money: Money) -> str:
     """The amount as the reader writes it."""
     return money.format(str(get_locale() or "en"))
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What the bench found of one line of a return."""
-
-    line_id: int
-    counted: int
-    grade: str | None = None
-    disposition: str | None = None
-    deduction: int = 0
-    note: str = ""
-
-
-def of_finding(finding: Finding, worth: Money) -> Verdict:
-    """What is missing in the bench's words about a line whose counted pieces are worth so much."""
-    if finding.counted < 0:
-        return _no(_("Count the pieces; none is 0."), "counted")
-    if finding.counted and not finding.grade:
-        return _no(_("Say in what state it is."), "grade")
-    if finding.counted and not finding.disposition:
-        return _no(_("Say what becomes of it."), "disposition")
-    if not 0 <= finding.deduction <= worth.amount:
-        return _no(_("No more than what it is worth: %(most)s.", most=spoken(worth)), "deduction")
-    if finding.deduction and not finding.note.strip():
-        return _no(_("Say why; the customer reads it."), "note")
-    return YES

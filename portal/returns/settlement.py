@@ -1,19 +1,48 @@
 """How much money goes back for a return, line by line, from what was really paid and what was really found."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from flask import current_app
 from flask_babel import gettext as _
 
-from portal.lib.money import Money, to_minor
-from portal.orders.models import OrderLine
+from portal.lib.money import Money
 from portal.refunds.models import HOLDING
 from portal.refunds.rules import RefundPart
+from portal.returns.delivery import Outbound, outbound
 from portal.returns.goods import Facts
 from portal.returns.models import Inspection, Return, ReturnLine
 from portal.returns.rules import Wish, spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What of a line is counted on: as the bench found it, in one or several states."""
+
+    states: tuple[Inspection, ...]
+
+    @property
+    def counted(self) -> int:
+        return sum(one.counted for one in self.states)
+
+    @property
+    def kept(self) -> int:
+        """Pieces of this very line that came and stay."""
+        return sum(one.kept for one in self.states)
+
+    @property
+    def deduction(self) -> int:
+        """Minor units, for all states together."""
+        return sum(one.deduction for one in self.states)
+
+    @property
+    def deducted(self) -> list[Inspection]:
+        return [one for one in self.states if one.deduction]
+
+
+def found_of(row: ReturnLine) -> Found | None:
+    """What was found of the line; None before anybody has looked."""
+    return Found(tuple(row.inspections)) if row.inspections else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +50,7 @@ class Amount:
     """What one line brings. `paid_pieces` are those of the counted ones that money goes back for."""
 
     row: ReturnLine
-    found: Inspection
+    found: Found
     paid_pieces: int
     worth: Money
     cut: Money
@@ -42,16 +71,9 @@ class Amount:
         if self.row.sent_instead and self.found.kept:
             return "sent_instead"
         if not self.found.kept:
-            return "wrong_item" if self.found.grade == "wrong_item" else "back_to_customer"
-        return "surplus" if self.paid_pieces < self.found.counted else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outbound:
-    """What was paid for the first delivery and goes back with the goods."""
-
-    line: OrderLine
-    money: Money
+            wrong = all(one.grade == "wrong_item" for one in self.found.states)
+            return "wrong_item" if wrong else "back_to_customer"
+        return "surplus" if self.paid_pieces < self.found.kept else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,58 +96,38 @@ class Settlement:
             for amount in self.amounts
             if amount.paid_pieces
         ]
-        return goods + [RefundPart(one.line.id, one.line.quantity, one.money.amount) for one in self.outbound]
+        return goods + [
+            RefundPart(one.line.id, one.line.quantity if one.whole else 0, one.money.amount) for one in self.outbound
+        ]
 
 
 def _deducted(amount: Amount) -> str:
-    if not amount.deduction:
-        return ""
-    return _("%(amount)s deducted: %(note)s", amount=spoken(amount.deduction), note=amount.found.note)
+    """Each loss of value with its reason, as a sentence of its own."""
+    currency = amount.worth.currency
+    said = [(Money(one.deduction, currency), one.note) for one in amount.found.deducted] if amount.deduction else []
+    return "; ".join(_("%(amount)s deducted: %(note)s", amount=spoken(money), note=note) for money, note in said)
 
 
 def work_out(ret: Return, facts: Facts) -> Settlement:
     """The amount of an inspected return, never more than what is left of the payment. The facts are read besides it."""
-    bare = [_bare(row, row.inspection, facts) for row in ret.lines if row.inspection]
+    bare = [_bare(row, found, facts) for row in ret.lines if (found := found_of(row))]
     amounts, left = tuple(_cut_down(bare, _left(ret))), _left(ret)
     goods = sum(amount.money.amount for amount in amounts)
-    outbound = tuple(_outbound(ret, facts, most=None if left is None else left - goods))
-    total = goods + sum(one.money.amount for one in outbound)
-    return Settlement(amounts, outbound, Money(total, ret.order.currency))
+    delivery = tuple(outbound(ret, facts, most=None if left is None else left - goods))
+    total = goods + sum(one.money.amount for one in delivery)
+    return Settlement(amounts, delivery, Money(total, ret.order.currency))
 
 
-def _outbound(ret: Return, facts: Facts, most: int | None) -> Iterator[Outbound]:
-    """Who withdraws from the whole contract gets the delivery back too, but no more than the cheapest usual one cost
-    (Directive 2011/83/EU, Art. 13). Of a part of the contract the law is silent: the delivery stays paid.
-    """
-    back = {row.order_line_id: row.quantity for row in ret.lines}
-    items = [goods for goods in facts.goods if goods.line.kind == "item"]
-    if ret.kind != "withdrawal" or any(back.get(one.line.id, 0) + one.claimed < one.line.quantity for one in items):
-        return
-    currency, usual = facts.order.currency, _usual_delivery(facts.order.currency)
-    for goods in (one for one in facts.goods if one.line.kind == "shipping"):
-        amounts = [goods.line.paid - goods.given, *(limit for limit in (usual, most) if limit is not None)]
-        amount = max(0, min(amounts))
-        if amount:
-            yield Outbound(goods.line, Money(amount, currency))
-            usual, most = (limit if limit is None else limit - amount for limit in (usual, most))
-
-
-def _usual_delivery(currency: str) -> int | None:
-    """Minor units of the shop's cheapest usual delivery, when it says so."""
-    prices = dict(price.split(":", 1) for price in current_app.config["SETTINGS"].standard_delivery)
-    return to_minor(prices[currency], currency) if currency in prices else None
-
-
-def worth_of(row: ReturnLine, kept: int, facts: Facts) -> tuple[int, Money]:
-    """For how many of the pieces kept money goes back, and how much before deductions."""
+def worth_of(row: ReturnLine, kept: int, facts: Facts, before: int = 0) -> tuple[int, Money]:
+    """For how many of the pieces kept money goes back, and how much before deductions; `before` were counted first."""
     goods = facts.of(row.order_line_id)
     if goods is None:
         return 0, Money(0, facts.order.currency)
-    pieces = min(kept, goods.unclaimed)
-    return pieces, goods.worth(pieces, goods.given_pieces)
+    pieces = min(kept, max(0, goods.unclaimed - before))
+    return pieces, goods.worth(pieces, goods.given_pieces + before)
 
 
-def _bare(row: ReturnLine, found: Inspection, facts: Facts) -> Amount:
+def _bare(row: ReturnLine, found: Found, facts: Facts) -> Amount:
     pieces, worth = worth_of(row, max(0, found.kept - row.sent_instead), facts)
     return Amount(row, found, pieces, worth, Money(0, worth.currency))
 
@@ -163,7 +165,7 @@ class Outcome:
     """What became of one line, for whoever reads the return's page."""
 
     row: ReturnLine
-    found: Inspection | None
+    found: Found | None
     money: Money | None = None
     deduction: Money | None = None
     why: str = ""
@@ -172,7 +174,7 @@ class Outcome:
 def outcome(ret: Return, facts: Facts) -> list[Outcome]:
     """Line by line what was found, and the money for it: as refunded, else as worked out now."""
     if not ret.inspected_at:
-        return [Outcome(row, row.inspection) for row in ret.lines]
+        return [Outcome(row, found_of(row)) for row in ret.lines]
     worked_out = work_out(ret, facts).amounts
     if ret.money is None:
         return [Outcome(amount.row, amount.found, amount.money, amount.deduction, amount.why) for amount in worked_out]

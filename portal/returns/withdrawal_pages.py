@@ -18,7 +18,7 @@ from portal.orders.guards import opened
 from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.returns import withdrawals
-from portal.returns.actions import PAY_WITHIN
+from portal.returns.dates import money_back_by
 from portal.returns.jobs import match_withdrawal
 from portal.returns.withdrawal_forms import StatementForm, WithdrawalForm, withdrawal_form
 from portal.returns.withdrawal_rules import Right, right_of
@@ -89,7 +89,8 @@ def show(ref: str, reference: str) -> ResponseReturnValue:
     """What was stated and when, and what follows."""
     mine = (Withdrawal.order_id == opened().order_id, Withdrawal.reference == reference)
     made = session.scalar(select(Withdrawal).where(*mine).options(joinedload(Withdrawal.ret))) or abort(404)
-    return render_template("withdrawals/show.html", ref=ref, made=made, pay_by=made.stated_at + PAY_WITHIN)
+    pay_by = money_back_by(made.stated_at, made.ret.released_at if made.ret else None, current_app.config["SETTINGS"])
+    return render_template("withdrawals/show.html", ref=ref, made=made, pay_by=pay_by)
 
 
 def _right() -> Right:

@@ -38,7 +38,7 @@ def show(id: int) -> ResponseReturnValue:
 def carry_out(id: int, order_id: int) -> ResponseReturnValue:
     """A person says which order is meant, and which goods."""
     made, order = _find(id), session.get(Order, order_id) or abort(404)
-    right, asked = right_of(order, now=clock.now()), CarryOutForm()
+    right, asked = right_of(order, now=made.stated_at), CarryOutForm()
     form = withdrawal_form(right, _most(right))
     if not asked.validate() or not form.validate():
         return _page(made, _("Choose how many pieces.")), 422
@@ -77,7 +77,7 @@ def _most(right: Right) -> dict[int, int]:
 def _page(made: Withdrawal, refusal: str = "", note: NoteForm | None = None) -> str:
     asked, open_still = OrderForm(request.args), made.state == "received"
     found = withdrawals.candidates(made, asked.order.data or "") if open_still else []
-    rights = [right_of(order, now=clock.now()) for order in found]
+    rights = [right_of(order, now=made.stated_at) for order in found]
     return render_template(
         "desk/withdrawals/show.html", made=made, refusal=refusal, asked=asked, note=note or NoteForm(formdata=None),
         proposals=[(right, withdrawal_form(right, _most(right), formdata=None)) for right in rights],

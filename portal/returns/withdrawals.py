@@ -4,7 +4,7 @@ Directive 2011/83/EU, Art. 11a: a statement is valid by itself. Nobody approves 
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from flask import current_app
@@ -26,13 +26,13 @@ from portal.orders.letters import write
 from portal.orders.models import Customer, Order
 from portal.orders.timeline import record, words
 from portal.refunds.actions import give_all_back
-from portal.returns.actions import PAY_WITHIN, RMA_LENGTH, local_day, lock, needs_words
+from portal.returns.actions import RMA_LENGTH, lock, needs_words
+from portal.returns.dates import money_back_by, send_back_by
+from portal.returns.letters import local_day
 from portal.returns.models import WITHDRAWN, Return, ReturnLine, named
 from portal.returns.withdrawal_rules import Right, right_of
 from portal.staff.models import Actor, Staff
 
-SEND_BACK_WITHIN = timedelta(days=14)
-"""Art. 14(1)."""
 REFERENCE_LENGTH, LISTED = 10, 50
 
 words(
@@ -154,7 +154,7 @@ def _carry_out(made: Withdrawal, right: Right, chosen: Mapping[int, int], *, by:
     if right.is_whole(chosen) and not promises.has_left(order.id) and order.state in ("accepted", "on_hold"):
         promises.cancel_order(order, by=by, now=now)
         pushes.tell_cancelled(order, now=now)
-        give_all_back(order, due_on=local_day(now + PAY_WITHIN), by=by, now=now)
+        give_all_back(order, due_on=money_back_by(made.stated_at, None, current_app.config["SETTINGS"]), by=by, now=now)
     else:
         made.ret = _open_return(made, right, chosen, by=by, now=now)
     move(made, "state", "carry_out", settled_at=now, settled_by_id=person.id if person else None)
@@ -167,7 +167,7 @@ def _open_return(made: Withdrawal, right: Right, chosen: Mapping[int, int], *, b
     ret = Return(
         rma=reference(RMA_LENGTH).upper(), order_id=order.id, order=order, kind="withdrawal", decision="approved",
         goods="awaited", requested_at=made.stated_at, decided_at=now, lines=lines,
-        send_back_by=local_day(made.stated_at + SEND_BACK_WITHIN),
+        send_back_by=send_back_by(made.stated_at, current_app.config["SETTINGS"]),
     )  # fmt: skip
     session.add(ret)
     session.flush()
@@ -180,7 +180,8 @@ def _open_return(made: Withdrawal, right: Right, chosen: Mapping[int, int], *, b
 def _tell_what_follows(made: Withdrawal, now: datetime) -> None:
     """Where to send it and until when, or that it stays here; and until when the money is there."""
     order, ret, today = _order(made), made.ret, local_day(now)
-    spelled = {"pay_by": days.spelled(local_day(made.stated_at + PAY_WITHIN), today, order.locale)}
+    pay_by = money_back_by(made.stated_at, None, current_app.config["SETTINGS"])
+    spelled = {"pay_by": days.spelled(pay_by, today, order.locale)}
     if ret is not None and ret.send_back_by:
         spelled["send_by"] = days.spelled(ret.send_back_by, today, order.locale)
     rows = [(row.told, f"× {row.quantity}") for row in ret.lines] if ret else []
@@ -200,7 +201,7 @@ def match(withdrawal_id: int, *, now: datetime) -> None:
         return
     made.order = lock(found[0].id)
     _note_down(made, by="customer", now=now)
-    right = right_of(made.order, now=now)
+    right = right_of(made.order, now=made.stated_at)  # in time is what was submitted in time (Art. 11a(5))
     chosen = right.everything()
     if promises.lies_here(made.order.id, chosen):
         tell(made.order.id, "withdrawn", by="customer", now=now)
@@ -234,7 +235,7 @@ def carry_out(
     Raises Refused when somebody else was quicker, and for what can't come back at all.
     """
     order = _lock_open(made, order_id)
-    right = right_of(order, now=now)
+    right = right_of(order, now=made.stated_at)
     if not chosen or any(pieces < 1 for pieces in chosen.values()) or not set(chosen) <= set(_bought(right)):
         raise Refused(_("Choose at least one thing."))
     if any(pieces > _bought(right)[line_id] for line_id, pieces in chosen.items()):

@@ -98,9 +98,15 @@ class TrackedReturn:
     decision: str
     goods: str
     send_back_by: date | None
+    requested_at: datetime
     closed_as: str | None = None
-    requested_at: datetime | None = None
+    released_at: datetime | None = None
     money: list[MoneyBack] = field(default_factory=list)
+
+    @property
+    def paid_back(self) -> bool:
+        """Whether all money that is due has reached the customer."""
+        return bool(self.money) and all(back.state == "succeeded" for back in self.money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +278,8 @@ def _scan(found: dict[str, Any]) -> Scan:
 
 
 def _return(found: dict[str, Any]) -> TrackedReturn:
-    read = {"send_back_by": _day(found["send_back_by"]), "requested_at": _moment(found["requested_at"])}
+    moments = {name: _moment(found[name]) for name in ("requested_at", "released_at")}
+    read = {"send_back_by": _day(found["send_back_by"]), **moments}
     return TrackedReturn(**{**found, **read, "money": [_money(back) for back in found["money"]]})
 
 

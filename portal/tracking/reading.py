@@ -106,6 +106,7 @@ def _returns() -> Json:
         send_back_by=Return.send_back_by,
         closed_as=Return.closed_as,
         requested_at=Return.requested_at,
+        released_at=Return.received_at,
         money=_money(Refund.return_id == Return.id),
     )
     return _all(select(_listed(told, Return.id.desc())).where(Return.order_id == Order.id).correlate(Order))

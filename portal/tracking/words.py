@@ -13,7 +13,7 @@ from portal.config import Settings
 from portal.feedback.rules import SCORES
 from portal.lib import days
 from portal.refunds.words import for_customer
-from portal.returns.actions import PAY_WITHIN
+from portal.returns.dates import four_dates
 from portal.tracking.models import (
     GOING_BACK,
     IN_TROUBLE,
@@ -333,27 +333,8 @@ def dates(tracked: Tracked, settings: Settings) -> list[tuple[str, str]]:
     """The four that an order has, as far as they are known: until when the customer may, and until when we must."""
     if tracked.state == "cancelled":
         return []
-    locale = str(get_locale() or "en")
-    open_still = [ret for ret in tracked.returns if ret.decision == "approved" and not ret.closed_as]
-    awaited = [ret.send_back_by for ret in open_still if ret.goods == "awaited" and ret.send_back_by]
-    owed = [ret.requested_at for ret in open_still if ret.kind == "withdrawal" and ret.requested_at and not ret.money]
-    known = (
-        (_("Withdraw until"), tracked.withdraw_until(settings)),
-        (_("Send back until"), min(awaited, default=None)),
-        (_("Money back by"), _local(min(owed), settings) + PAY_WITHIN if owed else None),
-        (_("Guarantee until"), _guarantee(_local(tracked.delivered_at, settings)) if tracked.delivered_at else None),
-    )
-    return [(label, days.with_year(day, locale)) for label, day in known if day]
-
-
-def _local(moment: datetime, settings: Settings) -> date:
-    return moment.astimezone(settings.zone).date()
-
-
-def _guarantee(delivered_on: date) -> date:
-    """Two years (Directive (EU) 2019/771, Art. 10)."""
-    leap_day = (delivered_on.month, delivered_on.day) == (2, 29)
-    return date(delivered_on.year + 2, 3, 1) if leap_day else delivered_on.replace(year=delivered_on.year + 2)
+    known = four_dates(tracked.delivered_at, tracked.country, tracked.returns, settings)
+    return known.told(str(get_locale() or "en"))
 
 
 def money_words(back: MoneyBack) -> str:

@@ -38,9 +38,9 @@ from portal.refunds.models import Refund
 from portal.refunds.rules import RefundPart
 from portal.refunds.ways import prove
 from portal.returns import actions as returns
-from portal.returns import exemptions, withdrawals
+from portal.returns import bench, exemptions, withdrawals
+from portal.returns.bench import Finding
 from portal.returns.exchanges import Substitute, send_instead
-from portal.returns.rules import Finding
 from portal.staff import people
 from portal.staff.rules import Role
 from portal.tracking.actions import choose, send_new_link
@@ -259,7 +259,7 @@ def send_back(world: World) -> None:
     returns.decline_return(hands.requested(world.bob), note="It was used.", by=world.rita, now=now)
     session.commit()
     kept = hands.received(world, world.bob)
-    returns.inspect_return(kept, [Finding(row.id, counted=0) for row in kept.lines], by=world.rita, now=now)
+    bench.inspect_return(kept, [Finding(row.id, counted=0) for row in kept.lines], by=world.rita, now=now)
     returns.close_return(kept, note="The box was empty.", by=world.rita, now=now)
     session.commit()
     refuse_refund(hands.proposed(world, world.alice, 2000), note="Sent back too late.", by=world.fran, now=now)

@@ -15,9 +15,10 @@ from portal.lib import clock, tokens
 from portal.lib.money import Money
 from portal.orders.models import Order, OrderLine
 from portal.refunds.models import Refund
-from portal.returns import actions
+from portal.returns import actions, bench
+from portal.returns.bench import Finding
 from portal.returns.models import Return
-from portal.returns.rules import Finding, Wish
+from portal.returns.rules import Wish
 from tests.fulfilment.hands import brought_to
 from tests.world import World
 
@@ -67,7 +68,7 @@ def found(ret: Return, **differs: object) -> list[Finding]:
 
 def inspected(world: World, order: Order, *wishes: Wish, **differs: object) -> Return:
     ret = received(world, order, *wishes)
-    actions.inspect_return(ret, found(ret, **differs), by=world.rita, now=clock.now())
+    bench.inspect_return(ret, found(ret, **differs), by=world.rita, now=clock.now())
     session.commit()
     return ret
 

@@ -32,7 +32,7 @@ def test_what_was_found_stands_beside_what_was_announced(desk, world):
         desk, ret, "inspection", **at_the_bench(ret, counted="1", deduction="2,50", note="A chip", grade="worn")
     )
     assert answer.status_code == 303
-    found = ret.lines[0].inspection
+    found = ret.lines[0].inspections[0]
     assert found is not None
     assert (found.counted, found.grade, found.disposition, found.deduction, found.note) == (
         1,

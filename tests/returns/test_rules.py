@@ -14,7 +14,7 @@ from portal.orders.flags import tell
 from portal.orders.payments import add_external
 from portal.refunds.actions import open_refund
 from portal.refunds.rules import RefundPart
-from portal.returns import actions, rules
+from portal.returns import actions, bench, rules
 from portal.returns.goods import Facts, last_day, read
 from portal.returns.rules import Answer, Wish
 from tests.fulfilment.hands import brought_to, checked
@@ -180,7 +180,7 @@ def test_goods_that_are_here_count_though_nobody_accepted_them(world):
     actions.decline_return(ret, note="worn", by=world.rita, now=clock.now())
     actions.receive_return(ret, by=world.rita, now=clock.now())
     assert left(world) == 0
-    actions.inspect_return(ret, found(ret, disposition="back_to_customer"), by=world.rita, now=clock.now())
+    bench.inspect_return(ret, found(ret, disposition="back_to_customer"), by=world.rita, now=clock.now())
     assert left(world) == 2
 
 

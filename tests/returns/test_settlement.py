@@ -13,7 +13,7 @@ from portal.orders.payments import add_external
 from portal.refunds.actions import open_refund, refuse_refund
 from portal.refunds.models import Refund
 from portal.refunds.rules import RefundPart
-from portal.returns import actions, settlement
+from portal.returns import actions, bench, settlement
 from portal.returns.goods import read
 from portal.returns.models import Return
 from portal.returns.rules import Wish
@@ -134,9 +134,9 @@ def test_a_refund_that_was_refused_frees_the_pieces_and_the_money(world, thirds)
 
 def test_two_returns_that_counted_too_much_are_paid_once(world, thirds):
     first, second = received(world, thirds, wish(thirds)), received(world, thirds, wish(thirds, quantity=2))
-    actions.inspect_return(first, found(first, counted=3), by=world.rita, now=clock.now())
+    bench.inspect_return(first, found(first, counted=3), by=world.rita, now=clock.now())
     assert [(a.paid_pieces, a.why) for a in settled(first).amounts] == [(1, "surplus")]
-    actions.inspect_return(second, found(second, counted=2), by=world.rita, now=clock.now())
+    bench.inspect_return(second, found(second, counted=2), by=world.rita, now=clock.now())
     session.commit()
     assert [(a.paid_pieces, a.why) for a in settled(second).amounts] == [(0, "surplus")]
 

@@ -16,7 +16,7 @@ from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.orders.models import Order, OrderFlag
 from portal.refunds.models import Refund
-from portal.returns import actions, exemptions, settlement, withdrawals
+from portal.returns import actions, bench, exemptions, settlement, withdrawals
 from portal.returns.goods import read
 from portal.returns.models import Return
 from portal.returns.withdrawal_rules import right_of, withdraw_until
@@ -185,7 +185,7 @@ def settled(world: World, made: Withdrawal, **differs: object) -> settlement.Set
     ret = made.ret
     assert ret is not None
     actions.receive_return(ret, by=world.rita, now=clock.now())
-    actions.inspect_return(ret, found(ret, **differs), by=world.rita, now=clock.now())
+    bench.inspect_return(ret, found(ret, **differs), by=world.rita, now=clock.now())
     session.commit()
     return settlement.work_out(ret, read(ret.order, now=clock.now(), besides=ret.id))
 

@@ -231,7 +231,7 @@ def test_money_is_sent_only_when_stripe_says_so(state: str, words: str) -> None:
     ],
 )
 def test_a_return_is_told_in_plain_words(decision: str, goods: str, ending: str | None, words: str) -> None:
-    assert returned(TrackedReturn("R1", "return", decision, goods, None, ending))[0] == words
+    assert returned(TrackedReturn("R1", "return", decision, goods, None, NOW, ending))[0] == words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""One return's page at the desk, and how every door of it answers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+
+from flask import abort, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
+from flask_wtf import FlaskForm
+from sqlalchemy import select
+from sqlalchemy.orm import raiseload
+
+from portal.db import session
+from portal.lib import clock
+from portal.lib.errors import Refused
+from portal.lib.money import Money
+from portal.orders.timeline import for_staff
+from portal.returns import lists, rules, settlement, words
+from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, inspection_form
+from portal.returns.dates import four_dates
+from portal.returns.forms import NoteForm
+from portal.returns.goods import Facts, read
+from portal.returns.models import Return, whole
+
+
+def show_list(name: str, number: int, unknown: str = "") -> str:
+    rows, more = lists.page_of(name, number)
+    return render_template(
+        "desk/returns/list.html", name=name, rows=rows, number=number, more=more, unknown=unknown, words=words,
+        counts=lists.counts(), scan=ScanForm(), today=day_of(clock.now()),
+    )  # fmt: skip
+
+
+def find(id: int) -> Return:
+    return session.scalar(whole(Return.id == id)) or abort(404)
+
+
+def facts_of(ret: Return) -> Facts:
+    return read(ret.order, now=clock.now(), besides=ret.id)
+
+
+def do(id: int, act: Callable[[Return], object], form: FlaskForm | None = None) -> ResponseReturnValue:
+    """Act and show the return again: 303 done, 422 with the form, 409 with the reason and the return as it is."""
+    ret = find(id)
+    if form is not None and not form.validate():
+        return page(ret, form), 422
+    try:
+        act(ret)
+    except Refused as refused:
+        session.rollback()
+        return page(find(id), form, refused.message), 409
+    return redirect(url_for("desk_returns.show", id=id), 303)
+
+
+def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
+    facts = facts_of(ret)
+    settled = settlement.work_out(ret, facts) if ret.inspected_at else None
+    return render_template(
+        "desk/returns/show.html", ret=ret, order=ret.order, facts=facts, refusal=refusal, words=words, amount=Money,
+        inspection=form if isinstance(form, InspectionForm) else inspection_form(ret, facts, formdata=None),
+        note=form if isinstance(form, NoteForm) else NoteForm(formdata=None), found=found_form(ret, formdata=None),
+        verdicts=_verdicts(ret, facts), others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
+        ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
+        dates=_dates(ret, facts),
+    )  # fmt: skip
+
+
+def _verdicts(ret: Return, facts: Facts) -> list[rules.Verdict]:
+    """What the rules say of the return, asked for on the day on which it was."""
+    wishes = [rules.Wish(row.order_line_id, row.quantity, row.reason, row.words) for row in ret.lines if row.quantity]
+    return rules.of_wishes(replace(facts, today=day_of(ret.requested_at)), wishes)
+
+
+def day_of(when: datetime) -> date:
+    return when.astimezone(current_app.config["SETTINGS"].zone).date()
+
+
+def _others(ret: Return) -> Sequence[Return]:
+    """The order's other returns."""
+    others = select(Return).where(Return.order_id == ret.order_id, Return.id != ret.id).order_by(Return.id)
+    return session.scalars(others.options(raiseload("*"))).all()
+
+
+def _dates(ret: Return, facts: Facts) -> list[tuple[str, str]]:
+    """The four, as the customer reads them."""
+    known = four_dates(facts.delivered_at, ret.order.country, [ret], current_app.config["SETTINGS"])
+    return known.told(str(get_locale() or "en"))

@@ -1,0 +1,31 @@
+"""Letters about a return: what is in it, and until when it is to be sent."""
+
+from datetime import date, datetime
+from typing import Any
+
+from flask import current_app
+
+from portal.lib import days
+from portal.orders import letters
+from portal.returns.models import Return
+
+
+def write(kind: str, ret: Return, now: datetime, **more: Any) -> None:
+    """Queue a letter to whoever ordered, in their language."""
+    order, today = ret.order, local_day(now)
+    letters.write(
+        kind,
+        order,
+        about=f"return:{ret.id}",
+        now=now,
+        rma=ret.rma,
+        rows=[(row.told, f"× {row.quantity}") for row in ret.lines if row.quantity],
+        send_by=days.spelled(ret.send_back_by, today, order.locale) if ret.send_back_by else "",
+        **more,
+    )
+
+
+def local_day(moment: datetime) -> date:
+    """The day on which it is then in the shop."""
+    day: date = moment.astimezone(current_app.config["SETTINGS"].zone).date()
+    return day
