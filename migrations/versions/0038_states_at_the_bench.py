@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "9000"
-down_revision = "0034"
+revision = "0038"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 
