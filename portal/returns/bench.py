@@ -92,7 +92,7 @@ def add_found_line(ret: Return, line: OrderLine, *, by: Staff, now: datetime) ->
 
 def _refuse_unless_at_the_bench(ret: Return) -> None:
     if ret.goods != "received":
-        raise Refused(_("Nothing has arrived of this return. Receive the parcel first."))
+        raise Refused(_("Receive the parcel first."))
     if ret.closed_at or ret.money:
         raise Refused(_("This return is settled. What was found can't be changed any more."))
 
