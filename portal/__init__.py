@@ -54,6 +54,8 @@ from portal.refunds import limits_staff as desk_limits
 from portal.refunds import pages as credit_notes
 from portal.refunds import staff as desk_refunds
 from portal.returns import bench_staff as desk_bench
+from portal.returns import dispatch_pages as return_parcels
+from portal.returns import dispatch_staff as desk_dispatch
 from portal.returns import jobs as returns_jobs
 from portal.returns import pages as returns
 from portal.returns import staff as desk_returns
@@ -116,6 +118,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, tracking.finding, anyone)
     register(app, pictures.bp, has_link)
     register(app, returns.bp, has_link)
+    register(app, return_parcels.bp, has_link)
     register(app, withdrawals.bp, has_link)
     register(app, withdrawals.public, anyone)
     register(app, feedback.bp, has_link)
@@ -147,6 +150,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_pictures.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
     register(app, desk_bench.bp, signed_in)
+    register(app, desk_dispatch.bp, signed_in)
     register(app, desk_withdrawals.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_limits.bp, signed_in)

@@ -14,6 +14,7 @@ from portal.db import move, session
 from portal.fulfilment import handoffs, rules, sscc, tracking
 from portal.fulfilment.boxes import Box
 from portal.fulfilment.models import Parcel, ParcelLine
+from portal.fulfilment.scans import alone_with
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
@@ -216,7 +217,7 @@ def hand_over(parcel: Parcel, courier: str, number: str, *, by: Staff, now: date
         raise Refused(_("Choose a courier and scan the tracking number."))
     if courier == own.CODE and code != parcel.tracking_number:
         raise Refused(_("This is not the number of our label for this parcel."))
-    tracking.alone_with(code)
+    alone_with(code)
     order = session.get_one(Order, parcel.order_id, with_for_update={"of": Order}, populate_existing=True)
     _refuse_unless_wanted(order)
     move(parcel, "state", "hand_over", courier=courier, tracking_number=code, handed_over_at=now)

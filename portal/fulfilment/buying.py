@@ -15,7 +15,7 @@ from portal.adapters.couriers import code_of, normal_number, own
 from portal.adapters.couriers.selling import Address, Bought, Paper, Quote, Shipment
 from portal.config import Settings
 from portal.db import move, session
-from portal.fulfilment.models import LIVING_PURCHASES, LabelPurchase, Parcel
+from portal.fulfilment.models import LIVING_PURCHASES, BackParcel, LabelPurchase, Parcel
 from portal.jobs import announce
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -292,6 +292,14 @@ def number_to_follow(parcel_id: int) -> tuple[str, str] | None:
         return None
     ours = select(LabelPurchase.id).where(LabelPurchase.tracking_number == parcel.tracking_number).limit(1)
     return None if session.scalar(ours) else (parcel.tracking_number or "", CARRIERS.get(parcel.courier or "", ""))
+
+
+def back_number_to_follow(parcel: BackParcel) -> tuple[str, str] | None:
+    """The same of a parcel that comes back; labels that we bought are followed by themselves."""
+    settings = current_app.config["SETTINGS"]
+    if not (settings.easypost_api_key and settings.easypost_tracks) or parcel.source != "typed":
+        return None
+    return parcel.tracking_number or "", CARRIERS.get(parcel.courier or "", "")
 
 
 def void(purchase: LabelPurchase, *, now: datetime) -> None:

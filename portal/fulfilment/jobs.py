@@ -23,7 +23,7 @@ from portal.fulfilment import (
     waves,
 )
 from portal.fulfilment.actions import claim_stock, plan_parcels
-from portal.fulfilment.models import Parcel
+from portal.fulfilment.models import BackParcel, Parcel
 from portal.fulfilment.tracking import record_update
 from portal.inbox import actions as inbox
 from portal.inbox.models import InboxMessage
@@ -121,6 +121,20 @@ def follow_number(parcel_id: int, order_id: int) -> None:  # noqa: ARG001
     """EasyPost tells of its own labels by itself, of others when it was asked to."""
     with transaction():
         stranger = buying.number_to_follow(parcel_id)
+    if stranger:
+        easypost_account.account().track(*stranger)
+
+
+@follows("back_parcel.numbered")
+@task(queue="couriers")
+def follow_back(back_parcel_id: int) -> None:
+    """What the courier said of this number before it was told to us; and EasyPost is asked to follow it."""
+    with transaction():
+        parcel = session.get_one(BackParcel, back_parcel_id)
+        for source in LISTENED:
+            for message_id in inbox.parked(source, parcel.tracking_number or ""):
+                defer(work_off, message_id=message_id)
+        stranger = buying.back_number_to_follow(parcel)
     if stranger:
         easypost_account.account().track(*stranger)
 

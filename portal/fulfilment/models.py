@@ -14,6 +14,8 @@ from portal.lib.money import Money
 from portal.orders.models import Order, OrderLine
 from portal.staff.models import Staff
 
+LIFE = timedelta(days=120)
+"""So long after it was handed over a number still means this parcel; then the courier uses it for another."""
 STATES = ("to_pick", "picking", "picked", "packed", "handed_over", "cancelled")
 TRACKING = tuple(str(status) for status in Tracking)
 
@@ -85,6 +87,15 @@ class Parcel(Base):
     events: Mapped[list["CourierEvent"]] = relationship(order_by="CourierEvent.at")
 
     @property
+    def begins_at(self) -> datetime:
+        """From when a scan of its number can be about it."""
+        return self.created_at
+
+    @property
+    def ends_at(self) -> datetime | None:
+        return self.handed_over_at + LIFE if self.handed_over_at else None
+
+    @property
     def to(self) -> dict[str, Any]:
         """Where it goes, as the channel wrote it."""
         return self.order.ship_to or {}
@@ -147,14 +158,20 @@ class ParcelLine(Base):
 
 
 class CourierEvent(Base):
-    """One fact from a courier. What has the same time, code, place and meaning is the same event.
+    """One fact from a courier, of a parcel that leaves or one that comes back. What has the same time, code, place and
+    meaning is the same event.
 
     `told_at` is when the courier told it in these words: couriers rewrite them, and the newest count.
     """
 
     __tablename__ = "courier_events"
-    __table_args__ = (UniqueConstraint("parcel_id", "at", "code", "place", "status"),)
-    parcel_id: Mapped[int] = mapped_column(ForeignKey("parcels.id"), index=True)
+    __table_args__ = (
+        UniqueConstraint("parcel_id", "at", "code", "place", "status"),
+        UniqueConstraint("back_parcel_id", "at", "code", "place", "status"),
+        CheckConstraint("(parcel_id IS NULL) <> (back_parcel_id IS NULL)", name="about"),
+    )
+    parcel_id: Mapped[int | None] = mapped_column(ForeignKey("parcels.id"), index=True)
+    back_parcel_id: Mapped[int | None] = mapped_column(ForeignKey("back_parcels.id"), index=True)
     at: Mapped[datetime]
     at_raw: Mapped[str] = mapped_column(default="")
     offset_assumed: Mapped[bool] = mapped_column(default=False)
@@ -164,6 +181,56 @@ class CourierEvent(Base):
     place: Mapped[str] = mapped_column(default="")
     told_at: Mapped[datetime | None]
     received_at: Mapped[datetime]
+
+
+SOURCES = ("typed", "own", "bought", "shown")
+"""The customer told us the number, we made the label, we bought it, or somebody showed us that it was sent."""
+
+
+class BackParcel(Base):
+    """One parcel of a return. From `since` on a scan of its number can be about it; at `ended_at` it was taken out.
+
+    `scanned_at` is the courier's first scan, or when somebody showed us that it was sent: proof of dispatch.
+    """
+
+    __tablename__ = "back_parcels"
+    __table_args__ = (
+        CheckConstraint(f"source IN {SOURCES}", name="source"),
+        CheckConstraint(f"tracking_status IN {TRACKING}", name="tracking_status"),
+        CheckConstraint("source <> 'shown' OR (scanned_at IS NOT NULL AND note <> '')", name="shown"),
+        Index("ix_back_parcels_number", "tracking_number", postgresql_where="ended_at IS NULL"),
+    )
+    ref: Mapped[str] = mapped_column(unique=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    return_id: Mapped[int] = mapped_column(ForeignKey("returns.id"), index=True)
+    source: Mapped[str]
+    courier: Mapped[str | None]
+    tracking_number: Mapped[str | None]
+    tracking_status: Mapped[str] = mapped_column(default="unknown")
+    since: Mapped[datetime]
+    created_at: Mapped[datetime]
+    scanned_at: Mapped[datetime | None]
+    last_event_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    note: Mapped[str] = mapped_column(default="")
+    added_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    order: Mapped[Order] = relationship()
+    added_by: Mapped[Staff | None] = relationship()
+    events: Mapped[list[CourierEvent]] = relationship(order_by="CourierEvent.at.desc()")
+
+    @property
+    def begins_at(self) -> datetime:
+        return self.since
+
+    @property
+    def ends_at(self) -> datetime:
+        """So long its number means this parcel; then the courier uses it for another."""
+        return self.created_at + LIFE
+
+    @property
+    def shown_number(self) -> str:
+        """Its last signs, for who may not see all of it."""
+        return f"…{self.tracking_number[-4:]}" if self.tracking_number else ""
 
 
 class Lane(Base):

@@ -2,17 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import Select, String, cast, select
+from sqlalchemy import Select, String, cast, or_, select
 
 from portal.db.personal import Ids, Kept
 from portal.fulfilment.handoffs import HandOff
-from portal.fulfilment.models import CourierEvent, LabelPurchase, Parcel, ParcelLine
+from portal.fulfilment.models import BackParcel, CourierEvent, LabelPurchase, Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak
 from portal.fulfilment.shorts import ShortPick
 
 
 def _parcels(ids: Ids) -> Select[Any]:
     return select(Parcel.id).where(Parcel.order_id.in_(ids))
+
+
+def _coming_back(ids: Ids) -> Select[Any]:
+    return select(BackParcel.id).where(BackParcel.order_id.in_(ids))
 
 
 KEPT = (
@@ -31,8 +35,15 @@ KEPT = (
         stays=("state", "reason"),
     ),
     Kept(
+        BackParcel,
+        lambda ids: BackParcel.order_id.in_(ids),
+        shown=("courier", "tracking_number", "scanned_at", "note"),
+        taken={"tracking_number": "erased", "note": cast(BackParcel.id, String)},
+        stays=("ref", "source", "courier", "tracking_status"),
+    ),
+    Kept(
         CourierEvent,
-        lambda ids: CourierEvent.parcel_id.in_(_parcels(ids)),
+        lambda ids: or_(CourierEvent.parcel_id.in_(_parcels(ids)), CourierEvent.back_parcel_id.in_(_coming_back(ids))),
         shown=("at", "status", "place", "message"),
         taken={"place": cast(CourierEvent.id, String), "message": ""},
         stays=("at_raw", "status", "code"),

@@ -6,13 +6,14 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, code_of, own
 from portal.db import session
-from portal.fulfilment.models import CourierEvent, Parcel
+from portal.fulfilment import back
+from portal.fulfilment.models import BackParcel, CourierEvent, Parcel
 from portal.fulfilment.rules import Conclusion, conclude
+from portal.fulfilment.scans import SLACK, alone_with, keep
 from portal.jobs import announce
 from portal.orders.actions import close_order, reopen_order
 from portal.orders.letters import write
@@ -20,10 +21,6 @@ from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.staff.models import Actor
 
-SLACK = timedelta(days=1)
-"""Couriers' clocks and zones: an event may seem this much older than the parcel it is about."""
-LIFE = timedelta(days=120)
-"""So long after it was handed over a number still means this parcel; then the courier uses it for another."""
 USEFUL = {
     Tracking.out_for_delivery: timedelta(hours=12),
     Tracking.attempt_failed: timedelta(days=2),
@@ -32,7 +29,6 @@ USEFUL = {
     Tracking.delivered: timedelta(days=3),
 }
 """What customers hear of, and how long after it happened a letter about it still helps."""
-SAME_EVENT = "uq_courier_events_parcel_id_at_code_place_status"
 
 words("parcel.picked_up", staff=_l("The courier has it"))
 words("parcel.in_transit", staff=_l("On its way"))
@@ -48,21 +44,25 @@ words("parcel.expired", staff=_l("The courier no longer tracks it"))
 words("parcel.cancelled", staff=_l("The label was cancelled"))
 
 
+Travelling = Parcel | BackParcel
+"""What has a number: leaving or coming back."""
+
+
 def record_update(update: TrackingUpdate, *, now: datetime) -> bool:
-    """Keep what the courier says of a number; False when no parcel of ours has this number now."""
+    """Keep what the courier says of a number; False when no parcel of ours, leaving or coming back, has it now."""
     alone_with(update.number)
-    parcels = _parcels_of(update)
+    numbered: list[Travelling] = [*_parcels_of(update), *back.travelling(update)]
+    parcels = sorted(numbered, key=lambda parcel: parcel.begins_at, reverse=True)
     known = False
     for parcel in parcels:
-        if mine := [event for event in update.events if _belongs(event, parcel, parcels)]:
-            known = True
+        if not (mine := [event for event in update.events if _belongs(event, parcel, parcels)]):
+            continue
+        known = True
+        if isinstance(parcel, Parcel):
             add_events(parcel, mine, update, by="courier", now=now)
+        else:
+            back.add_scans(parcel, mine, update, by="courier", now=now)
     return known or (bool(parcels) and not update.events)
-
-
-def alone_with(number: str) -> None:
-    """Until this transaction ends nobody else reads or hands out this number: no event falls between two chairs."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"courier-number:{number}", 0))))
 
 
 def _parcels_of(update: TrackingUpdate) -> Sequence[Parcel]:
@@ -78,10 +78,16 @@ def _parcels_of(update: TrackingUpdate) -> Sequence[Parcel]:
     return theirs or parcels
 
 
-def _belongs(event: TrackingEvent, parcel: Parcel, parcels: Sequence[Parcel]) -> bool:
-    """Numbers are used again: an event is about the newest parcel that was there when it happened."""
-    alive = [one for one in parcels if one.created_at - SLACK <= event.at <= (one.handed_over_at or event.at) + LIFE]
-    return bool(alive) and alive[0] is parcel
+def _belongs(event: TrackingEvent, parcel: Travelling, parcels: Sequence[Travelling]) -> bool:
+    """Numbers are used again: an event is about the newest parcel that was there when it happened.
+
+    Two returns of one order may travel in one parcel: then it is about both.
+    """
+    alive = [one for one in parcels if one.begins_at - SLACK <= event.at <= (one.ends_at or event.at)]
+    if not alive:
+        return False
+    shared = isinstance(parcel, BackParcel) and isinstance(alive[0], BackParcel)
+    return alive[0] is parcel or (shared and parcel in alive and parcel.order_id == alive[0].order_id)
 
 
 def add_events(
@@ -90,42 +96,10 @@ def add_events(
     """Add to the parcel's set of events, and let it follow from them."""
     session.execute(select(Order.id).where(Order.id == parcel.order_id).with_for_update())
     session.refresh(parcel)
-    _keep([_row(parcel, event, update.as_of or now, now) for event in events])
+    keep(events, parcel_id=parcel.id, told_at=update.as_of or now, now=now)
     if update.as_of and update.estimate_on and _newer(update, parcel):
         parcel.estimate_on, parcel.estimated_at = update.estimate_on, update.as_of
     _follow(parcel, by=by, now=now)
-
-
-def _keep(rows: Iterable[dict[str, Any]]) -> None:
-    """Add what is new; of the same event told twice, the newer words stay, and of equally new ones the longer."""
-    newest: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        key = tuple(row[name] for name in ("at", "code", "place", "status"))
-        newest[key] = max(newest.get(key, row), row, key=lambda row: (len(row["message"]), row["message"]))
-    told = list(newest.values())
-    said = insert(CourierEvent)
-    new, old = said.excluded, CourierEvent
-    better = tuple_(new.told_at, func.length(new.message), new.message)
-    than = tuple_(func.coalesce(old.told_at, old.received_at), func.length(old.message), old.message)
-    words = {"message": new.message, "told_at": new.told_at}
-    merged = said.on_conflict_do_update(constraint=SAME_EVENT, set_=words, where=better > than)
-    # One row as itself and many as a list: a list of rows inside the statement would be worked out anew each time.
-    session.execute(merged, told if len(told) > 1 else told[0])
-
-
-def _row(parcel: Parcel, event: TrackingEvent, told_at: datetime, now: datetime) -> dict[str, Any]:
-    return {
-        "parcel_id": parcel.id,
-        "at": event.at,
-        "at_raw": event.at_raw,
-        "offset_assumed": event.offset_assumed,
-        "status": str(event.status),
-        "code": event.code,
-        "message": event.message,
-        "place": event.place,
-        "told_at": told_at,
-        "received_at": now,
-    }
 
 
 def _newer(update: TrackingUpdate, parcel: Parcel) -> bool:

@@ -23,6 +23,7 @@ TABLES: Mapping[str, Any] = {
     "channel_refunds": _l("Money given back in the shop"),
     "parcels": _l("Parcels"),
     "courier_events": _l("What couriers told"),
+    "back_parcels": _l("Parcels that came back"),
     "label_purchases": _l("Labels"),
     "promise_breaks": _l("Days that we could not keep"),
     "pictures": _l("Pictures"),

@@ -152,11 +152,11 @@ def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Re
     settled = settlement.work_out(ret, read(ret.order, now=now, besides=ret.id))
     if settled.total != shown:
         raise Refused(_("The amount has changed while you looked at it. Look again."))
-    about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": _pay_by(ret)}
+    about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": pay_by(ret)}
     return open_refund(ret.order, settled.parts(), **about, by=by, now=now)
 
 
-def _pay_by(ret: Return) -> date | None:
+def pay_by(ret: Return) -> date | None:
     """The legal latest day (Directive 2011/83/EU, Art. 13(1)). A claim has none; another return may be a withdrawal."""
     if ret.kind == "claim":
         return None
@@ -166,7 +166,7 @@ def _pay_by(ret: Return) -> date | None:
 def _refuse_unless_ready(ret: Return) -> None:
     if ret.decision != "approved":
         raise Refused(_("Nobody has accepted this return. Decide first."))
-    if not ret.inspected_at:
+    if not ret.inspected_at and not ret.released:
         raise Refused(_("Nobody has looked at the goods yet. Inspect them first."))
     if ret.closed_at or ret.money:
         raise Refused(_("This return is settled. Nothing was changed."))

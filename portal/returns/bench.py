@@ -17,7 +17,7 @@ from portal.lib.money import Money
 from portal.orders import stock
 from portal.orders.models import OrderLine
 from portal.orders.timeline import record, words
-from portal.returns import settlement
+from portal.returns import dispatch, settlement
 from portal.returns.goods import Facts, read
 from portal.returns.models import FOUND, Inspection, Return, ReturnLine
 from portal.returns.rules import YES, Answer, Verdict, spoken
@@ -93,7 +93,7 @@ def add_found_line(ret: Return, line: OrderLine, *, by: Staff, now: datetime) ->
 def _refuse_unless_at_the_bench(ret: Return) -> None:
     if ret.goods != "received":
         raise Refused(_("Receive the parcel first."))
-    if ret.closed_at or ret.money:
+    if not ret.to_count:
         raise Refused(_("This return is settled. What was found can't be changed any more."))
 
 
@@ -111,6 +111,7 @@ def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: 
     for row in ret.lines:
         _put_away(row, by, now)
     record(ret.order_id, "return.inspected", by=by, now=now, rma=ret.rma)
+    dispatch.set_right(ret, by=by, now=now)
 
 
 def _check(ret: Return, by_line: dict[int, list[Finding]], now: datetime) -> None:

@@ -10,8 +10,8 @@ from portal.lib.guards import requires
 from portal.orders.models import OrderLine
 from portal.returns import actions, bench, lists
 from portal.returns.bench_forms import ScanForm, found_form, inspection_form
-from portal.returns.desk_page import do, facts_of, find, show_list
 from portal.returns.models import Return
+from portal.returns.page_staff import do, facts_of, find, show_list
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk_bench", __name__, url_prefix="/desk/returns")

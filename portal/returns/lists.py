@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 from sqlalchemy.orm import contains_eager, raiseload
 
 from portal.db import session
+from portal.fulfilment.models import BackParcel
 from portal.refunds.models import Refund
 from portal.returns.models import Return, ReturnLine
 
-LISTS = ("requested", "awaited", "to_inspect", "to_settle", "done")
+LISTS = ("requested", "awaited", "on_the_way", "to_inspect", "to_settle", "done")
 PAGE = 50
 
 
@@ -22,6 +24,8 @@ class Row:
     ret: Return
     pieces: int
     reasons: Sequence[str]
+    sent_at: datetime | None = None
+    heard_at: datetime | None = None
 
 
 def _has_money() -> ColumnElement[bool]:
@@ -33,7 +37,8 @@ def belongs_to(name: str) -> ColumnElement[bool]:
     open_still = and_(Return.decision == "approved", Return.closed_at.is_(None))
     lists = {
         "requested": Return.decision == "requested",
-        "awaited": and_(open_still, Return.goods.in_(("awaited", "in_transit", "lost"))),
+        "awaited": and_(open_still, Return.goods == "awaited"),
+        "on_the_way": and_(open_still, Return.goods.in_(("in_transit", "lost"))),
         "to_inspect": and_(Return.goods == "received", Return.inspected_at.is_(None)),
         "to_settle": and_(open_still, Return.inspected_at.is_not(None), not_(_has_money())),
     }
@@ -45,6 +50,7 @@ def _first(name: str) -> Sequence[Any]:
     since = {
         "requested": Return.requested_at.asc(),
         "awaited": Return.send_back_by.asc().nulls_last(),
+        "on_the_way": case((Return.kind == "withdrawal", Return.requested_at)).asc().nulls_last(),
         "to_inspect": Return.received_at.asc(),
         "to_settle": Return.inspected_at.asc(),
         "done": Return.id.desc(),
@@ -57,10 +63,15 @@ def page_of(name: str, number: int) -> tuple[list[Row], bool]:
     of_this = ReturnLine.return_id == Return.id
     pieces = select(func.sum(ReturnLine.quantity)).where(of_this).scalar_subquery()
     reasons = select(func.array_agg(ReturnLine.reason.distinct())).where(of_this).scalar_subquery()
-    found = select(Return, func.coalesce(pieces, 0), reasons).join(Return.order).where(belongs_to(name))
-    found = found.options(contains_eager(Return.order), raiseload(Return.lines), raiseload(Return.refunds))
+    living = (BackParcel.return_id == Return.id, BackParcel.ended_at.is_(None))
+    sent = select(func.min(BackParcel.scanned_at)).where(*living).scalar_subquery()
+    heard = select(func.max(BackParcel.last_event_at)).where(*living).scalar_subquery()
+    found = select(Return, func.coalesce(pieces, 0), reasons, sent, heard).join(Return.order).where(belongs_to(name))
+    found = found.options(
+        contains_eager(Return.order), raiseload(Return.lines), raiseload(Return.refunds), raiseload(Return.back)
+    )
     shown = found.order_by(*_first(name)).limit(PAGE + 1).offset((number - 1) * PAGE)
-    rows = [Row(ret, int(count), why or ()) for ret, count, why in session.execute(shown)]
+    rows = [Row(ret, int(n), why or (), first, last) for ret, n, why, first, last in session.execute(shown)]
     return rows[:PAGE], len(rows) > PAGE
 
 

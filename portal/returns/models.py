@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, column_property, declared_attr, joinedload, mapped_column, relationship, selectinload
 
 from portal.db import Base, may
+from portal.fulfilment.models import BackParcel
 from portal.orders.models import Order, OrderLine
 from portal.refunds.models import Refund
 from portal.staff.models import Staff
@@ -88,6 +89,7 @@ class Return(Base):
     lines: Mapped[list["ReturnLine"]] = relationship(order_by="ReturnLine.id", back_populates="ret")
     decided_by: Mapped[Staff | None] = relationship(foreign_keys=[decided_by_id])
     refunds: Mapped[list[Refund]] = relationship(order_by="Refund.decision_no")
+    back: Mapped[list[BackParcel]] = relationship(order_by="BackParcel.id")
 
     @property
     def pieces(self) -> int:
@@ -111,9 +113,31 @@ class Return(Base):
         return bool(self.parts) and all(part.state == "succeeded" for part in self.parts)
 
     @property
+    def living(self) -> list[BackParcel]:
+        """The parcels in which it comes, without those that were taken out."""
+        return [parcel for parcel in self.back if parcel.ended_at is None]
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When it was proven that the goods are on their way."""
+        return min((parcel.scanned_at for parcel in self.living if parcel.scanned_at), default=None)
+
+    @property
     def released_at(self) -> datetime | None:
-        """When it was proven that the goods are on their way, for which the shop may wait; else when they arrived."""
-        return self.received_at
+        """Until when the shop may wait with the money: until they were sent, or are here."""
+        return self.sent_at or self.received_at
+
+    @property
+    def released(self) -> bool:
+        """Whether money is due before anybody has counted: the law's proof of dispatch, or lost after it was sent."""
+        if self.inspected_at or self.decision != "approved" or not self.sent_at:
+            return False
+        return self.kind == "withdrawal" or self.goods == "lost"
+
+    @property
+    def to_count(self) -> bool:
+        """Whether the bench may count: it is here, and no money was proposed from a count before."""
+        return self.goods == "received" and not self.closed_at and (not self.money or not self.inspected_at)
 
     @property
     def cancellable(self) -> bool:
@@ -205,5 +229,6 @@ def whole(*where: ColumnElement[bool]) -> Select[Any]:
         order.joinedload(Order.payment),
         joinedload(Return.decided_by),
         selectinload(Return.refunds),
+        selectinload(Return.back).selectinload(BackParcel.events),
     )
     return found.where(*where).execution_options(populate_existing=True)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from portal.config import Settings
 from portal.db import limits, session
+from portal.fulfilment import rules as couriers
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
@@ -154,7 +155,7 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
     return render_template(
         "returns/show.html", ref=ref, ret=ret, order=ret.order, refusal=refusal, words=words, amount=Money,
         headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
-        outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")),
+        outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")), couriers=couriers,
     )  # fmt: skip
 
 

@@ -17,18 +17,21 @@ from portal.returns.rules import Wish, spoken
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What of a line is counted on: as the bench found it, in one or several states."""
+    """What of a line is counted on: as the bench found it, in one or several states; or, once it is proven that it was
+    sent and before it is here, as announced.
+    """
 
     states: tuple[Inspection, ...]
+    announced: int = 0
 
     @property
     def counted(self) -> int:
-        return sum(one.counted for one in self.states)
+        return self.announced + sum(one.counted for one in self.states)
 
     @property
     def kept(self) -> int:
         """Pieces of this very line that came and stay."""
-        return sum(one.kept for one in self.states)
+        return self.announced + sum(one.kept for one in self.states)
 
     @property
     def deduction(self) -> int:
@@ -40,9 +43,11 @@ class Found:
         return [one for one in self.states if one.deduction]
 
 
-def found_of(row: ReturnLine) -> Found | None:
-    """What was found of the line; None before anybody has looked."""
-    return Found(tuple(row.inspections)) if row.inspections else None
+def found_of(row: ReturnLine, released: bool = False) -> Found | None:
+    """What was found of the line; None before anybody has looked, unless money is due before."""
+    if row.inspections:
+        return Found(tuple(row.inspections))
+    return Found((), row.quantity) if released else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def _deducted(amount: Amount) -> str:
 
 def work_out(ret: Return, facts: Facts) -> Settlement:
     """The amount of an inspected return, never more than what is left of the payment. The facts are read besides it."""
-    bare = [_bare(row, found, facts) for row in ret.lines if (found := found_of(row))]
+    bare = [_bare(row, found, facts) for row in ret.lines if (found := found_of(row, ret.released))]
     amounts, left = tuple(_cut_down(bare, _left(ret))), _left(ret)
     goods = sum(amount.money.amount for amount in amounts)
     delivery = tuple(outbound(ret, facts, most=None if left is None else left - goods))

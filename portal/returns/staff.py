@@ -9,9 +9,9 @@ from portal.lib.guards import requires
 from portal.lib.money import Money
 from portal.orders.looks import looked_at
 from portal.returns import actions, lists, rules
-from portal.returns.desk_page import do, find, page, show_list
 from portal.returns.forms import NoteForm
 from portal.returns.models import Return
+from portal.returns.page_staff import do, find, page, show_list
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk_returns", __name__, url_prefix="/desk/returns")

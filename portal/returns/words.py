@@ -9,6 +9,8 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from portal.fulfilment.models import BackParcel
+from portal.fulfilment.rules import NAMES
 from portal.lib import days
 from portal.refunds.models import WENT_WRONG, Refund
 from portal.refunds.words import STATE, for_customer
@@ -48,6 +50,14 @@ GOODS = {
     "in_transit": (_l("on its way"), "info"),
     "received": (_l("here"), "good"),
     "lost": (_l("lost"), "bad"),
+}
+BACK = NAMES
+"""What couriers say of a parcel that comes back."""
+BACK_SOURCE = {
+    "typed": _l("the customer told us the number"),
+    "own": _l("our own label"),
+    "bought": _l("a label that we bought"),
+    "shown": _l("shown that it was sent"),
 }
 MONEY = STATE
 ENDING = {"nothing_due": _l("closed, nothing due"), "in_channel": _l("money back through the sales channel")}
@@ -150,6 +160,16 @@ def _here(ret: Return) -> Headline:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """One moment of a timeline."""
+
+    text: str
+    at: datetime
+    by: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One of five, for the stepper."""
 
@@ -163,22 +183,30 @@ def steps(ret: Return, zone: Any) -> list[Step]:
     named = list(_moments(ret))
     reached = max(index for index, (_label, at) in enumerate(named) if at)
     return [
-        Step(label, _short(at, zone) if at else "", _state(index, reached, last=len(named) - 1))
+        Step(label, _short(at, zone) if at else "", _state(at, index, reached, last=len(named) - 1))
         for index, (label, at) in enumerate(named)
     ]
+
+
+def story(parcel: BackParcel) -> list[Told]:
+    """What the courier said, newest first, without its words and places: both can give an address away."""
+    return [Told(str(NAMES[event.status]), event.at) for event in parcel.events]
 
 
 def _moments(ret: Return) -> Iterator[tuple[str, datetime | None]]:
     money = ret.money.settled_at if ret.money and ret.money.state == "succeeded" else ret.closed_at
     yield _("Asked"), ret.requested_at
     yield _("Accepted"), ret.decided_at if ret.decision == "approved" else None
+    if ret.sent_at:
+        yield _("Sent"), ret.sent_at
     yield _("Arrived"), ret.received_at
     yield _("Checked"), ret.inspected_at
     yield _("Money back"), money
 
 
-def _state(index: int, reached: int, last: int) -> str:
-    if index > reached:
+def _state(at: datetime | None, index: int, reached: int, last: int) -> str:
+    """Money may come before the goods are here: what has no moment is still to come."""
+    if at is None:
         return "todo"
     return "current" if index == reached and index != last else "done"
 

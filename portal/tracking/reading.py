@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from portal.feedback.case_models import UNSOLVED, Case
 from portal.feedback.models import Answer, SurveyInvitation
-from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
+from portal.fulfilment.models import BackParcel, CourierEvent, Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak
 from portal.orders.models import ChannelRefund, Order, OrderLine
 from portal.refunds.credit import CreditEntry, StoreCredit
@@ -106,10 +106,16 @@ def _returns() -> Json:
         send_back_by=Return.send_back_by,
         closed_as=Return.closed_as,
         requested_at=Return.requested_at,
-        released_at=Return.received_at,
+        released_at=func.coalesce(_sent_back_at(), Return.received_at),
         money=_money(Refund.return_id == Return.id),
     )
     return _all(select(_listed(told, Return.id.desc())).where(Return.order_id == Order.id).correlate(Order))
+
+
+def _sent_back_at() -> Json:
+    """When it was proven that the goods are on their way back."""
+    living = (BackParcel.return_id == Return.id, BackParcel.ended_at.is_(None))
+    return select(func.min(BackParcel.scanned_at)).where(*living).correlate(Return).scalar_subquery()
 
 
 def _money(*which: ColumnElement[bool]) -> Json:

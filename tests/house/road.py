@@ -15,7 +15,7 @@ from portal.db import session
 from portal.desk.actions import cancel_short
 from portal.feedback import cases, mail_reading, watching
 from portal.feedback.case_models import CaseMessage
-from portal.fulfilment import shorts, waves
+from portal.fulfilment import back, shorts, waves
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.closing import close_day
 from portal.fulfilment.jobs import watch_handoffs, watch_promises
@@ -38,9 +38,11 @@ from portal.refunds.models import Refund
 from portal.refunds.rules import RefundPart
 from portal.refunds.ways import prove
 from portal.returns import actions as returns
-from portal.returns import bench, exemptions, withdrawals
+from portal.returns import bench, dispatch, exemptions, withdrawals
 from portal.returns.bench import Finding
 from portal.returns.exchanges import Substitute, send_instead
+from portal.returns.parcels_back import note_number
+from portal.returns.withdrawal_rules import right_of
 from portal.staff import people
 from portal.staff.rules import Role
 from portal.tracking.actions import choose, send_new_link
@@ -264,7 +266,32 @@ def send_back(world: World) -> None:
     session.commit()
     refuse_refund(hands.proposed(world, world.alice, 2000), note="Sent back too late.", by=world.fran, now=now)
     session.commit()
+    be_on_the_way(world)
     send_something_instead(world)
+
+
+def be_on_the_way(world: World) -> None:
+    """One return is shown to be sent and gets lost, of another the number is known, one is never sent."""
+    bound = withdrawals.withdraw(
+        world.bob.id, right_of(world.bob, now=clock.now()).everything(), key="b" * 24, now=clock.now()
+    ).ret
+    assert bound
+    note_number(bound, "dhl", "JJD0011223344", by="customer", now=clock.now())
+    dispatch.show_dispatch(bound, "A receipt of the post office.", by=world.rita, now=clock.now())
+    dispatch.lose(bound, by=world.rita, now=clock.now())
+    refuse_refund(
+        session.scalars(select(Refund).where(Refund.return_id == bound.id)).one(),
+        note="x",
+        by=world.fran,
+        now=clock.now(),
+    )
+    never = hands.approved(world, world.alice, hands.wish(world.alice, "SHIRT-M"))
+    back.take_out(
+        note_number(never, "dhl", "JJD0011223355", by="customer", now=clock.now()), by="customer", now=clock.now()
+    )
+    dispatch.remind(never.id, now=clock.now())
+    dispatch.expire(never.id, now=clock.now())
+    session.commit()
 
 
 def send_something_instead(world: World) -> None:

@@ -167,6 +167,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "pictures": session.scalar(select(Picture.id)),
         "desk_pictures": session.scalar(select(Picture.id)),
         "desk_returns": session.scalar(select(Return.id)),
+        "desk_bench": session.scalar(select(Return.id)),
+        "desk_dispatch": session.scalar(select(Return.id)),
         "desk_withdrawals": session.scalar(select(Withdrawal.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_credit": session.scalar(select(StoreCredit.id)) or 1,

@@ -26,7 +26,7 @@ from portal.orders.actions import accept_order
 from portal.orders.models import Order
 from portal.privacy.actions import forget
 from portal.refunds.models import Refund
-from portal.returns import actions, bench, exemptions, settlement, withdrawals
+from portal.returns import actions, bench, dispatch, exemptions, settlement, withdrawals
 from portal.returns.dates import four_dates
 from portal.returns.goods import read
 from portal.returns.models import Return
@@ -268,6 +268,17 @@ def test_the_money_is_due_fourteen_days_after_we_were_informed(app: Flask, world
     assert refund.due_on == actions.local_day(ret.requested_at + timedelta(days=14))
     order, settings = world.alice, app.config["SETTINGS"]
     assert four_dates(clock.now(), order.country, [ret], settings).money_back_by == refund.due_on
+
+
+@row("May wait")
+def test_the_shop_waits_no_longer_than_until_it_was_sent(world: World) -> None:
+    delivered(world, world.alice)
+    ret = withdrawn(world.alice).ret
+    assert ret
+    with nothing_appears(), pytest.raises(Refused, match="Inspect them first"):
+        actions.propose_refund(ret, Money(8400, "EUR"), by=world.rita, now=clock.now())
+    dispatch.show_dispatch(ret, "A receipt of the post office.", by=world.rita, now=clock.now())
+    assert session.scalars(select(Refund.amount)).all() == [8400]
 
 
 @row("How")

@@ -17,7 +17,7 @@ from werkzeug.routing import Rule
 
 from portal.db import session
 from portal.feedback.case_models import Case, CaseMessage
-from portal.fulfilment.models import LabelPurchase, Parcel, ParcelLine
+from portal.fulfilment.models import BackParcel, LabelPurchase, Parcel, ParcelLine
 from portal.lib import clock, tokens
 from portal.lib.guards import anyone
 from portal.orders import links
@@ -64,6 +64,7 @@ BY_PARENT: Mapping[tuple[str, str], Callable[[], Select[Any]]] = {
     ("parcels", "rates"): lambda: select(LabelPurchase.id, LabelPurchase.parcel_id),
     ("waves", "parcels"): lambda: select(Parcel.id, Parcel.wave_id),
     ("waves", "lines"): lambda: select(ParcelLine.id, Parcel.wave_id).join(Parcel),
+    ("returns", "parcels"): lambda: select(BackParcel.id, BackParcel.return_id),
     ("credit", "spendings"): lambda: select(CreditEntry.id, CreditEntry.credit_id),
 }
 """At the desk: what belongs to the thing that is named before it."""

@@ -38,7 +38,8 @@ ALLOWED = {
 FILES = (".pdf", ".zpl", ".zip", ".csv", ".json")
 PLACE = ("name", "company", "street", "street2", "postcode", "city", "region")
 TYPED = {
-    "answers": "words", "case_messages": "words", "channel_readings": "problem", "channels": "name",
+    "answers": "words", "back_parcels": "tracking_number note", "case_messages": "words",
+    "channel_readings": "problem", "channels": "name",
     "closed_days": "why", "courier_events": "at_raw code place message", "credit_entries": "note",
     "customers": "name phone", "handoffs": "reason note", "inbox_messages": "error", "inspections": "note",
     "job_failures": "error", "label_purchases": "carrier service trouble", "letters": "subject error",

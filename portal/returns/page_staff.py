@@ -12,13 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import raiseload
 
 from portal.db import session
+from portal.fulfilment import rules as couriers
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.orders.timeline import for_staff
 from portal.returns import lists, rules, settlement, words
 from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, inspection_form
-from portal.returns.dates import four_dates
+from portal.returns.dates import four_dates, money_back_by
+from portal.returns.dispatch_forms import BackParcelForm
 from portal.returns.forms import NoteForm
 from portal.returns.goods import Facts, read
 from portal.returns.models import Return, whole
@@ -28,7 +30,7 @@ def show_list(name: str, number: int, unknown: str = "") -> str:
     rows, more = lists.page_of(name, number)
     return render_template(
         "desk/returns/list.html", name=name, rows=rows, number=number, more=more, unknown=unknown, words=words,
-        counts=lists.counts(), scan=ScanForm(), today=day_of(clock.now()),
+        counts=lists.counts(), money_back_by=money_back_by, scan=ScanForm(), today=day_of(clock.now()),
     )  # fmt: skip
 
 
@@ -55,14 +57,15 @@ def do(id: int, act: Callable[[Return], object], form: FlaskForm | None = None) 
 
 def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
     facts = facts_of(ret)
-    settled = settlement.work_out(ret, facts) if ret.inspected_at else None
+    settled = settlement.work_out(ret, facts) if ret.inspected_at or ret.released else None
     return render_template(
         "desk/returns/show.html", ret=ret, order=ret.order, facts=facts, refusal=refusal, words=words, amount=Money,
         inspection=form if isinstance(form, InspectionForm) else inspection_form(ret, facts, formdata=None),
         note=form if isinstance(form, NoteForm) else NoteForm(formdata=None), found=found_form(ret, formdata=None),
         verdicts=_verdicts(ret, facts), others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
         ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
-        dates=_dates(ret, facts),
+        dates=_dates(ret, facts), couriers=couriers,
+        back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),
     )  # fmt: skip
 
 
