@@ -1,10 +1,9 @@
 """Alembic's environment: the portal's own engine and tables."""
 
 from alembic import context
-from flask import current_app
 from sqlalchemy import text
 
-from portal.db import Base
+from portal.db import Base, roles
 
 OURS = set(Base.metadata.tables)
 LOCK = 7231001  # any number, the same for everybody who migrates
@@ -16,8 +15,7 @@ def ours(_thing: object, name: str | None, kind: str, reflected: bool, _other: o
 
 
 def run() -> None:
-    engine = current_app.extensions["migrate"].db.engine
-    with engine.connect() as connection:
+    with roles.owners_engine().connect() as connection:
         connection.execute(text("SET lock_timeout = 0; SET statement_timeout = 0"))
         connection.execute(text(f"SELECT pg_advisory_lock({LOCK})"))
         connection.commit()
@@ -25,6 +23,7 @@ def run() -> None:
         try:
             with context.begin_transaction():
                 context.run_migrations()
+                roles.give(connection)
         finally:
             connection.rollback()
             connection.execute(text(f"SELECT pg_advisory_unlock({LOCK})"))

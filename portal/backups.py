@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import func, inspect, select, text
 
 from portal import jobs
-from portal.db import dump, session, transaction
+from portal.db import dump, roles, session, transaction
 from portal.jobs import worker
 from portal.lib import clock
 from portal.mail import actions as mail
@@ -35,7 +35,7 @@ WHY = "restored from a backup: it may have been sent before"
 
 def back_up(file: Path) -> None:
     """Write a copy of the database to the file. Raises dump.NoCopy."""
-    dump.write_copy(jobs.conninfo(), file)
+    dump.write_copy(roles.owners_url(), file)
 
 
 def restore(file: Path, migrate: Callable[[], None]) -> Restored:
@@ -48,7 +48,7 @@ def restore(file: Path, migrate: Callable[[], None]) -> Restored:
     made_at = dump.made_at(file)
     with transaction():
         _refuse_unless_empty_and_idle()
-    dump.read_copy(jobs.conninfo(), file)
+    dump.read_copy(roles.owners_url(), file)
     migrate()
     with transaction():
         forgotten = privacy.replay(ledger.refs(current_app.config["SETTINGS"].erasure_ledger), now=clock.now())

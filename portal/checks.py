@@ -19,7 +19,7 @@ from portal.adapters.couriers import easypost_account
 from portal.adapters.errors import Permanent, Temporary, Unknown
 from portal.adapters.stripe import Account
 from portal.config import Settings
-from portal.db import session
+from portal.db import roles, session
 from portal.feedback import mail_reading, mails
 from portal.fulfilment import buying
 from portal.inbox.models import InboxMessage
@@ -80,7 +80,16 @@ def all_findings(migrations: Path) -> list[Finding]:
 
 def at_work(settings: Settings) -> Iterator[Finding]:
     """What is read from the tables."""
-    for found in (worker(), refunds(), readings(), told(), people(), ways_in(settings), last_mail(settings)):
+    for found in (
+        role(settings),
+        worker(),
+        refunds(),
+        readings(),
+        told(),
+        people(),
+        ways_in(settings),
+        last_mail(settings),
+    ):
         yield from found
 
 
@@ -249,6 +258,22 @@ def database(migrations: Path) -> Iterator[Finding]:
         yield Finding(
             "wrong", "database", f"the tables are at {found or 'nothing'}, not at {wanted}: run `portal migrate`"
         )
+
+
+def role(settings: Settings) -> Iterator[Finding]:
+    """Whether the database itself keeps the application from changing what happened."""
+    power = roles.power()
+    if power.none:
+        words = f"the role {power.role} can add to what happened and change none of it, in {power.tables} tables"
+        yield Finding("ok", "database", words)
+        return
+    could = "owns the tables" if power.owns else "can become their owner" if power.becomes else "may change them"
+    yield Finding(
+        "wrong" if settings.https else "note",
+        "database",
+        f"the role {power.role} {could}, so it could change what happened; give web and worker a role of their own in"
+        " DATABASE_URL and name the owner in MIGRATION_DATABASE_URL",
+    )
 
 
 def worker() -> Iterator[Finding]:

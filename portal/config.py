@@ -39,6 +39,7 @@ class Settings(BaseModel):
     secret_key: str = Field(min_length=32)
     base_url: str = "http://127.0.0.1:8000"
     database_url: str | None = None
+    migration_database_url: str | None = None
     var_dir: Path = Path("var")
     erasure_ledger: Path = Path("var/erasures.jsonl")
     trusted_proxies: int = Field(default=0, ge=0, le=5)

@@ -17,6 +17,7 @@ from typing import Any
 
 import flask_migrate
 import hypothesis
+import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
@@ -88,8 +89,15 @@ def smtp_server(free_port: Callable[[], int]) -> Iterator[tuple[Catcher, int]]:
 
 @pytest.fixture(scope="session")
 def server_url() -> str:
-    """The bundled server under var/tests; databases on it are made and dropped by the fixtures."""
-    return bundled.start(ROOT / "var" / "tests", database="postgres")
+    """The bundled server under var/tests; databases on it are made and dropped by the fixtures.
+
+    Here alone, the application's role may become the owner (`as_owner`), so that tests can do what only owners can.
+    """
+    url = bundled.start(ROOT / "var" / "tests", database="postgres")
+    bundled.for_application(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"GRANT postgres TO {bundled.APPLICATION} WITH INHERIT FALSE, SET TRUE")
+    return url
 
 
 @contextmanager
@@ -117,9 +125,11 @@ def template(server_url: str, smtp_server: tuple[Catcher, int]) -> Iterator[str]
 
 
 def settings_for(url: str, smtp_port: int, **more: str) -> config.Settings:
+    """As a shop has it: web and worker come in a role of their own, migrations as the owner."""
     environ = {
         "SECRET_KEY": "tests-" * 8,
-        "DATABASE_URL": url,
+        "DATABASE_URL": bundled.for_application(url),
+        "MIGRATION_DATABASE_URL": url,
         "MAIL_PORT": str(smtp_port),
         "SHOP_NAME": "Lantern & Loom",
     }
@@ -139,7 +149,8 @@ def shared_app(server_url: str, template: str, smtp_server: tuple[Catcher, int])
 def inhabited(server_url: str, template: str, shared_app: Flask) -> Iterator[Engine]:
     """A database in which the small known world stands already: building it costs more than most tests."""
     with scratch_database(server_url, f"inhabited_{os.getpid()}", template) as url:
-        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), pool_pre_ping=True)
+        mine = bundled.for_application(url).replace("postgresql://", "postgresql+psycopg://")
+        engine = create_engine(mine, pool_pre_ping=True)
         with shared_app.app_context():
             jobs.init_app(shared_app)
             with on(shared_app, engine), today():
@@ -194,6 +205,16 @@ def real(server_url: str, template: str, smtp_server: tuple[Catcher, int]) -> It
             yield app
             session.remove()
             db.engine.dispose()
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Within this block the test's session may do what only the owner of the tables can: past the triggers."""
+    session.execute(text("SET LOCAL ROLE postgres"))
+    session.execute(text("SET LOCAL session_replication_role = replica"))
+    yield
+    session.execute(text("SET LOCAL session_replication_role = origin"))
+    session.execute(text("RESET ROLE"))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from portal import cli, create_app
-from portal.db import session
+from portal.db import bundled, session
 from portal.jobs import WITHIN, worker
 from portal.lib import clock
 from portal.mail.models import Letter
@@ -34,7 +35,9 @@ def portal(monkeypatch: pytest.MonkeyPatch, real: Flask) -> Callable[..., Result
     monkeypatch.setenv("MAIL_PORT", str(real.config["MAIL_PORT"]))
 
     def run(*arguments: str, at: str = "") -> Result:
-        monkeypatch.setenv("DATABASE_URL", at or real.config["SETTINGS"].database_url)
+        owner = at or real.config["SETTINGS"].migration_database_url
+        monkeypatch.setenv("MIGRATION_DATABASE_URL", owner)
+        monkeypatch.setenv("DATABASE_URL", owner if "nobody" in owner else bundled.for_application(owner))
         return CliRunner().invoke(cli.main, arguments, catch_exceptions=False)
 
     return run
@@ -94,6 +97,7 @@ def test_a_letter_that_an_owed_job_writes_is_held_back_too(
 ) -> None:
     """The courier's message was stored before the copy and worked off, with its letter, after it."""
     world = build(now=clock.now())
+    world.alice.promised_on = world.bob.promised_on = clock.now().date() + timedelta(days=9)  # nothing else is told
     brought_to("handed_over", world.alice, world.pat, clock.now())
     worker.run(real, wait=False)
     assert post(real.test_client(), body("delivered")).status_code == 200

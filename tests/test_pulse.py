@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from portal.db import session
 from portal.inbox.models import InboxMessage
-from tests.conftest import statements
+from tests.conftest import as_owner, statements
 from tests.refunds.hands import approved
 
 TOKEN = "a-token-for-metrics"
@@ -36,9 +36,10 @@ def test_it_is_ready_when_the_tables_are_there(client: Any) -> None:
 def test_it_is_not_ready_for_older_tables_but_goes_on_beside_a_newer_release(
     client: Any, revision: str | None, status: int
 ) -> None:
-    session.execute(text("DELETE FROM alembic_version"))
-    if revision:
-        session.execute(text("INSERT INTO alembic_version VALUES (:at)"), {"at": revision})
+    with as_owner():
+        session.execute(text("DELETE FROM alembic_version"))
+        if revision:
+            session.execute(text("INSERT INTO alembic_version VALUES (:at)"), {"at": revision})
     session.commit()
     assert client.get("/readyz").status_code == status
 

@@ -50,10 +50,14 @@ session: scoped_session[Session] = db.session
 
 
 def init_app(app: Flask) -> None:
-    """Connect the application; `DATABASE_URL` names the server, without it the bundled one is started under `var/`."""
+    """Connect the application; `DATABASE_URL` names the server, without it the bundled one is started under `var/`.
+
+    There the application has a role of its own; elsewhere `MIGRATION_DATABASE_URL` names the owner of the tables.
+    """
     settings = app.config["SETTINGS"]
-    url = settings.database_url or bundled.start(settings.var_dir)
-    app.config["SQLALCHEMY_DATABASE_URI"] = psycopg_url(url)
+    owner = settings.migration_database_url or settings.database_url or bundled.start(settings.var_dir)
+    url = settings.database_url or bundled.for_application(owner)
+    app.config["MIGRATION_DATABASE_URI"], app.config["SQLALCHEMY_DATABASE_URI"] = owner, psycopg_url(url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(pooled=app.config.get("DB_POOL", True))
     db.init_app(app)
     app.after_request(commit_at_the_edge)

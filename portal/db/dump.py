@@ -34,7 +34,7 @@ def write_copy(conninfo: str, file: Path) -> None:
     try:
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
-        _run("pg_dump", ["--format=custom", "--no-owner", f"--file={part}"], conninfo)
+        _run("pg_dump", ["--format=custom", "--no-owner", "--no-privileges", f"--file={part}"], conninfo)
         part.replace(file)
     except OSError as error:
         raise NoCopy(f"{file} can't be written: {error.strerror}.") from None
@@ -53,7 +53,8 @@ def made_at(file: Path) -> datetime:
 def read_copy(conninfo: str, file: Path) -> None:
     """Fill an empty database from the file: all of it or nothing. Raises NoCopy."""
     name = conninfo_to_dict(conninfo)["dbname"]
-    _run("pg_restore", ["--single-transaction", "--no-owner", f"--dbname={name}", str(file)], conninfo)
+    plain = ["--single-transaction", "--no-owner", "--no-privileges"]
+    _run("pg_restore", [*plain, f"--dbname={name}", str(file)], conninfo)
 
 
 def _run(tool: str, arguments: list[str], conninfo: str = "") -> str:

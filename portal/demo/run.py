@@ -188,7 +188,8 @@ def environment(place: Place, database: str) -> dict[str, str]:
     settings = {
         "SECRET_KEY": secret.read_text(),
         "BASE_URL": place.address("shop"),
-        "DATABASE_URL": database,
+        "DATABASE_URL": bundled.for_application(database),
+        "MIGRATION_DATABASE_URL": database,
         "VAR_DIR": str(place.var),
         "MAIL_SERVER": "127.0.0.1",
         "MAIL_PORT": str(place.ports["smtp"]),

@@ -22,6 +22,8 @@ from portal.pictures.models import Picture
 from portal.privacy.actions import forget
 from portal.privacy.models import matters
 from portal.returns.withdrawals import Withdrawal
+from portal.staff import journal
+from portal.staff.models import StaffEvent
 
 AT_ONCE = 500
 """Orders that are forgotten in one night at most: a shop that has just set a term must not stand still."""
@@ -132,6 +134,16 @@ def _forget_orders(ids: Select[Any], now: datetime) -> None:
         forget(found, now=now)
 
 
+def _ripe_journal(before: datetime) -> Select[Any]:
+    return select(StaffEvent.id).where(StaffEvent.at < before)
+
+
+def _drop_journal(ids: Select[Any], now: datetime) -> None:
+    last = session.scalar(select(func.max(ids.subquery().c.id)))
+    if last is not None:
+        journal.let_go(last, now=now)
+
+
 KINDS: Mapping[str, Kind] = {
     "messages": Kind(_l("Raw messages of shops, couriers and Stripe"), 30, _ripe_messages, _drop_messages),
     "letters": Kind(_l("What letters say (that they were sent stays)"), 30, _ripe_letters, _empty_letters),
@@ -144,9 +156,12 @@ KINDS: Mapping[str, Kind] = {
     "withdrawals": Kind(
         _l("Withdrawals from contracts that are not ours, once answered"), 1095, _ripe_withdrawals, _drop_withdrawals
     ),
+    "journal": Kind(_l("The staff's journal: who came in, whose keys changed"), 730, _ripe_journal, _drop_journal),
     "orders": Kind(_l("Who bought, after the last thing that happened"), 730, _ripe_orders, _forget_orders),
 }
-WITHOUT_COUNTRY = frozenset({"messages", "withdrawals"})
+WITHOUT_COUNTRY = frozenset({"messages", "withdrawals", "journal"})
+LEAST = {"journal": 365}
+"""Days below which a term makes no sense: the database keeps it longer anyhow."""
 
 
 def terms(kind: str) -> Mapping[str, int]:
@@ -184,6 +199,8 @@ def set_term(kind: str, country: str, days: int) -> None:
     """From tonight on; raises Refused for a kind that has no countries."""
     if country and kind in WITHOUT_COUNTRY:
         raise Refused(_("Raw messages belong to no country. Leave it empty."))
+    if days < LEAST.get(kind, 1):
+        raise Refused(_("The journal proves who did what. It is kept for 365 days at least."))
     new = insert(RetentionTerm).values(kind=kind, country=country, days=days)
     session.execute(new.on_conflict_do_update(index_elements=["kind", "country"], set_={"days": days}))
 

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from portal import mail
 from portal.db import session
 from portal.staff.models import Staff, StaffEvent
 
-PAGE = 100
+PAGE, LET_GO = 100, "journal_let_go"
 KINDS: Mapping[str, tuple[Any, str]] = {
     "signed_in": (_l("Signed in"), "good"),
     "password_wrong": (_l("Wrong password"), "warn"),
@@ -38,6 +38,7 @@ KINDS: Mapping[str, tuple[Any, str]] = {
     "disabled": (_l("Shut out"), "bad"),
     "enabled": (_l("Let in again"), "good"),
     "second_factor_reset": (_l("Second factor reset"), "warn"),
+    "journal_let_go": (_l("Old entries of the journal were let go"), "info"),
     "key_made": (_l("API key made"), "info"),
     "key_revoked": (_l("API key taken back"), "info"),
 }
@@ -63,6 +64,17 @@ def note(
 def tell(person: Staff, kind: str, *, now: datetime) -> None:
     """Write to the person that their keys changed: if it was not them, they know first."""
     mail.queue("keys-changed", to=person.email, locale=person.locale, now=now, about=kind, what=KINDS[kind][0], at=now)
+
+
+def let_go(up_to: int, *, now: datetime) -> int:
+    """Forget entries up to this one, all older than a year: the database keeps younger ones. How many they were.
+
+    That they went, and up to which, is an entry itself, so that `portal audit verify` knows them from stolen ones.
+    """
+    gone = session.scalar(select(func.let_go_of_journal(up_to))) or 0
+    if gone:
+        note(LET_GO, None, now=now, detail=str(up_to))
+    return gone
 
 
 def page_of(before: int | None, staff_id: int | None = None) -> tuple[Sequence[StaffEvent], bool]:

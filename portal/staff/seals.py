@@ -16,6 +16,7 @@ from sqlalchemy import LargeBinary, UniqueConstraint, column, func, insert, sele
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, session
+from portal.staff.models import StaffEvent
 
 CHAINED = {
     "timeline": ("order_id", "at", "kind", "by", "staff_id", "facts"),
@@ -26,6 +27,8 @@ BATCH = 2000
 SLOWEST_WRITER = 100_000
 """A transaction that commits later than so many entries after its own is found by `verify`, not by the job."""
 OVERDUE = timedelta(hours=1)
+KEPT_FOR = timedelta(days=365)
+"""Entries of the journal that are younger are let go by nobody (see `journal.let_go`)."""
 ONE_SEALER = text("SELECT pg_advisory_xact_lock(hashtext('seals'))")
 
 
@@ -101,17 +104,33 @@ def verify(noted: str = "", *, now: datetime) -> Verdict:
     """Walk the whole chain. `noted` is a head that somebody wrote down before: it must still be in the chain."""
     last, after, sealed, knows = b"", 0, 0, not noted
     faults: list[Fault] = []
+    gone = _let_go()
     while batch := session.execute(_seals_after(after)).all():
         entries = _looked_up(batch)
         for seal in batch:
-            faults += _faults(last, seal, entries.get((seal.entry_of, seal.entry_id)))
+            entry = entries.get((seal.entry_of, seal.entry_id))
+            faults += [] if entry is None and _was_let_go(seal, gone) else _faults(last, seal, entry)
             last, after, sealed = seal.digest, seal.id, sealed + 1
             knows = knows or last.hex() == noted
     return Verdict(sealed, last.hex(), [*faults, *_overdue(now)], knows)
 
 
+def _let_go() -> Sequence[tuple[int, datetime]]:
+    """Up to which entry of the journal, and when, as sealed entries of it say."""
+    said = (StaffEvent.kind == "journal_let_go", StaffEvent.id == Seal.entry_id, Seal.entry_of == "staff_events")
+    found = session.execute(select(StaffEvent.detail, StaffEvent.at).where(*said))
+    return [(int(detail), at) for detail, at in found if detail.isdecimal()]
+
+
+def _was_let_go(seal: Any, gone: Sequence[tuple[int, datetime]]) -> bool:
+    """Whether the entry went by its term: an entry that is still there says so, and it was old enough by its seal."""
+    return seal.entry_of == "staff_events" and any(
+        seal.entry_id <= up_to and seal.at < at - KEPT_FOR for up_to, at in gone
+    )
+
+
 def _seals_after(after: int) -> Any:
-    columns = (Seal.id, Seal.entry_of, Seal.entry_id, Seal.digest)
+    columns = (Seal.id, Seal.entry_of, Seal.entry_id, Seal.digest, Seal.at)
     return select(*columns).where(Seal.id > after).order_by(Seal.id).limit(BATCH)
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
-from portal.db import db, engine_options, session
+from portal.db import db, engine_options, psycopg_url, session
 from tests.conftest import on, statements
 from tests.security.senders import MESSAGES
 
@@ -73,7 +73,8 @@ def test_an_empty_pool_is_to_be_tried_again_and_fills_by_itself(narrow: Flask) -
 def test_a_database_that_was_gone_and_came_back_costs_no_request(narrow: Flask) -> None:
     browser, url = narrow.test_client(), db.engine.url
     assert browser.get("/healthz").status_code == 200
-    other = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    owner = make_url(psycopg_url(narrow.config["MIGRATION_DATABASE_URI"]))
+    other = create_engine(owner.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with other.connect() as connection:
         name = {"name": url.database}
         all_of_it = "FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()"

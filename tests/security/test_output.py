@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from flask_mail import BadHeaderError, Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from portal.db import Base, session
 from portal.desk import kept
@@ -24,6 +24,7 @@ from portal.fulfilment.rules import COURIERS
 from portal.lib.sheets import plain_cell
 from portal.mail.models import Letter
 from portal.orders.models import Order
+from tests.conftest import as_owner
 from tests.house.road import walk
 from tests.house.test_routes import rules, values_for
 from tests.world import World, show_code, sign_in
@@ -71,13 +72,12 @@ class Elements(HTMLParser):
 def write_everywhere() -> int:
     """Put the markup into every row of these columns; how many columns had rows."""
     written = 0
-    session.execute(text("SET LOCAL session_replication_role = replica"))
-    for name, columns in TYPED.items():
-        table = Base.metadata.tables[name]
-        for column in columns.split():
-            done: Any = session.execute(update(table).values({column: func.concat(LIVE, table.c.id)}))
-            written += bool(done.rowcount)
-    session.execute(text("SET LOCAL session_replication_role = origin"))
+    with as_owner():
+        for name, columns in TYPED.items():
+            table = Base.metadata.tables[name]
+            for column in columns.split():
+                done: Any = session.execute(update(table).values({column: func.concat(LIVE, table.c.id)}))
+                written += bool(done.rowcount)
     session.execute(update(Order).values(ship_to={"country": "DE", **dict.fromkeys(PLACE, LIVE)}))
     session.commit()
     return written

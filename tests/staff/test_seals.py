@@ -4,15 +4,19 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from portal.db import session
 from portal.lib import clock
+from portal.lib.errors import Refused
 from portal.orders.timeline import record
+from portal.privacy import retention
 from portal.staff import journal, seals
 from portal.staff.jobs import seal_entries
+from portal.staff.models import StaffEvent
 from portal.staff.seals import Fault
+from tests.conftest import as_owner, nothing_appears
 from tests.world import World
 
 
@@ -33,9 +37,8 @@ def unguarded() -> Iterator[Callable[..., None]]:
     """Do what only the owner of the tables can: past the triggers."""
 
     def meddle(statement: str, **values: object) -> None:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        session.execute(text(statement), values)
-        session.execute(text("SET LOCAL session_replication_role = origin"))
+        with as_owner():
+            session.execute(text(statement), values)
 
     return meddle
 
@@ -119,8 +122,73 @@ ROWS, TABLES = ("timeline", "staff_events", "seals"), ("refund_attempts", "stock
     ],
 )
 def test_the_database_refuses_to_change_what_happened(entries: list[int], meddling: str) -> None:
+    """The application's role is given no way to; to the owner of the tables their triggers say no."""
+    with pytest.raises(ProgrammingError, match="permission denied"), session.begin_nested():
+        session.execute(text(meddling))
+    session.execute(text("SET LOCAL ROLE postgres"))
     with pytest.raises(ProgrammingError, match="append-only"):
         session.execute(text(meddling))
+
+
+def grown_old(days: int = 800) -> tuple[int, int]:
+    """Entries of so many days ago, sealed then; the ids of the first and the last."""
+    then = clock.now() - timedelta(days=days)
+    for kind in ("signed_in", "signed_out", "signed_in"):
+        journal.note(kind, None, now=then)
+    session.flush()
+    ids = list(session.scalars(select(StaffEvent.id).where(StaffEvent.at == then).order_by(StaffEvent.id)))
+    while seals.seal_new(now=then):
+        pass
+    return ids[0], ids[-1]
+
+
+def sealed() -> None:
+    while seals.seal_new(now=clock.now()):
+        pass
+
+
+def test_what_the_journal_let_go_by_its_term_is_not_missed(world: World) -> None:
+    first, last = grown_old()
+    retention.apply("journal", now=clock.now())
+    sealed()
+    assert faults() == []
+    left = session.scalars(select(StaffEvent.id).where(StaffEvent.id.between(first, last))).all()
+    said = session.scalars(select(StaffEvent.detail).where(StaffEvent.kind == "journal_let_go")).all()
+    assert (left, said) == ([], [str(last)])
+
+
+def test_the_dry_run_says_how_much_of_the_journal_would_go(world: World) -> None:
+    grown_old()
+    assert retention.due("journal", now=clock.now()) == {"": 3}
+
+
+def test_younger_entries_are_let_go_by_nobody(entries: list[int], world: World) -> None:
+    """Not by the function, whatever it is asked for; not by who says of himself that he lets go."""
+    grown_old(300)
+    count = select(func.count()).select_from(StaffEvent)
+    before = session.scalar(count)
+    assert (journal.let_go(10**9, now=clock.now()), session.scalar(count)) == (0, before)
+    session.execute(text("SET LOCAL aftersale.lets_go = 'staff_events'"))
+    with pytest.raises(ProgrammingError, match="permission denied"), session.begin_nested():
+        session.execute(text("DELETE FROM staff_events"))
+    session.execute(text("SET LOCAL ROLE postgres"))
+    with pytest.raises(ProgrammingError, match="append-only"):
+        session.execute(text("DELETE FROM staff_events"))
+
+
+def test_what_was_stolen_is_missed_though_somebody_says_that_it_was_let_go(
+    entries: list[int], unguarded: Callable[..., None]
+) -> None:
+    stolen = session.scalar(select(func.max(StaffEvent.id)))
+    unguarded("DELETE FROM staff_events WHERE id = :id", id=stolen)
+    journal.note("journal_let_go", None, now=clock.now(), detail=str(stolen))
+    sealed()
+    assert [(fault.kind, fault.entry_id) for fault in faults()] == [("missing", stolen)]
+
+
+def test_a_term_for_the_journal_below_a_year_is_refused(world: World) -> None:
+    with nothing_appears(), pytest.raises(Refused, match="365 days"):
+        retention.set_term("journal", "", 364)
 
 
 def test_the_worker_seals_what_waits(world: World, work: Callable[..., int]) -> None:
