@@ -53,11 +53,14 @@ from portal.refunds import jobs as refunds_jobs
 from portal.refunds import limits_staff as desk_limits
 from portal.refunds import pages as credit_notes
 from portal.refunds import staff as desk_refunds
+from portal.returns import asking_staff as desk_asking
 from portal.returns import bench_staff as desk_bench
 from portal.returns import dispatch_pages as return_parcels
 from portal.returns import dispatch_staff as desk_dispatch
 from portal.returns import jobs as returns_jobs
 from portal.returns import pages as returns
+from portal.returns import policy_staff as desk_policy
+from portal.returns import reasons_staff as desk_reasons
 from portal.returns import staff as desk_returns
 from portal.returns import withdrawal_pages as withdrawals
 from portal.returns import withdrawal_staff as desk_withdrawals
@@ -152,6 +155,9 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_bench.bp, signed_in)
     register(app, desk_dispatch.bp, signed_in)
     register(app, desk_withdrawals.bp, signed_in)
+    register(app, desk_policy.bp, signed_in)
+    register(app, desk_reasons.bp, signed_in)
+    register(app, desk_asking.bp, signed_in)
     register(app, desk_refunds.bp, signed_in)
     register(app, desk_limits.bp, signed_in)
     register(app, desk_credit.bp, signed_in)

@@ -119,6 +119,8 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("label_numbers", _l("Numbers on labels"), "scan", "/desk/label-numbers", "promise.set"),
             Queue("kept", _l("Promise kept"), "check", "/desk/insight/promise", "insight.see"),
             Queue("satisfied", _l("Satisfaction"), "talk", "/desk/insight/satisfaction", "insight.see"),
+            Queue("policy", _l("Return policy"), "back", "/desk/return-policy", "returns.see"),
+            Queue("reasons", _l("Return reasons"), "back", "/desk/return-reasons", "returns.policy"),
             Queue("exempt", _l("Exempt from withdrawal"), "cross", "/desk/withdrawals/exemptions", "returns.exempt"),
             Queue("limits", _l("Limits for money"), "money", "/desk/limits", "refunds.limit"),
             Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),

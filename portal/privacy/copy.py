@@ -29,6 +29,7 @@ TABLES: Mapping[str, Any] = {
     "pictures": _l("Pictures"),
     "returns": _l("Returns"),
     "return_lines": _l("What you sent back, and why"),
+    "return_overrides": _l("Where we decided in your favour against a rule of ours"),
     "inspections": _l("What we found"),
     "refunds": _l("Money back"),
     "credit_notes": _l("Credit notes"),

@@ -23,6 +23,9 @@ from portal.returns.goods import read
 from portal.returns.letters import local_day
 from portal.returns.letters import write as _write
 from portal.returns.models import Return, ReturnLine, whole
+from portal.returns.overrides import check_may_overrule, overrule
+from portal.returns.policy import Policy, current_policy
+from portal.returns.policy_facts import read_under
 from portal.returns.rules import Wish
 from portal.staff.models import Actor, Staff
 
@@ -50,19 +53,37 @@ words(
 )
 
 
-def request_return(order_id: int, wishes: Sequence[Wish], *, key: str, by: Actor, now: datetime) -> Return:
-    """Ask to send something back. The same form sent again (the same `key`) is the same return."""
+def request_return(
+    order_id: int, wishes: Sequence[Wish], *, key: str, by: Actor, now: datetime, policy: Policy | None = None,
+    because: str = "",
+) -> Return:  # fmt: skip
+    """Ask to send something back. The same form sent again (the same `key`) is the same return.
+
+    `policy` is the one that the customer saw, else the one that holds. With `because` a person of the shop decides
+    against its rules; what was bought, what arrived and the law are no rules of the shop, and nobody overrules them.
+    """
     order = lock(order_id)
     if earlier := made_by(order_id, key):
         return earlier
-    rules.insist(read(order, now=now), wishes)
-    lines = [ReturnLine(order_line_id=w.line_id, quantity=w.quantity, reason=w.reason, words=w.words) for w in wishes]
-    ret = Return(rma=reference(RMA_LENGTH).upper(), order_id=order_id, form_key=key, requested_at=now, lines=lines)
+    person = check_may_overrule(by, because) if because else None
+    facts = read_under(policy or current_policy(), order, now=now)
+    overruled = rules.insist(facts, wishes, overriding=person is not None)
+    ret = Return(
+        rma=reference(RMA_LENGTH).upper(), order_id=order_id, form_key=key, requested_at=now,
+        policy_id=facts.policy.version or None, lines=[_line(wish) for wish in wishes],
+    )  # fmt: skip
     session.add(ret)
     session.flush()
     record(order_id, "return.requested", by=by, now=now, rma=ret.rma, pieces=ret.pieces)
+    if person:
+        overrule(ret, overruled, note=because, by=person, now=now)
     _write("return-requested", ret, now)
     return ret
+
+
+def _line(wish: Wish) -> ReturnLine:
+    about = {"quantity": wish.quantity, "reason": wish.reason, "words": wish.words, "condition": wish.condition}
+    return ReturnLine(order_line_id=wish.line_id, **about)
 
 
 def lock(order_id: int) -> Order:

@@ -1,8 +1,8 @@
 """What of an order can still come back, and what it is worth: read in a few statements, whatever the order's size."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from portal.orders.models import Order, OrderLine
 from portal.orders.promise import on_or_after
 from portal.refunds.models import HOLDING, Refund, RefundLine
 from portal.returns.models import Inspection, Return, ReturnLine
+from portal.returns.policy import NO_POLICY, Policy
 
 SURELY_THERE_AFTER = timedelta(days=14)
 GIVEN_UP = "money_back"
@@ -55,13 +56,20 @@ class Goods:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the rules ask about an order. `delivered_at` is None while somebody does not know of some parcel."""
+    """All that the rules ask about an order. `delivered_at` is None while somebody does not know of some parcel.
+
+    `policy` is the shop's, where its door is asked (`policy_facts`): with `types` of articles by SKU, and how `often`
+    the customer sent something back in the last year. The law's door and the bench know of none.
+    """
 
     order: Order
     goods: tuple[Goods, ...]
     delivered_at: datetime | None
     last_day: date | None
     today: date
+    policy: Policy = NO_POLICY
+    types: Mapping[str, str] = field(default_factory=dict)
+    often: int = 0
 
     def of(self, line_id: int) -> Goods | None:
         return next((goods for goods in self.goods if goods.line.id == line_id), None)
@@ -79,11 +87,15 @@ def read(order: Order, *, now: datetime, besides: int | None = None) -> Facts:
     return Facts(order, goods, delivered_at, last_day(delivered_at, settings), now.astimezone(settings.zone).date())
 
 
-def last_day(delivered_at: datetime | None, settings: Settings) -> date | None:
-    """The last day to ask, counted from the delivery of the last parcel and moved to a working day; None while open."""
+def last_day(delivered_at: datetime | None, settings: Settings, window: int | None = None) -> date | None:
+    """The last day to ask, counted from the delivery of the last parcel and moved to a working day; None while open.
+
+    `window` are the policy's days, where it has its own.
+    """
     if delivered_at is None:
         return None
-    day = delivered_at.astimezone(settings.zone).date() + timedelta(days=settings.return_window_days)
+    days = settings.return_window_days if window is None else window
+    day = delivered_at.astimezone(settings.zone).date() + timedelta(days=days)
     return on_or_after(day, settings.shop_country)
 
 

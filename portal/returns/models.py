@@ -73,6 +73,7 @@ class Return(Base):
     decision: Mapped[str] = mapped_column(default="requested")
     goods: Mapped[str] = mapped_column(default="not_expected")
     form_key: Mapped[str | None]
+    policy_id: Mapped[int | None] = mapped_column(ForeignKey("return_policies.id"))
     requested_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
@@ -166,12 +167,14 @@ class ReturnLine(Base):
     __table_args__ = (
         UniqueConstraint("return_id", "order_line_id"),
         CheckConstraint(f"quantity > 0 OR (quantity = 0 AND reason = '{FOUND}')", name="quantity"),
+        CheckConstraint("condition IN ('', 'sealed', 'opened', 'used')", name="condition"),
     )
     return_id: Mapped[int] = mapped_column(ForeignKey("returns.id"), index=True)
     order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), index=True)
     quantity: Mapped[int]
     reason: Mapped[str]
     words: Mapped[str] = mapped_column(default="")
+    condition: Mapped[str] = mapped_column(default="")
     ret: Mapped[Return] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
     inspections: Mapped[list["Inspection"]] = relationship(order_by="Inspection.id", back_populates="return_line")

@@ -1,7 +1,6 @@
 """One return's page at the desk, and how every door of it answers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 
 from flask import abort, current_app, redirect, render_template, url_for
@@ -17,13 +16,15 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.orders.timeline import for_staff
-from portal.returns import lists, rules, settlement, words
+from portal.returns import lists, settlement, words
 from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, inspection_form
 from portal.returns.dates import four_dates, money_back_by
 from portal.returns.dispatch_forms import BackParcelForm
 from portal.returns.forms import NoteForm
 from portal.returns.goods import Facts, read
 from portal.returns.models import Return, whole
+from portal.returns.overrides import overrides_of
+from portal.returns.policy_heard import heard, verdicts
 
 
 def show_list(name: str, number: int, unknown: str = "") -> str:
@@ -62,17 +63,12 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         "desk/returns/show.html", ret=ret, order=ret.order, facts=facts, refusal=refusal, words=words, amount=Money,
         inspection=form if isinstance(form, InspectionForm) else inspection_form(ret, facts, formdata=None),
         note=form if isinstance(form, NoteForm) else NoteForm(formdata=None), found=found_form(ret, formdata=None),
-        verdicts=_verdicts(ret, facts), others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
+        verdicts=verdicts(ret, facts), heard=heard(ret, facts), overrides=overrides_of(ret),
+        others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
         ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
         dates=_dates(ret, facts), couriers=couriers,
         back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),
     )  # fmt: skip
-
-
-def _verdicts(ret: Return, facts: Facts) -> list[rules.Verdict]:
-    """What the rules say of the return, asked for on the day on which it was."""
-    wishes = [rules.Wish(row.order_line_id, row.quantity, row.reason, row.words) for row in ret.lines if row.quantity]
-    return rules.of_wishes(replace(facts, today=day_of(ret.requested_at)), wishes)
 
 
 def day_of(when: datetime) -> date:

@@ -1,6 +1,7 @@
 """The customer's door: send something back, and see where it stands."""
 
 from datetime import date, timedelta
+from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,10 +22,12 @@ from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.returns import actions, rules, settlement, words
 from portal.returns.dates import four_dates
-from portal.returns.forms import ReturnForm, return_form
-from portal.returns.goods import Facts, read
+from portal.returns.goods import read
 from portal.returns.models import Return, whole
+from portal.returns.policy import seal, seen_policy
+from portal.returns.policy_facts import read_under
 from portal.returns.slip import return_slip
+from portal.returns.wish_forms import ASKED, STEPS, ReturnForm, return_form
 
 bp = Blueprint("returns", __name__)
 
@@ -44,33 +47,39 @@ def index(ref: str) -> ResponseReturnValue:
 @bp.get("/orders/<ref>/returns/new")
 @opens("return", Tier.acts)
 def new(ref: str) -> ResponseReturnValue:
-    facts = _facts()
-    return _choose(ref, facts, return_form(facts, formdata=None))
+    return _step(ref, "what", _form(formdata=None))
 
 
 @bp.post("/orders/<ref>/returns/new")
 @opens("return", Tier.acts)
 def change(ref: str) -> ResponseReturnValue:
-    """Back from the preview: the form as it was filled in. Nothing is written."""
-    facts = _facts()
-    return _choose(ref, facts, return_form(facts))
+    """The next step, or one before, with all that was filled in. Nothing is written."""
+    asked, form = request.form.get("step", ""), _form()
+    step = asked if asked in STEPS else "what"
+    if step == "what":
+        return _step(ref, step, form)
+    form.validate()
+    wrong, before = form.wrong_step(), list(STEPS)[list(STEPS).index(step) - 1]
+    form.forget_errors_after(before)
+    earlier = wrong in list(STEPS)[: list(STEPS).index(step)]
+    return (_step(ref, wrong, form), 422) if earlier else _step(ref, step, form)
 
 
 @bp.post("/orders/<ref>/returns/preview")
 @opens("return", Tier.acts)
 def preview(ref: str) -> ResponseReturnValue:
     """What comes back, how much money, and what happens next. Nothing is written."""
-    facts = _facts()
-    form = return_form(facts)
+    form = _form()
     if not form.validate():
-        return _choose(ref, facts, form), 422
+        return _step(ref, form.wrong_step(), form), 422
+    facts = form.facts
     verdicts = rules.of_wishes(facts, form.wishes())
     if refusal := rules.refusal(verdicts):
-        return _choose(ref, facts, form, refusal), 409
+        return _step(ref, "what", form, refusal), 409
     expected = settlement.expect(facts, form.wishes())
     return render_template(
         "returns/preview.html", ref=ref, facts=facts, form=form, expected=expected, verdicts=verdicts, words=words,
-        total=settlement.total(expected, facts.order.currency), send_days=_settings().return_send_days,
+        total=settlement.total(expected, facts.order.currency), send_days=_settings().return_send_days, asked=ASKED,
     )  # fmt: skip
 
 
@@ -80,23 +89,39 @@ def create(ref: str) -> ResponseReturnValue:
     """Ask for the return; the same form sent again leads to the return it made."""
     if earlier := actions.made_by(opened().order_id, request.form.get("key", "")):
         return redirect(url_for(".show", ref=ref, rma=earlier.rma), 303)
-    facts = _facts()
-    form = return_form(facts)
+    form = _form()
     if not form.validate():
-        return _choose(ref, facts, form), 422
+        return _step(ref, form.wrong_step(), form), 422
     try:
         ret = _request(form)
     except Refused as refused:
         session.rollback()
-        return _choose(ref, _facts(), form, refused.message), 409
+        return _step(ref, "what", _form(), refused.message), 409
     return redirect(url_for(".show", ref=ref, rma=ret.rma), 303)
 
 
+def _form(**how: Any) -> ReturnForm:
+    """The form under the policy that the customer saw first, as long as that counts."""
+    order_id, now, sealed = opened().order_id, clock.now(), request.form.get("policy", "")[:200]
+    policy, saw = seen_policy(sealed, order_id, now=now)
+    form = return_form(read_under(policy, _order(), now=now), **how)
+    form.saw = saw
+    form.policy.data = sealed if sealed and saw else seal(policy, order_id, now=now)
+    return form
+
+
+def _order() -> Order:
+    with_all = (selectinload(Order.lines), joinedload(Order.payment))
+    return session.scalars(select(Order).where(Order.id == opened().order_id).options(*with_all)).one()
+
+
 def _request(form: ReturnForm) -> Return:
+    if not form.saw:
+        raise Refused(_("Our terms have changed since you opened this page. Please look at everything once more."))
     if not limits.take("return-request", opened().ref, 20, timedelta(days=1), clock.now()):
         raise Refused(_("That was often today. Please write to us, and we help you."))
-    wishes, key = form.wishes(), str(form.key.data)
-    return actions.request_return(opened().order_id, wishes, key=key, by="customer", now=clock.now())
+    wishes, key, policy = form.wishes(), str(form.key.data), form.facts.policy
+    return actions.request_return(opened().order_id, wishes, key=key, by="customer", now=clock.now(), policy=policy)
 
 
 @bp.get("/orders/<ref>/returns/<rma>")
@@ -127,20 +152,16 @@ def slip(ref: str, rma: str) -> ResponseReturnValue:
     return Response(return_slip(ret, _settings()), mimetype="application/pdf", headers={"Content-Disposition": name})
 
 
-def _facts() -> Facts:
-    with_all = (selectinload(Order.lines), joinedload(Order.payment))
-    order = session.scalars(select(Order).where(Order.id == opened().order_id).options(*with_all)).one()
-    return read(order, now=clock.now())
-
-
-def _choose(ref: str, facts: Facts, form: ReturnForm, refusal: str = "") -> str:
-    """The form, or, when the rules refuse the whole order, why."""
+def _step(ref: str, step: str, form: ReturnForm, refusal: str = "") -> str:
+    """One step of the form, or, when the rules refuse the whole order, why."""
+    facts = form.facts
     said = rules.refusal(rules.of_order(facts))
-    nothing = all(rules.why_not(goods) for goods in form.offered)
-    template = "returns/closed.html" if said or nothing else "returns/new.html"
+    why_not = {goods.line.id: rules.why_not(goods, facts) for goods in form.offered}
+    template = "returns/closed.html" if said or all(why_not.values()) else "returns/new.html"
+    window = facts.policy.window_days
     return render_template(
-        template, ref=ref, facts=facts, form=form, rules=rules, said=said, refusal=refusal,
-        window=_settings().return_window_days, track=_track(ref),
+        template, ref=ref, step=step, steps=list(STEPS), facts=facts, form=form, why_not=why_not, said=said,
+        refusal=refusal, window=_settings().return_window_days if window is None else window, track=_track(ref),
     )  # fmt: skip
 
 

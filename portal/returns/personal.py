@@ -6,6 +6,7 @@ from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
 from portal.returns.models import Inspection, Return, ReturnLine, SentInstead
+from portal.returns.overrides import ReturnOverride
 from portal.returns.withdrawals import Withdrawal
 
 
@@ -30,7 +31,14 @@ KEPT = (
         lambda ids: ReturnLine.return_id.in_(_returns(ids)),
         shown=("quantity", "reason", "words"),
         taken={"words": ""},
-        stays=("reason",),
+        stays=("reason", "condition"),
+    ),
+    Kept(
+        ReturnOverride,
+        lambda ids: ReturnOverride.return_id.in_(_returns(ids)),
+        shown=("at", "said"),
+        taken={"note": ""},
+        stays=("rule", "said"),
     ),
     Kept(SentInstead, lambda ids: SentInstead.return_line_id.in_(_lines(ids))),
     Kept(

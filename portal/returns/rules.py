@@ -1,31 +1,20 @@
 """What may come back: small rules with a sentence each. The page, the action and the desk ask the same list."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from portal.lib import days
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.returns.goods import Facts, Goods
+from portal.returns.policy import CONDITIONS, Rule
+from portal.returns.policy_rules import KINDS, bites, message, of_goods, worth_too_much
+from portal.returns.reasons import find, is_fault
 
-REASONS: dict[str, Any] = {
-    "too_small": _l("It is too small"),
-    "too_large": _l("It is too large"),
-    "changed_mind": _l("I changed my mind"),
-    "too_late": _l("It came too late"),
-    "not_as_described": _l("It is not as described"),
-    "wrong_item": _l("I got something else"),
-    "damaged": _l("It arrived damaged"),
-    "defective": _l("It does not work"),
-    "other": _l("Another reason"),
-}
-FAULTS = ("not_as_described", "wrong_item", "damaged", "defective")
 MOST_WORDS = 1000
 
 
@@ -39,21 +28,26 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A rule's answer and its sentence; `field` is what the sentence is about, when it is a part of a wish."""
+    """A rule's answer and its sentence; `field` is what the sentence is about, when it is a part of a wish.
+
+    `policy` is the kind of the shop's own rule that said so: over such a "no" a person may decide otherwise.
+    """
 
     answer: Answer
     message: str = ""
     field: str = ""
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a customer wants to send back of one line, and why."""
+    """What a customer wants to send back of one line, why, and in what state it is, where the policy asks for that."""
 
     line_id: int
     quantity: int
     reason: str
     words: str = ""
+    condition: str = ""
 
 
 YES = Verdict(Answer.yes)
@@ -79,11 +73,14 @@ def something_arrived(facts: Facts) -> Verdict:
 
 
 def in_time(facts: Facts) -> Verdict:
-    """Until the window's last day; while we don't know the last delivery the window is open."""
-    if facts.last_day is None or facts.today <= facts.last_day:
+    """Until the window's last day; while we don't know the last delivery the window is open.
+
+    A policy with a window of its own says so itself.
+    """
+    if facts.policy.window_days is not None or facts.last_day is None or facts.today <= facts.last_day:
         return YES
     day = days.spelled(facts.last_day, facts.today, str(get_locale() or "en"))
-    return _no(_("The time to send something back ended on %(day)s.", day=day))
+    return Verdict(Answer.no, _("The time to send something back ended on %(day)s.", day=day), policy="window")
 
 
 def unchanged(facts: Facts) -> Verdict:
@@ -103,17 +100,17 @@ ORDER_RULES: tuple[Callable[[Facts], Verdict], ...] = (
 )  # fmt: skip
 
 
-def is_an_item(goods: Goods, _wish: Wish) -> Verdict:
+def is_an_item(goods: Goods, _wish: Wish, _facts: Facts) -> Verdict:
     return YES if goods.line.kind == "item" else _no(_("%(title)s can't be sent back.", title=goods.line.title))
 
 
-def has_arrived(goods: Goods, _wish: Wish) -> Verdict:
+def has_arrived(goods: Goods, _wish: Wish, _facts: Facts) -> Verdict:
     if goods.arrived + goods.unsure:
         return YES
     return _no(_("%(title)s has not arrived yet.", title=goods.line.title), "quantity")
 
 
-def quantity_fits(goods: Goods, wish: Wish) -> Verdict:
+def quantity_fits(goods: Goods, wish: Wish, _facts: Facts) -> Verdict:
     """No more than arrived, less what is in other returns."""
     if goods.claimed and not goods.left:
         return _no(_("%(title)s is in a return already.", title=goods.line.title), "quantity")
@@ -125,56 +122,79 @@ def quantity_fits(goods: Goods, wish: Wish) -> Verdict:
     return YES
 
 
-def money_is_left(goods: Goods, _wish: Wish) -> Verdict:
+def money_is_left(goods: Goods, _wish: Wish, _facts: Facts) -> Verdict:
     if not goods.line.paid or goods.given < goods.line.paid:
         return YES
     return _no(_("The money for %(title)s was given back before.", title=goods.line.title), "quantity")
 
 
-def has_a_reason(_goods: Goods, wish: Wish) -> Verdict:
-    if wish.reason not in REASONS:
+def has_a_reason(goods: Goods, wish: Wish, facts: Facts) -> Verdict:
+    """One that is offered for articles of this type, with the words that it asks for."""
+    reason = find(wish.reason, facts.types.get(goods.line.sku, ""), facts.today)
+    if reason is None:
         return _no(_("Choose a reason."), "reason")
+    if reason.words == "required" and not wish.words.strip():
+        return _no(_("Please tell us a little more."), "words")
     return YES if len(wish.words) <= MOST_WORDS else _no(_("That is too long."), "words")
 
 
-def surely_arrived(goods: Goods, wish: Wish) -> Verdict:
+def has_a_state(_goods: Goods, wish: Wish, facts: Facts) -> Verdict:
+    """Where a rule or a fee depends on it."""
+    asked = facts.policy.asks_condition and wish.condition not in CONDITIONS
+    return _no(_("Choose in what state it is."), "condition") if asked else YES
+
+
+def surely_arrived(goods: Goods, wish: Wish, _facts: Facts) -> Verdict:
     if wish.quantity <= goods.arrived - goods.claimed:
         return YES
     return _ask(_("No courier told us that %(title)s arrived. We look at it before we answer.", title=goods.line.title))
 
 
-def nothing_wrong_with_it(goods: Goods, wish: Wish) -> Verdict:
-    if wish.reason not in FAULTS:
+def nothing_wrong_with_it(goods: Goods, wish: Wish, _facts: Facts) -> Verdict:
+    if not is_fault(wish.reason):
         return YES
     return _ask(_("Something is wrong with %(title)s. We look at it before we answer.", title=goods.line.title))
 
 
-LINE_RULES: tuple[Callable[[Goods, Wish], Verdict], ...] = (
-    is_an_item, has_arrived, quantity_fits, money_is_left, has_a_reason, surely_arrived, nothing_wrong_with_it,
+LINE_RULES: tuple[Callable[[Goods, Wish, Facts], Verdict], ...] = (
+    is_an_item, has_arrived, quantity_fits, money_is_left, has_a_reason, has_a_state, surely_arrived,
+    nothing_wrong_with_it,
 )  # fmt: skip
 
 
 def of_order(facts: Facts) -> list[Verdict]:
     """What speaks against a return of this order, or for a second look; nothing when all is well."""
-    return [verdict for rule in ORDER_RULES if (verdict := rule(facts)) is not YES]
+    house = [verdict for rule in ORDER_RULES if (verdict := rule(facts)) is not YES]
+    return house + [_said(rule, facts) for rule in facts.policy.rules if not of_goods(rule) and bites(rule, facts)]
 
 
-def of_line(goods: Goods, wish: Wish) -> list[Verdict]:
+def _said(rule: Rule, facts: Facts, goods: Goods | None = None) -> Verdict:
+    field = "condition" if rule.what == "condition" else ""
+    return Verdict(Answer(rule.answer), message(rule, facts, goods), field, policy=rule.what)
+
+
+def of_line(goods: Goods, wish: Wish, facts: Facts) -> list[Verdict]:
     """The same of one line; after the first "no" nothing else is asked."""
     said: list[Verdict] = []
-    for rule in LINE_RULES:
-        verdict = rule(goods, wish)
+    for verdict in _of_line(goods, wish, facts):
         if verdict.answer is Answer.no:
             return [verdict]
-        if verdict is not YES:
-            said.append(verdict)
+        said.append(verdict)
     return said
 
 
-def why_not(goods: Goods) -> str:
-    """Why nothing of this line can be chosen; empty when something can."""
-    verdicts = of_line(goods, Wish(goods.line.id, 1, "other"))
-    return next((verdict.message for verdict in verdicts if verdict.answer is Answer.no), "")
+def _of_line(goods: Goods, wish: Wish, facts: Facts) -> Iterator[Verdict]:
+    yield from (verdict for rule in LINE_RULES if (verdict := rule(goods, wish, facts)) is not YES)
+    for rule in facts.policy.rules:
+        if of_goods(rule) and bites(rule, facts, goods, wish):
+            yield _said(rule, facts, goods)
+
+
+def why_not(goods: Goods, facts: Facts) -> str:
+    """Why nothing of this line can be chosen, whatever its reason and state; empty when something can."""
+    open_questions = ("reason", "condition", "words")
+    verdicts = of_line(goods, Wish(goods.line.id, 1, "other", condition="sealed"), facts)
+    return next((one.message for one in verdicts if one.answer is Answer.no and one.field not in open_questions), "")
 
 
 def of_wishes(facts: Facts, wishes: Sequence[Wish]) -> list[Verdict]:
@@ -182,8 +202,33 @@ def of_wishes(facts: Facts, wishes: Sequence[Wish]) -> list[Verdict]:
     said = [*of_order(facts), *_of_list(facts, wishes)]
     for wish in wishes:
         if goods := facts.of(wish.line_id):
-            said += of_line(goods, wish)
-    return said
+            said += of_line(goods, wish, facts)
+    return said + [_said(rule, facts) for rule in facts.policy.rules if worth_too_much(rule, facts, wishes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One of the policy's rules, what it is about, and what it said: for people who want to know why."""
+
+    label: str
+    about: str
+    verdict: Verdict
+
+
+def heard(facts: Facts, wishes: Sequence[Wish]) -> list[Said]:
+    """All of the policy's rules in their order, and what each says of these wishes; a yes too."""
+    return [said for rule in facts.policy.rules for said in _heard(rule, facts, wishes)]
+
+
+def _heard(rule: Rule, facts: Facts, wishes: Sequence[Wish]) -> Iterator[Said]:
+    label = str(KINDS[rule.what].label)
+    if not of_goods(rule) or rule.what == "value":
+        bit = worth_too_much(rule, facts, wishes) if rule.what == "value" else bites(rule, facts)
+        yield Said(label, "", _said(rule, facts) if bit else YES)
+        return
+    for wish in wishes:
+        if goods := facts.of(wish.line_id):
+            yield Said(label, goods.line.title, _said(rule, facts, goods) if bites(rule, facts, goods, wish) else YES)
 
 
 def _of_list(facts: Facts, wishes: Sequence[Wish]) -> Iterable[Verdict]:
@@ -200,10 +245,12 @@ def refusal(verdicts: Iterable[Verdict]) -> str:
     return next((verdict.message for verdict in verdicts if verdict.answer is Answer.no), "")
 
 
-def insist(facts: Facts, wishes: Sequence[Wish]) -> None:
-    """Raises Refused with the first rule that says no."""
-    if message := refusal(of_wishes(facts, wishes)):
-        raise Refused(message)
+def insist(facts: Facts, wishes: Sequence[Wish], *, overriding: bool = False) -> list[Verdict]:
+    """Raises Refused with the first rule that says no. Who is `overriding` is told what the shop's own rules said."""
+    said = of_wishes(facts, wishes)
+    if why := refusal(said if not overriding else [one for one in said if not one.policy]):
+        raise Refused(why)
+    return [one for one in said if one.answer is Answer.no]
 
 
 def spoken(money: Money) -> str:

@@ -209,6 +209,7 @@ class Expected:
     quantity: int
     reason: str
     words: str
+    condition: str
     money: Money
 
 
@@ -217,7 +218,7 @@ def expect(facts: Facts, wishes: Sequence[Wish]) -> list[Expected]:
     chosen = [(goods, wish) for wish in wishes if (goods := facts.of(wish.line_id))]
     return [
         Expected(
-            goods.line.title, goods.line.variant, wish.quantity, wish.reason, wish.words,
+            goods.line.title, goods.line.variant, wish.quantity, wish.reason, wish.words, wish.condition,
             goods.worth(wish.quantity, goods.claimed),
         )
         for goods, wish in chosen

@@ -15,7 +15,9 @@ from portal.lib import days
 from portal.refunds.models import WENT_WRONG, Refund
 from portal.refunds.words import STATE, for_customer
 from portal.returns.models import FOUND, WITHDRAWN, Return
-from portal.returns.rules import REASONS, spoken
+from portal.returns.policy_rules import CONDITION
+from portal.returns.reasons import label
+from portal.returns.rules import spoken
 
 GRADE = {
     "as_new": _l("As new"),
@@ -75,7 +77,12 @@ def reason(code: str) -> str:
     """Why it comes back; codes that are no longer offered stay readable."""
     if code == WITHDRAWN:
         return _("Withdrawal, no reason needed")
-    return str(_("Nobody announced it")) if code == FOUND else str(REASONS.get(code, code))
+    return _("Nobody announced it") if code == FOUND else label(code)
+
+
+def condition(code: str) -> str:
+    """In what state the customer says it is."""
+    return str(CONDITION.get(code, ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ PERMISSIONS: dict[Role, frozenset[str]] = {
     | {"orders.see", "returns.see", "returns.decide", "returns.receive", "refunds.see", "refunds.request"},
     Role.support: WAREHOUSE
     | {"orders.see", "returns.see", "returns.decide", "refunds.see", "refunds.request", "cases.see", "cases.work"}
-    | {"letters.see", "letters.send", "parcels.watch", "orders.settle"},
+    | {"letters.see", "letters.send", "parcels.watch", "orders.settle", "returns.override"},
     Role.finance: LOOK
     | {"orders.see", "orders.prove", "returns.see", "refunds.see", "refunds.request", "refunds.approve", "letters.see"},
 }
@@ -35,6 +35,8 @@ PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
     "privacy.manage",
     "refunds.limit",
     "returns.exempt",
+    "returns.override",
+    "returns.policy",
     "surveys.set",
 }
 PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage", "keys.manage"}

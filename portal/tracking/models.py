@@ -170,6 +170,7 @@ class Tracked:
     cases: list[TrackedCase] = field(default_factory=list)
     sent_instead: list[SentFor] = field(default_factory=list)
     behind: Behind | None = None
+    window: int | None = None
 
     @property
     def undelivered(self) -> list[TrackedParcel]:
@@ -205,10 +206,14 @@ class Tracked:
         open_still = self.survey_closes_at is None or now < self.survey_closes_at
         return self.delivered_at is not None and self.survey in ("scheduled", "sent") and open_still
 
+    def return_until(self, settings: Settings) -> date | None:
+        """The last day of the shop's own window; None while it is open."""
+        return last_day(self.delivered_at, settings, self.window)
+
     def may_return(self, settings: Settings, now: datetime) -> bool:
         """Whether there is something to send back and the window is open; the form decides line by line."""
         there = any(parcel.delivered_at or parcel.believed_there(now) for parcel in self.parcels)
-        until = last_day(self.delivered_at, settings)
+        until = self.return_until(settings)
         return self.state != "cancelled" and there and (until is None or now.astimezone(settings.zone).date() <= until)
 
     def withdraw_until(self, settings: Settings) -> date | None:
@@ -252,6 +257,7 @@ def told(found: dict[str, Any]) -> Tracked:
         cases=[TrackedCase(**{**case, "due_at": _moment(case["due_at"])}) for case in found["cases"]],
         sent_instead=[SentFor(**{**one, "promised_on": _day(one["promised_on"])}) for one in found["sent_instead"]],
         behind=Behind(**found["behind"]) if found["behind"] else None,
+        window=found["window"],
     )
 
 

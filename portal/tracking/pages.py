@@ -15,7 +15,6 @@ from portal.lib.guards import opens
 from portal.orders import calendar
 from portal.orders.guards import opened
 from portal.orders.links import Tier
-from portal.returns.goods import last_day
 from portal.tracking import actions, models, reading, words
 from portal.tracking.forms import ChoiceForm, FindForm
 from portal.tracking.jobs import find_order
@@ -40,7 +39,7 @@ def _page(ref: str, tracked: models.Tracked, refusal: str = "") -> str:
         told=told,
         words=words,
         may_return=tracked.may_return(settings, now),
-        returns_until=last_day(tracked.delivered_at, settings),
+        returns_until=tracked.return_until(settings),
         may_withdraw=tracked.may_withdraw(settings, now),
         withdraw_until=tracked.withdraw_until(settings),
         dates=words.dates(tracked, settings),

@@ -15,6 +15,7 @@ from portal.orders.models import ChannelRefund, Order, OrderLine
 from portal.refunds.credit import CreditEntry, StoreCredit
 from portal.refunds.models import Refund
 from portal.returns.models import Return, ReturnLine, SentInstead
+from portal.returns.policy import ReturnPolicy
 
 Json = ColumnElement[Any]
 
@@ -38,6 +39,7 @@ def page() -> Json:
         cases=_cases(),
         sent_instead=_sent_instead(),
         behind=_behind(),
+        window=_window(),
     )
 
 
@@ -179,6 +181,11 @@ def _behind() -> ScalarSelect[Any]:
     found = found.join(SentInstead, SentInstead.return_line_id == ReturnLine.id)
     found = found.join(OrderLine, OrderLine.id == SentInstead.order_line_id)
     return found.where(OrderLine.order_id == Order.id).limit(1).correlate(Order).scalar_subquery()
+
+
+def _window() -> ScalarSelect[Any]:
+    """Days that the shop's own policy gives to send something back, where it has some."""
+    return select(ReturnPolicy.window_days).order_by(ReturnPolicy.id.desc()).limit(1).scalar_subquery()
 
 
 def _object(**told: Any) -> Json:

@@ -266,9 +266,7 @@ def test_a_message_of_the_customers_own_needs_no_judge(case, world):
         cases.take_as_theirs(case, case.messages[0].id, by=world.sam, now=clock.now())
 
 
-@pytest.mark.parametrize(
-    "head", [{"Auto_Submitted": "auto-replied"}, {"Precedence": "bulk"}, {"X_Autoreply": "yes"}]
-)
+@pytest.mark.parametrize("head", [{"Auto_Submitted": "auto-replied"}, {"Precedence": "bulk"}, {"X_Autoreply": "yes"}])
 def test_an_answer_of_a_machine_is_nobodys_word(case, door, work, world, head):
     door(mail("I am on holiday.", **head), here(case))
     work()

@@ -42,6 +42,7 @@ from portal.returns import bench, dispatch, exemptions, withdrawals
 from portal.returns.bench import Finding
 from portal.returns.exchanges import Substitute, send_instead
 from portal.returns.parcels_back import note_number
+from portal.returns.policy import Policy, Rule, save_policy
 from portal.returns.withdrawal_rules import right_of
 from portal.staff import people
 from portal.staff.rules import Role
@@ -299,6 +300,17 @@ def send_something_instead(world: World) -> None:
     ret = hands.approved(world, world.alice, hands.wish(world.alice, "SHIRT-M"))
     send_instead(ret, [Substitute(ret.lines[0], 1)], key="1", by=world.rita, now=clock.now())
     returns.call_off_return(ret, note="Keep both.", by=world.rita, now=clock.now())
+    session.commit()
+    decide_against_a_rule(world)
+
+
+def decide_against_a_rule(world: World) -> None:
+    """The shop takes no shirts back, but for Alice, who then keeps hers."""
+    rule, now = Rule("product", products=("SHIRT*",)), clock.now()
+    save_policy(Policy(rules=(rule,)), seen=0, note="Shirts are worn.", by=world.max, now=now)
+    shirt, why = hands.wish(world.alice, "SHIRT-M"), "She never wore it."
+    ret = returns.request_return(world.alice.id, [shirt], key=tokens.mint(), by=world.sam, now=now, because=why)
+    returns.cancel_return(ret, now=now)
     session.commit()
 
 

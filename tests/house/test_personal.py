@@ -15,8 +15,8 @@ OF_THE_HOUSE = {
     "lanes", "closing_parcels", "closings", "manifests", "number_series", "pickup_terms", "retention_terms",
     "seals", "stock_claims", "stock_items", "stock_moves", "stock_places", "transit_times", "vans", "warehouse_hours",
     "article_sizes", "boxes", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",
-    "survey_occasions", "survey_question_versions", "survey_questions", "survey_terms",
-    "waves", "withdrawal_exemptions",
+    "survey_occasions", "survey_question_versions", "survey_questions", "survey_terms", "waves",
+    "withdrawal_exemptions", "articles", "return_policies", "return_reasons",
     *(name for name in Base.metadata.tables if name.startswith("staff")),
 }  # fmt: skip
 """Tables about the shop, its people and its shelves."""

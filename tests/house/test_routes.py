@@ -30,6 +30,8 @@ from portal.pulse import has_metrics_token
 from portal.refunds.credit import StoreCredit
 from portal.refunds.models import Refund
 from portal.returns.models import Return
+from portal.returns.policy import ReturnPolicy
+from portal.returns.reasons import ReturnReason
 from portal.returns.withdrawals import Withdrawal
 from portal.staff.guards import password_shown, signed_in
 from portal.staff.rules import PERMISSIONS, Role
@@ -169,6 +171,9 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_returns": session.scalar(select(Return.id)),
         "desk_bench": session.scalar(select(Return.id)),
         "desk_dispatch": session.scalar(select(Return.id)),
+        "desk_policy": session.scalar(select(ReturnPolicy.id)),
+        "desk_reasons": session.scalar(select(ReturnReason.id)),
+        "desk_asking": world.alice.id,
         "desk_withdrawals": session.scalar(select(Withdrawal.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_credit": session.scalar(select(StoreCredit.id)) or 1,

@@ -68,8 +68,8 @@ def test_the_preview_says_what_comes_back_and_how_much_money_and_writes_nothing(
 
 def test_the_preview_keeps_what_was_typed_for_those_who_want_to_change_it(alice, world):
     preview = alice.post(path(world.alice, "preview"), data=filled_in(world.alice, words="too thin")).text
-    hidden = dict(re.findall(r'name="((?:line_|key)[^"]*)" value="([^"]*)"', preview))
-    page = alice.post(path(world.alice, "new"), data=hidden)
+    hidden = dict(re.findall(r'name="((?:line_|key|policy)[^"]*)" value="([^"]*)"', preview))
+    page = alice.post(path(world.alice, "new"), data={**hidden, "step": "why"})
     assert page.status_code == 200
     assert "too thin</textarea>" in page.text
     assert '<option selected value="too_small">' in page.text

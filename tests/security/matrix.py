@@ -44,7 +44,6 @@ NAMED = re.compile(r"([\w-]+)/<(?:int:)?(\w+)>")
 # --- the objects ---
 
 
-
 def _case_pictures() -> Select[Any]:
     return select(Picture.id, Picture.order_id).where(Picture.about.startswith("case_message:"))
 

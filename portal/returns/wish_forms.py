@@ -1,0 +1,124 @@
+"""Shape of what customers choose: one thing per step, all of it carried through to the last."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import Field, FormField, HiddenField, IntegerField, RadioField, SelectField, TextAreaField
+from wtforms import Form as PlainForm
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from portal.lib.tokens import mint
+from portal.returns.forms import put
+from portal.returns.goods import Facts, Goods
+from portal.returns.policy_rules import CONDITION
+from portal.returns.reasons import offered
+from portal.returns.rules import MOST_WORDS, Verdict, Wish, of_line
+
+STEPS: dict[str, tuple[str, ...]] = {"what": ("quantity",), "why": ("reason", "condition", "words")}
+"""What is asked in which step."""
+
+
+class WishForm(PlainForm):
+    """One line of the order."""
+
+    quantity = IntegerField(
+        _l("How many?"), [Optional(), NumberRange(0, 10**6, _l("Choose how many pieces."))], default=0
+    )
+    reason = SelectField(_l("Why?"), choices=[], validate_choice=False)
+    condition = RadioField(_l("In what state is it?"), choices=[], validate_choice=False)
+    words = TextAreaField(
+        _l("Anything we should know? (if you like)"), [Length(max=MOST_WORDS, message=_l("That is too long."))]
+    )
+
+
+class ReturnForm(FlaskForm):
+    """What comes back and why; one part for each line that can be chosen. Made by `return_form`.
+
+    `policy` is the seal of the one that the customer saw first, `saw` whether it still counts.
+    With `overruling` a person of the shop fills it in, whom the shop's own rules do not stop.
+    """
+
+    key = HiddenField(validators=[InputRequired(), Length(20, 40)], default=mint)
+    policy = HiddenField(validators=[Length(max=200)])
+    offered: tuple[Goods, ...] = ()
+    facts: Facts
+    saw, overruling = True, False
+
+    def part(self, goods: Goods) -> WishForm:
+        form: WishForm = self[f"line_{goods.line.id}"].form
+        return form
+
+    @property
+    def chosen(self) -> list[Goods]:
+        """The lines of which something was chosen."""
+        return [goods for goods in self.offered if self.part(goods).quantity.data]
+
+    def wishes(self) -> list[Wish]:
+        return [_wish(goods, self.part(goods)) for goods in self.chosen]
+
+    def carried(self, step: str) -> Iterator[Field]:
+        """What other steps have asked, to be kept in hidden fields."""
+        for goods in self.chosen if step != "what" else self.offered:
+            yield from (self.part(goods)[name] for name in ASKED if name not in STEPS.get(step, ()))
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """The shape of each field, then the rules of each line, each message at its field."""
+        good = super().validate(extra_validators)
+        wishes = self.wishes()
+        if good and not wishes:
+            self.form_errors.append(_l("Choose what you want to send back."))
+        said = [put(self.part(self._of(wish)), self._verdicts(wish)) for wish in wishes]
+        return good and bool(wishes) and not any(said)
+
+    def _of(self, wish: Wish) -> Goods:
+        return next(goods for goods in self.offered if goods.line.id == wish.line_id)
+
+    def _verdicts(self, wish: Wish) -> list[Verdict]:
+        """Who may overrule the shop's own rules is not stopped by them here."""
+        said = of_line(self._of(wish), wish, self.facts)
+        return [verdict for verdict in said if not (self.overruling and verdict.policy)]
+
+    def wrong_step(self) -> str:
+        """The first step in which something is wrong, once it was validated; "" when nothing is."""
+        if self.form_errors:
+            return "what"
+        wrong = {name for goods in self.offered for name, field in self.part(goods)._fields.items() if field.errors}
+        return next((step for step, names in STEPS.items() if wrong & set(names)), "what" if self.errors else "")
+
+    def forget_errors_after(self, step: str) -> None:
+        """What has not been asked yet can't be wrong."""
+        later = {name for after in list(STEPS)[list(STEPS).index(step) + 1 :] for name in STEPS[after]}
+        for goods in self.offered:
+            for name in later:
+                self.part(goods)[name].errors = []
+
+
+ASKED = tuple(name for names in STEPS.values() for name in names)
+
+
+def _wish(goods: Goods, part: WishForm) -> Wish:
+    words, state = (part.words.data or "").strip(), part.condition.data or ""
+    return Wish(goods.line.id, part.quantity.data or 0, part.reason.data or "", words, condition=state)
+
+
+def return_form(facts: Facts, **how: Any) -> ReturnForm:
+    """The form for an order's items, also those that can't come back: what was chosen anyway gets its reason."""
+    items = tuple(goods for goods in facts.goods if goods.line.kind == "item")
+    parts: dict[str, Any] = {f"line_{goods.line.id}": FormField(WishForm, goods.line.title) for goods in items}
+    form: ReturnForm = type("ReturnForm", (ReturnForm,), {**parts, "offered": items, "facts": facts})(**how)
+    for goods in items:
+        _offer(form.part(goods), facts.types.get(goods.line.sku, ""), asks_state=facts.policy.asks_condition)
+    return form
+
+
+def _offer(part: WishForm, product_type: str, *, asks_state: bool) -> None:
+    part.reason.choices = [SelectChoice("", _l("Please choose")), *_grouped(product_type)]
+    part.condition.choices = [SelectChoice(code, told) for code, told in CONDITION.items()] if asks_state else []
+
+
+def _grouped(product_type: str) -> list[SelectChoice]:
+    groups = offered(product_type).items()
+    return [SelectChoice(code, told, optgroup=group) for group, named in groups for code, told in named]
