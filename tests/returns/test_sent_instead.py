@@ -13,7 +13,7 @@ from portal.orders import stock
 from portal.orders.models import Order
 from portal.orders.promise import promise
 from portal.orders.shelves import StockItem
-from portal.returns import actions, settlement
+from portal.returns import actions, bench, settlement
 from portal.returns.exchanges import Substitute, return_behind, send_instead
 from portal.returns.goods import read
 from portal.returns.models import Return
@@ -154,7 +154,7 @@ def test_while_it_is_not_back_nothing_is_inspected_for_it(world, ret):
     """The order goes out whether or not the goods have come."""
     order = sent(world, ret)
     actions.receive_return(ret, by=world.rita, now=clock.now() + timedelta(days=1))
-    actions.inspect_return(ret, found(ret), by=world.rita, now=clock.now() + timedelta(days=1))
+    bench.inspect_return(ret, found(ret), by=world.rita, now=clock.now() + timedelta(days=1))
     session.commit()
     facts = read(world.alice, now=clock.now(), besides=ret.id)
     assert settlement.ending_of(ret, facts) == "nothing_due"
