@@ -72,6 +72,7 @@ from portal.staff.staff import door as staff_door
 from portal.staff.staff import passkeys as staff_passkeys
 from portal.staff.staff import people as staff_people
 from portal.staff.staff import second as staff_second
+from portal.staff.staff import sign_on as staff_sign_on
 from portal.tracking import details_pages as details
 from portal.tracking import jobs as tracking_jobs
 from portal.tracking import pages as tracking
@@ -128,6 +129,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, feedback.unsubscribing, anyone)
     register(app, privacy.bp, has_link)
     register(app, staff_door.bp, anyone)
+    register(app, staff_sign_on.bp, anyone)
     register(app, staff_second.bp, password_shown)
     register(app, staff_account.bp, signed_in)
     register(app, staff_passkeys.door, anyone)

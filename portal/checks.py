@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.adapters import smtp
+from portal.adapters import sign_on, smtp
 from portal.adapters.channels.accounts import accounts
 from portal.adapters.couriers import easypost_account
 from portal.adapters.errors import Permanent, Temporary, Unknown
@@ -31,6 +31,7 @@ from portal.orders.models import Channel, ChannelReading
 from portal.refunds.jobs import try_key
 from portal.refunds.pause import paused
 from portal.staff.models import Staff
+from portal.staff.sign_on import provider as who_vouches
 
 Level = Literal["ok", "note", "wrong"]
 SHOPS = {"shopify", "woocommerce", "checkout"}
@@ -64,6 +65,7 @@ def all_findings(migrations: Path) -> list[Finding]:
         *secrets(settings),
         *labels(settings),
         *shops(settings),
+        *single_sign_on(settings),
     ]
     try:
         tables = list(database(migrations))
@@ -221,6 +223,19 @@ def shops(settings: Settings) -> Iterator[Finding]:
             yield Finding("wrong", code, f"can't be asked what has changed: {error}")
 
 
+def single_sign_on(settings: Settings) -> Iterator[Finding]:
+    """Asks the provider what it says of itself; signs nobody in."""
+    provider = who_vouches(settings)
+    if provider is None:
+        return
+    try:
+        sign_on.describe(provider)
+    except (Temporary, Permanent, Unknown) as error:
+        yield Finding("wrong", "sign-on", f"{provider.issuer} can't be used: {error}")
+    else:
+        yield Finding("ok", "sign-on", f"{provider.issuer} describes itself; people come back to {settings.base_url}")
+
+
 def readings() -> Iterator[Finding]:
     """How far each shop was read; without that, a webhook that got lost stays lost."""
     known = {row.code: row for row in session.scalars(select(ChannelReading))}
@@ -294,7 +309,8 @@ def refunds() -> Iterator[Finding]:
 
 
 def people() -> Iterator[Finding]:
-    able = select(func.count()).where(Staff.password_hash.is_not(None), Staff.disabled_at.is_(None))
+    way_in = Staff.password_hash.is_not(None) | Staff.sso_subject.is_not(None)
+    able = select(func.count()).where(way_in, Staff.disabled_at.is_(None))
     count = session.scalar(able) or 0
     if current_app.config["SETTINGS"].staff_second_factor == "off":
         level: Level = "wrong" if current_app.config["SETTINGS"].https else "note"

@@ -9,7 +9,16 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from portal.lib import stripe_key
 from portal.lib.money import NotMoney, to_minor
@@ -64,6 +73,12 @@ class Settings(BaseModel):
     mail_door: str = Field(default="127.0.0.1:2525", pattern=r"^[^\s:]+:\d{2,5}$")
 
     staff_second_factor: Literal["required", "off"] = "required"
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_name: str = "Single sign-on"
+    oidc_second_factor: Literal["ours", "theirs"] = "ours"
+    oidc_acr: Annotated[list[str], BeforeValidator(_listed)] = []
 
     stripe_api_key: str | None = None
     stripe_api_base: str = "https://api.stripe.com"
@@ -166,19 +181,25 @@ class Settings(BaseModel):
             raise ValueError("is not an address; write it like https://orders.example.com")
         return value.rstrip("/")
 
-    @field_validator("shopify_url", "woocommerce_url")
+    @field_validator("shopify_url", "woocommerce_url", "oidc_issuer")
     @classmethod
-    def _an_address_that_keeps_secrets(cls, value: str) -> str:
+    def _an_address_that_keeps_secrets(cls, value: str, info: ValidationInfo) -> str:
         parts = urlsplit(value)
         near = parts.hostname in ("127.0.0.1", "localhost", "::1")
         if not parts.netloc or not (parts.scheme == "https" or (parts.scheme == "http" and near)):
             raise ValueError("is not an address with https://; write it like https://lantern.myshopify.com")
-        return value.rstrip("/")
+        return value if info.field_name == "oidc_issuer" else value.rstrip("/")
 
     @model_validator(mode="after")
     def _not_the_example(self) -> Self:
         if "change-me" in self.secret_key:
             raise ValueError("SECRET_KEY is still the example; make your own: openssl rand -hex 32")
+        return self
+
+    @model_validator(mode="after")
+    def _all_of_single_sign_on(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret):
+            raise ValueError("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET beside it")
         return self
 
     @model_validator(mode="after")

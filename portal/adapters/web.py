@@ -32,9 +32,15 @@ class Answer:
 
 
 def call(
-    method: str, address: str, *, user: str | None = None, json: Any = None, headers: Mapping[str, str] | None = None
+    method: str,
+    address: str,
+    *,
+    user: str | None = None,
+    json: Any = None,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Ask once. `user` signs in with an empty password.
+    """Ask once. `user` signs in with an empty password; a body is `json`, or bytes whose kind the headers say.
 
     Raises Temporary when surely nothing was executed, Unknown when it may have been.
     """
@@ -44,6 +50,7 @@ def call(
             method,
             address,
             json=json,
+            data=body,
             auth=(user, "") if user is not None else None,
             headers={"User-Agent": "Aftersale", **(headers or {})},
             timeout=TIMEOUT,

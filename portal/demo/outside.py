@@ -10,14 +10,14 @@ from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 from waitress import serve as serve_pages
 
-from portal.demo import courier, easypost, mailbox, shops, webshop
+from portal.demo import courier, easypost, mailbox, provider, shops, webshop
 
 
 def create_outside(
     mails: mailbox.Mailbox, parcels: courier.Courier, shop: webshop.WebShop, labels: easypost.EasyPost | None = None,
-    others: shops.Shops | None = None,
+    others: shops.Shops | None = None, vouches: provider.Provider | None = None,
 ) -> Flask:  # fmt: skip
-    """The pages of all three, the place where labels are sold, and two other shops that can be asked."""
+    """The pages of all three, where labels are sold, two other shops that can be asked, and who vouches for staff."""
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=secrets.token_hex(), SESSION_COOKIE_NAME="outside", MAILBOX=mails, COURIER=parcels, WEB_SHOP=shop
@@ -29,6 +29,8 @@ def create_outside(
     app.register_blueprint(easypost.bp)
     app.config["SHOPS"] = others or shops.Shops()
     app.register_blueprint(shops.bp)
+    app.config["PROVIDER"] = vouches or provider.Provider("http://127.0.0.1", ())
+    app.register_blueprint(provider.bp)
     app.add_url_rule("/", "home", home)
     return app
 

@@ -24,7 +24,7 @@ from flask import Flask
 
 from portal import cli, config, create_app
 from portal.db import bundled
-from portal.demo import courier, easypost, mailbox, outside, seed, shops, stripe, webshop
+from portal.demo import courier, easypost, mailbox, outside, people, provider, seed, shops, stripe, webshop
 from portal.demo.processes import SIGNALS, CantRun, Crew, alone, undisturbed
 from portal.jobs import worker
 
@@ -198,6 +198,10 @@ def environment(place: Place, database: str) -> dict[str, str]:
         "EASYPOST_API_BASE": place.address("outside") + "/easypost/v2",
         "SHOPIFY_URL": place.address("outside") + "/shops",
         "WOOCOMMERCE_URL": place.address("outside") + "/shops",
+        "OIDC_ISSUER": place.address("outside") + provider.PATH,
+        "OIDC_CLIENT_ID": provider.CLIENT_ID,
+        "OIDC_CLIENT_SECRET": provider.CLIENT_SECRET,
+        "OIDC_NAME": provider.NAME,
         "SURVEY_AFTER": place.survey_after,
         **seed.SETTINGS,
     }
@@ -221,7 +225,9 @@ def world_outside(place: Place, environ: Mapping[str, str]) -> None:
     )
     labels = easypost.EasyPost(place.var / "easypost.json")
     others = shops.Shops(record=place.var / "shops.json")
-    pages = outside.create_outside(mailbox.Mailbox(place.var / "mail"), parcels, shop, labels, others)
+    team = tuple(provider.Person(name, people.address(name), who) for name, (who, _role, _does) in people.TEAM.items())
+    vouches = provider.Provider(place.address("outside"), team)
+    pages = outside.create_outside(mailbox.Mailbox(place.var / "mail"), parcels, shop, labels, others, vouches)
     outside.serve(pages, place.ports["outside"], place.ports["smtp"], place.ports["answers"])
 
 

@@ -19,6 +19,8 @@ KINDS: Mapping[str, tuple[Any, str]] = {
     "code_wrong": (_l("Wrong second factor"), "warn"),
     "locked": (_l("Too many tries"), "bad"),
     "confirmed": (_l("Confirmed it was them"), ""),
+    "sign_on_bound": (_l("Single sign-on set up"), "info"),
+    "sign_on_refused": (_l("Single sign-on of nobody invited"), "warn"),
     "signed_out": (_l("Signed out"), ""),
     "session_ended": (_l("A session was ended"), ""),
     "sessions_ended": (_l("All sessions were ended"), ""),

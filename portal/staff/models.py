@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, select
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.db import Base, session
@@ -15,7 +15,7 @@ class Staff(Base):
     """A person at the desk. Without a password the invitation was not taken up yet."""
 
     __tablename__ = "staff"
-    __table_args__ = (CheckConstraint(f"role IN ({ROLES})", name="role"),)
+    __table_args__ = (CheckConstraint(f"role IN ({ROLES})", name="role"), UniqueConstraint("sso_issuer", "sso_subject"))
 
     email: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
@@ -24,8 +24,15 @@ class Staff(Base):
     password_hash: Mapped[str | None]
     totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     totp_step: Mapped[int | None]
+    sso_issuer: Mapped[str | None]
+    sso_subject: Mapped[str | None]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+
+    @property
+    def has_a_way_in(self) -> bool:
+        """A password, or the shop's own sign-in that vouches for them."""
+        return self.password_hash is not None or self.sso_subject is not None
 
     def may(self, permission: str) -> bool:
         return permission in PERMISSIONS[Role(self.role)]

@@ -36,7 +36,7 @@ class Colleague:
 
 
 def state_of(person: Staff) -> str:
-    return "disabled" if person.disabled_at else "active" if person.password_hash else "invited"
+    return "disabled" if person.disabled_at else "active" if person.has_a_way_in else "invited"
 
 
 def everybody() -> Sequence[Colleague]:
@@ -173,7 +173,9 @@ def _not_oneself(person: Staff, by: Staff | None) -> None:
 def _not_the_last_admin(person: Staff) -> None:
     """Two who demote each other wait for one another: the rows of all admins are locked."""
     admins = select(Staff.id).where(
-        Staff.role == Role.admin, Staff.disabled_at.is_(None), Staff.password_hash.is_not(None)
+        Staff.role == Role.admin,
+        Staff.disabled_at.is_(None),
+        Staff.password_hash.is_not(None) | Staff.sso_subject.is_not(None),
     )
     if set(session.scalars(admins.with_for_update())) == {person.id}:
         raise Refused(_("%(name)s is the only admin. Make somebody else one first.", name=person.name))

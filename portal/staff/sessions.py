@@ -16,11 +16,14 @@ FRESH = timedelta(minutes=10)
 SEEN_EVERY = timedelta(minutes=1)
 
 
-def open_session(person: Staff, *, browser: str, proven: bool, now: datetime) -> str:
-    """The secret of a new session's cookie. One that is not `proven` leads to the second factor and nowhere else."""
+def open_session(person: Staff, *, browser: str, proven: bool, now: datetime, proven_at: datetime | None = None) -> str:
+    """The secret of a new session's cookie. One that is not `proven` leads to the second factor and nowhere else.
+
+    `proven_at` when somebody else was shown both factors, some minutes ago.
+    """
     token = mint()
     row = StaffSession(digest=digest(token), staff_id=person.id, created_at=now, seen_at=now, browser=browser[:100])
-    row.proven_at = now if proven else None
+    row.proven_at = (proven_at or now) if proven else None
     session.add(row)
     session.flush()
     return token

@@ -17,6 +17,7 @@ WEB = frozenset(
 ENDS = frozenset({"commit", "rollback", "transaction"})
 MAY_END = frozenset(
     {"portal.db", "portal.jobs.failures", "portal.problems", "portal.cli", "portal.backups", "portal.edge"}
+    | {"portal.staff.staff.sign_on"}  # before it waits for who vouches
     | {"portal.feedback.mail_keeper"}
 )
 SIGNALS = re.compile(

@@ -226,6 +226,7 @@ def test_l5_and_3_5_3_a_get_changes_nothing(client: FlaskClient, walked: World) 
 LOCKED = {
     *("/l/<token>", "/unsubscribe/<token>", "/desk/invitations/<token>", "/desk/returns/bench", "/metrics"),
     *("/orders/<ref>/drafts/<int:id>", "/desk/pictures/drafts/<int:id>"),
+    "/desk/sign-in/single/return",
 }
 """Pages that a made-up secret, no number at all, or another browser than a draft's own does not open."""
 

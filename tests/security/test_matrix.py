@@ -38,6 +38,7 @@ TO_THE_WORLD = {
     "GET /desk/sign-in", "POST /desk/sign-in", "POST /desk/sign-out",
     "GET /desk/password-reset", "POST /desk/password-reset",
     "GET /desk/invitations/<token>", "POST /desk/invitations/<token>",
+    "POST /desk/sign-in/single", "GET /desk/sign-in/single/return",
     "POST /desk/sign-in/passkey", "POST /desk/sign-in/passkey/options",
 }  # fmt: skip
 """What needs neither link nor key nor sign-in, written down a second time: one more differs from this."""
