@@ -12,6 +12,7 @@ from portal.desk import staff as desk
 from portal.feedback import insight_staff as desk_satisfaction
 from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
+from portal.feedback import question_staff as desk_questions
 from portal.feedback import staff as desk_cases
 from portal.feedback import survey_staff as desk_surveys
 from portal.fulfilment import boxes_staff as desk_boxes
@@ -167,6 +168,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_cases.bp, signed_in)
     register(app, desk_offices.bp, signed_in)
     register(app, desk_surveys.bp, signed_in)
+    register(app, desk_questions.bp, signed_in)
     register(app, desk_satisfaction.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
     csrf.exempt(hooks.bp)

@@ -120,6 +120,10 @@ class Settings(BaseModel):
     partial_withdrawal_delivery: Literal["difference", "share", "nothing"] = "difference"
     delivery_tariff: Annotated[list[str], BeforeValidator(_listed)] = []
     survey_countries_off: Annotated[list[str], BeforeValidator(_listed)] = ["DE"]
+    review_sites: Annotated[list[str], BeforeValidator(_listed)] = [
+        "trustpilot.com", "google.com", "g.page", "trustedshops.com", "trustedshops.de", "kiyoh.com", "ekomi.de",
+        "avis-verifies.com", "reviews.io", "feefo.com",
+    ]  # fmt: skip
     link_acts_days: int = Field(default=30, ge=0, le=90)
     case_deadline_hours: int = Field(default=48, ge=1, le=720)
 
@@ -171,6 +175,13 @@ class Settings(BaseModel):
     def _countries(cls, value: list[str]) -> list[str]:
         if not all(re.fullmatch("[A-Z]{2}", country) for country in value):
             raise ValueError("is not a list of countries; write it like DE,AT")
+        return value
+
+    @field_validator("review_sites")
+    @classmethod
+    def _sites(cls, value: list[str]) -> list[str]:
+        if not all(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", site) for site in value):
+            raise ValueError("is not a list of sites; write it like trustpilot.com,kiyoh.com")
         return value
 
     @field_validator("base_url", "stripe_api_base", "easypost_api_base")

@@ -28,6 +28,7 @@ from portal.demo.simulation import Simulation
 from portal.demo.stories import AGES, ON_THE_WAY, Life, Plan, Shop
 from portal.demo.stripe.remote import Remote
 from portal.feedback.grounds import choose_ground
+from portal.feedback.own_forms import choose_question, make_form, put_otherwise
 from portal.fulfilment import boxes, waves
 from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock
@@ -80,6 +81,16 @@ LINKS = {
 """Which orders a newcomer is shown, and why."""
 
 
+GIFT_WRAP: dict[str, dict[str, Any]] = {
+    "en": {
+        "ask": "How was the gift wrap?", "low": "Poor", "high": "Lovely", "bad": "What was wrong with it?",
+        "good": "Who unpacked it?", "choice": "Which paper did you get?", "choices": ["Blue", "Green", "Brown"],
+    },
+    "de": {"ask": "Wie war die Geschenkverpackung?", "low": "Schlecht", "high": "Wunderschön"},
+}  # fmt: skip
+"""A form of the shop's own, not yet whole in German and missing in the other languages."""
+
+
 def fill(app: Flask, guide: Path) -> None:
     """Make the past and write down where a newcomer should go."""
     with app.app_context():
@@ -89,7 +100,7 @@ def fill(app: Flask, guide: Path) -> None:
         with clock.moved(-OPEN_FOR):
             team = {name: member.id for name, member in hire(clock.now()).items()}
             key = make_key("webshop", "first", by=None, now=clock.now())
-            choose_ground("DE", "existing_customer", NOTICE, by=session.get_one(Staff, team["mona"]), now=clock.now())
+            choose_questions(session.get_one(Staff, team["mona"]))
             session.commit()
         stripe = Remote(settings.stripe_api_base)
         stripe.webhooks(hold=True)
@@ -105,6 +116,15 @@ def fill(app: Flask, guide: Path) -> None:
         unfinished = guide.with_suffix(".part")
         unfinished.write_text(json.dumps(directions(lives, key, now), ensure_ascii=False, indent=1))
         unfinished.rename(guide)
+
+
+def choose_questions(mona: Staff) -> None:
+    """Germany is asked; who sent something back, about the effort; and there is a form of the shop's own to look at."""
+    choose_ground("DE", "existing_customer", NOTICE, by=mona, now=clock.now())
+    choose_question("return_settled", "ces", now=clock.now())
+    choose_question("case_closed", "nps", now=clock.now())
+    made = make_form("Gift wrap", "five", GIFT_WRAP["en"], by=mona, now=clock.now())
+    put_otherwise(made.question.code, "de", GIFT_WRAP["de"], seen=made.number, by=mona, now=clock.now())
 
 
 def fill_shelves() -> Iterator[datetime]:

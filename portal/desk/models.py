@@ -172,7 +172,8 @@ def _of(table: Any, order_id: int, *loads: Any) -> Select[Any]:
 
 def _survey(order_id: int) -> tuple[SurveyInvitation, Answer | None] | None:
     found = select(SurveyInvitation, Answer).outerjoin(Answer, Answer.invitation_id == SurveyInvitation.id)
-    row = session.execute(found.where(SurveyInvitation.order_id == order_id)).first()
+    loads = (joinedload(SurveyInvitation.version), joinedload(Answer.version), selectinload(Answer.stars))
+    row = session.execute(found.where(SurveyInvitation.order_id == order_id).options(*loads)).first()
     return None if row is None else (row[0], row[1])
 
 

@@ -38,6 +38,11 @@ class Ask:
         return self.version.kind
 
     @property
+    def answered(self) -> bool:
+        """Whether somebody answered, a machine perhaps."""
+        return self.score is not None or self.given_unnamed
+
+    @property
     def mood(self) -> str:
         return "" if self.score is None else self.version.mood(self.score)
 
@@ -45,6 +50,12 @@ class Ask:
     def given_unnamed(self) -> bool:
         """Whether it was answered, and the answer knows no order any more."""
         return self.anonymous and self.state == "answered"
+
+    @property
+    def asks_next(self) -> bool:
+        """Whether who sent the score alone is asked for words: the question that goes with that score."""
+        said_nothing = self.score is not None and not self.words and not self.provisional
+        return said_nothing and self.is_open and bool(self.said.after(self.mood))
 
 
 def survey_for(order_id: int, *, now: datetime) -> Ask | None:

@@ -8,13 +8,15 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import exists, select
 from sqlalchemy.dialects.postgresql import insert
 
+from portal.config import spoken
 from portal.db import move, session
-from portal.feedback import models
+from portal.feedback import articles, models
 from portal.feedback.case_models import has_unsolved_case
 from portal.feedback.grounds import consent_of, ground_in
 from portal.feedback.models import SurveyInvitation
+from portal.feedback.putting import Put, put_in
 from portal.feedback.questions import to_be_asked
-from portal.feedback.rules import LETTER_USEFUL_FOR, OPEN_PROBLEM, REASONS, SCORES, SURVEY_LASTS, WHY_NOT
+from portal.feedback.rules import LETTER_USEFUL_FOR, OPEN_PROBLEM, REASONS, SURVEY_LASTS, WHY_NOT
 from portal.feedback.timing import Terms, ask_at, terms
 from portal.orders.letters import write
 from portal.orders.models import Customer, Order
@@ -45,7 +47,7 @@ def schedule_survey(order_id: int, *, now: datetime, reason: str = "delivered") 
         put = {"reason": reason, "due_at": due_at, "version_id": to_be_asked(reason, now=now).id}
         move(invitation, "state", "ask_after_all", suppressed_because=None, **put)
         return invitation
-    if invitation.state != "scheduled" or invitation.due_at == due_at:
+    if invitation.state != "scheduled" or (invitation.due_at, invitation.reason) == (due_at, reason):
         return None
     invitation.reason, invitation.due_at = reason, due_at
     _put_as_now(invitation, now)
@@ -82,11 +84,11 @@ def send_survey(invitation_id: int, *, due: str, now: datetime) -> SurveyInvitat
         return None
     session.get_one(Customer, order.customer_id, with_for_update={"key_share": True})
     ground, ground_id, consent_id = _ground(order)
+    _put_as_now(invitation, now)
     if reason := _why_not(order, ground, consent_id) or _why_not_now(invitation, held, now):
         move(invitation, "state", "suppress", suppressed_because=reason)
         record(order.id, f"survey.not_asked.{reason}", by="system", now=now)
         return None
-    _put_as_now(invitation, now)
     proof = {"ground": ground, "ground_id": ground_id, "consent_id": consent_id}
     move(invitation, "state", "send", sent_at=now, closes_at=now + SURVEY_LASTS, **proof)
     record(order.id, "survey.sent", by="system", now=now)
@@ -116,8 +118,15 @@ def _why_not(order: Order, ground: str, consent_id: int | None) -> str | None:
     return "open_return" if models.has_open_return(order.id) else None
 
 
+def _nothing_to_rate(invitation: SurveyInvitation) -> bool:
+    """Whether stars are asked for, and everything went back."""
+    return invitation.version.kind == "stars" and not articles.kept(invitation.order_id)
+
+
 def _why_not_now(invitation: SurveyInvitation, held: Terms, now: datetime) -> str | None:
     """At most one question in the quiet days; of several the one with the better reason is asked."""
+    if _nothing_to_rate(invitation):
+        return "nothing_kept"
     customer_id = invitation.order.customer_id
     if models.was_asked_since(customer_id, now - held.quiet):
         return "asked_lately"
@@ -136,9 +145,17 @@ def _told(invitation: SurveyInvitation, now: datetime) -> dict[str, Any]:
         "unsubscribe": customer_id,
         "customer_id": customer_id,
         "survey_id": survey_id,
-        "scores": SCORES,
+        "put": put(invitation),
         "ground": invitation.ground,
     }
+
+
+def put(invitation: SurveyInvitation) -> Put:
+    """The question as the letter puts it to this customer."""
+    version, order = invitation.version, invitation.order
+    article = next(iter(articles.kept(order.id)), None) if version.kind == "stars" else None
+    locale = spoken(order.locale, current_app.config["SETTINGS"].shop_language)
+    return put_in(version, locale, invitation.reason, article, anonymous=invitation.anonymous)
 
 
 def remind(invitation_id: int, *, now: datetime) -> bool:

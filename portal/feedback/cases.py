@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 
 from portal.db import limits, move, session
 from portal.feedback import case_models, mails
+from portal.feedback.built_in import FIVE
 from portal.feedback.case_models import UNSOLVED, Case, CaseMessage
 from portal.feedback.models import Answer
 from portal.feedback.rules import deadline
@@ -20,6 +21,7 @@ from portal.staff.models import Staff, responsible_for
 
 words("case.opened", staff=_l("Case opened"), customer=_l("We look into what went wrong"))
 words("case.better_score", staff=_l("A better score came later: %(score)s of 5. The case goes on."))
+words("case.better_score_of", staff=_l("A better score came later: %(score)s of %(of)s. The case goes on."))
 words("case.heard", staff=_l("The customer wrote"), customer=_l("You wrote to us"))
 words("case.replied", staff=_l("Answered the customer"), customer=_l("We answered you"))
 words("case.asked", staff=_l("Answered, and asked whether it is solved"), customer=_l("We answered you"))
@@ -43,9 +45,18 @@ def follow_answer(answer: Answer, order_id: int, before: tuple[int | None, str |
         return
     _lock(case)
     if before[0] is not None and answer.score > before[0]:
-        record(order_id, "case.better_score", by="customer", now=now, score=answer.score)
+        _note_better(order_id, answer, now)
     if answer.words and answer.words != before[1] and case.state != "closed":
         _hear(case, answer.words, now)
+
+
+def _note_better(order_id: int, answer: Answer, now: datetime) -> None:
+    """A scale that does not end at five says where it ends."""
+    if answer.version.high == FIVE.high:
+        record(order_id, "case.better_score", by="customer", now=now, score=answer.score)
+    else:
+        scale = {"score": answer.score, "of": answer.version.high}
+        record(order_id, "case.better_score_of", by="customer", now=now, **scale)
 
 
 def open_case(order_id: int, answer: Answer, *, now: datetime) -> Case:

@@ -9,7 +9,6 @@ from wtforms.validators import AnyOf, DataRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
 LONGEST = 4000
-VOTES = ("1", "2", "3", "4", "5")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -20,13 +19,6 @@ def tidy(said: str | None) -> str:
 
 def _not_too_long() -> Length:
     return Length(max=LONGEST, message=_l("That is too long: at most %(max)d characters."))
-
-
-class SurveyForm(FlaskForm):
-    score = StringField(_l("How was it?"), [AnyOf(VOTES, message=_l("Choose one of the five."))])
-    words = TextAreaField(_l("What was good, what was not?"), [_not_too_long()], filters=[tidy])
-
-    shown = StringField(widget=HiddenInput())
 
 
 class MessageForm(FlaskForm):

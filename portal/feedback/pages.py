@@ -1,16 +1,18 @@
 """The customer's door: how was it, is it solved, and please don't ask again."""
 
+from typing import Any
+
 from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import session
-from portal.feedback import actions, cases, grounds, machines
+from portal.feedback import actions, cases, grounds, machines, reviews
+from portal.feedback.answer_forms import STARS, AnswerForm, answer_form
 from portal.feedback.ask import Ask, survey_for
 from portal.feedback.case_models import Case, case_picture, find_case
-from portal.feedback.forms import VOTES, MessageForm, SurveyForm, VerdictForm
+from portal.feedback.forms import MessageForm, VerdictForm
 from portal.feedback.models import has_objected
-from portal.feedback.rules import SCORES
 from portal.feedback.survey_forms import ConsentForm
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -31,9 +33,10 @@ unsubscribing = Blueprint("unsubscribing", __name__)
 def survey(ref: str) -> ResponseReturnValue:
     """The question, or the thanks. `?v=4`, from a mail, only chooses: the button counts."""
     ask = _asked()
-    chosen = request.args.get("v") if request.args.get("v") in VOTES else None
-    form = SurveyForm(formdata=None, score=chosen or ask.score, words=ask.words)
-    return _survey_page(ref, ask, form, changing=chosen is not None or ask.provisional)
+    chosen = _chosen(ask)
+    given: dict[str, Any] = {f"{STARS}{line}": stars for line, stars in ask.stars.items()}
+    given |= {"score": ask.score, "words": ask.words, "choice": ask.choice, **chosen}
+    return _survey_page(ref, ask, answer_form(ask, **given), changing=bool(chosen) or ask.provisional)
 
 
 def _asked() -> Ask:
@@ -43,14 +46,32 @@ def _asked() -> Ask:
     return ask
 
 
-def _survey_page(ref: str, ask: Ask, form: SurveyForm, changing: bool) -> str:
-    asking = ask.is_open and (ask.score is None or changing)
+def _chosen(ask: Ask) -> dict[str, str]:
+    """What a tap chose: a score of this scale; where articles get stars, those of the one that the link names."""
+    score = request.args.get("v", "")
+    if score not in map(str, ask.version.values):
+        return {}
+    if ask.kind != "stars":
+        return {"score": score}
+    there = [str(article.id) for article in ask.articles]
+    article = request.args.get("a") or next(iter([] if ask.stars else there), "")
+    return {f"{STARS}{article}": score} if article in there else {"score": score}
+
+
+def _survey_page(ref: str, ask: Ask, form: AnswerForm, changing: bool) -> str:
+    asking = ask.is_open and not ask.given_unnamed and (ask.score is None or changing)
     form.shown.data = machines.stamp(opened().order_id, now=clock.now())
-    wants_yes = not asking and ask.score is not None and _may_ask_for_consent()
+    form.version.data, form.version.raw_data = ask.version.id, None
+    thanks = not asking and ask.answered
     return render_template(
-        "feedback/survey.html", ref=ref, ask=ask, form=form, asking=asking, scores=SCORES,
-        consent=grounds.CONSENT if wants_yes else None,
-    )  # fmt: skip
+        "feedback/survey.html",
+        ref=ref,
+        ask=ask,
+        form=form,
+        asking=asking,
+        consent=grounds.CONSENT if thanks and _may_ask_for_consent() else None,
+        review=reviews.offered() if thanks and not ask.provisional else None,
+    )
 
 
 def _may_ask_for_consent() -> bool:
@@ -61,13 +82,29 @@ def _may_ask_for_consent() -> bool:
 @bp.post("/orders/<ref>/survey")
 @opens("survey")
 def answer(ref: str) -> ResponseReturnValue:
-    ask, form = _asked(), SurveyForm()
+    ask = _asked()
+    form = answer_form(ask, request.form)
     if not form.validate():
         return _survey_page(ref, ask, form, changing=True), 422
     here, now = opened().order_id, clock.now()
     signs = machines.signs(here, this_browser(), form.shown.data or "", now=now)
-    actions.give_answer(here, int(form.score.data), form.words.data, now=now, doubt=machines.doubt(signs))
+    try:
+        actions.answer(here, form.said(), now=now, doubt=machines.doubt(signs))
+    except Refused as refused:
+        return _refused(ref, form, refused)
     return redirect(url_for(".survey", ref=ref), 303)
+
+
+def _refused(ref: str, sent: AnswerForm, refused: Refused) -> ResponseReturnValue:
+    """The question as it is now, with the words that were typed; a question that is over says so by itself."""
+    session.rollback()
+    ask = _asked()
+    if not ask.is_open or ask.given_unnamed:
+        raise refused
+    form = answer_form(ask, request.form)
+    form.words.data = sent.words.data
+    form.form_errors.append(refused.message)
+    return _survey_page(ref, ask, form, changing=True), 409
 
 
 @bp.post("/orders/<ref>/survey/consent")

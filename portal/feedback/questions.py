@@ -92,14 +92,19 @@ class Said:
     choice: str
     choices: tuple[str, ...]
 
+    @property
+    def asks_on(self) -> bool:
+        """Whether there is something to be answered in words."""
+        return any((self.words, self.bad, self.middle, self.good))
+
     def after(self, mood: str) -> str:
-        """What is asked next of somebody who feels like that, in their own words to be answered."""
+        """What is asked next of somebody who feels like that, to be answered in words."""
         return {"bad": self.bad, "middle": self.middle, "good": self.good}.get(mood, "") or self.words
 
 
 def told(texts: Mapping[str, Any], locale: str, ends: tuple[int, int]) -> Said:
     """What a version's texts say in this language."""
-    order = _languages(texts, locale)
+    order = languages(texts, locale)
     one = {name: _first(texts, order, name) for name in Said.__slots__ if name not in ("labels", "choices")}
     labels = tuple(_first(texts, order, "labels") or ())
     steps = ends[1] - ends[0] + 1
@@ -108,7 +113,8 @@ def told(texts: Mapping[str, Any], locale: str, ends: tuple[int, int]) -> Said:
     return Said(**one, labels=labels, choices=_choices(texts, order))
 
 
-def _languages(texts: Mapping[str, Any], locale: str) -> list[str]:
+def languages(texts: Mapping[str, Any], locale: str) -> list[str]:
+    """Those in which something is said, in the order in which a reader of this one is told."""
     wanted = (locale[:2], current_app.config["SETTINGS"].shop_language, "en", *LANGUAGES)
     return [language for language in dict.fromkeys(wanted) if language in texts]
 
@@ -118,9 +124,9 @@ def _first(texts: Mapping[str, Any], order: Sequence[str], name: str) -> Any:
 
 
 def _choices(texts: Mapping[str, Any], order: Sequence[str]) -> tuple[str, ...]:
-    """Each choice in the first language that has it."""
+    """As many as the shop's own language has, each in the first language that knows it."""
     lists = [texts[language].get("choices") or [] for language in order]
-    many = max(map(len, lists), default=0)
+    many = len(_first(texts, languages(texts, ""), "choices"))
     return tuple(next((each[n] for each in lists if len(each) > n and each[n]), "") for n in range(many))
 
 
@@ -183,12 +189,36 @@ def add_version(
     return version
 
 
-def all_questions() -> Sequence[SurveyQuestion]:
-    """Those that can be asked, the shop's own last."""
-    found = select(SurveyQuestion).where(SurveyQuestion.retired_at.is_(None)).order_by(SurveyQuestion.id)
-    return session.scalars(found).all()
+def as_put_now(code: str, *, now: datetime) -> QuestionVersion | None:
+    """How this question would be put now, to look at: a version of the portal's own that nobody was asked yet is not
+    kept. None for a question that there is not.
+    """
+    last = last_version(code)
+    if code not in BUILT_IN or (last is not None and last.texts == built_in.texts(code)):
+        return last
+    scale = BUILT_IN[code]
+    ends = {"low": scale.low, "high": scale.high, "bad_to": scale.bad_to, "good_from": scale.good_from}
+    number = last.number + 1 if last else 1
+    question = SurveyQuestion(code=code, kind=code, name="")
+    return QuestionVersion(question=question, number=number, texts=built_in.texts(code), made_at=now, **ends)
 
 
-def version_of(version_id: int) -> QuestionVersion:
-    found = select(QuestionVersion).where(QuestionVersion.id == version_id)
-    return session.scalars(found.options(joinedload(QuestionVersion.question))).one()
+def own_forms() -> Sequence[SurveyQuestion]:
+    """The shop's own, the newest first, without those that are asked no more."""
+    found = select(SurveyQuestion).where(SurveyQuestion.kind == "form", SurveyQuestion.retired_at.is_(None))
+    return session.scalars(found.order_by(SurveyQuestion.id.desc())).all()
+
+
+def versions_of(code: str) -> Sequence[QuestionVersion]:
+    """All that were made, the last first."""
+    found = select(QuestionVersion).join(QuestionVersion.question).where(SurveyQuestion.code == code)
+    return session.scalars(
+        found.order_by(QuestionVersion.number.desc()).options(joinedload(QuestionVersion.made_by))
+    ).all()
+
+
+def occasions() -> Mapping[str, str]:
+    """The code of the question that goes with each reason, where the shop has chosen one that is still asked."""
+    found = select(SurveyOccasion.reason, SurveyQuestion.code).join(SurveyOccasion.question)
+    rows = session.execute(found.where(SurveyQuestion.retired_at.is_(None)))
+    return {row.reason: row.code for row in rows}

@@ -23,6 +23,7 @@ WHY_NOT = {
     "no_consent": _l("Not asked how it was: the customer did not say that we may ask by mail"),
     "open_case": _l("Not asked how it was: a case is not solved yet"),
     "open_return": _l("Not asked how it was: goods or money are still on their way back"),
+    "nothing_kept": _l("Not asked how it was: everything went back, so there is nothing to give stars to"),
     "asked_lately": _l("Not asked how it was: the customer was asked about another order not long ago"),
     "better_reason": _l("Not asked how it was: there is a better reason to ask about another order soon"),
 }
@@ -33,6 +34,7 @@ NOT_ASKED = {
     "no_consent": _l("Did not say that we may ask"),
     "open_case": _l("A case was not solved"),
     "open_return": _l("Goods or money were on their way back"),
+    "nothing_kept": _l("Nothing was kept to give stars to"),
     "asked_lately": _l("Asked about another order not long ago"),
     "better_reason": _l("A better reason to ask came soon"),
 }

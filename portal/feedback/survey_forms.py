@@ -24,6 +24,7 @@ class TermsForm(FlaskForm):
     remind_days = IntegerField(_l("Days until the one reminder"), _between(0, 25))
     quiet_days = IntegerField(_l("Quiet days"), _between(1, LONGEST_QUIET))
     silence_days = IntegerField(_l("Days of silence that end a case"), _between(3, 90))
+    anonymous = BooleanField(_l("Keep answers without name and order"))
 
 
 class GroundForm(FlaskForm):

@@ -35,6 +35,7 @@ def set_terms() -> ResponseReturnValue:
         remind_days=form.remind_days.data or 0,
         quiet_days=form.quiet_days.data or 1,
         silence_days=form.silence_days.data or 3,
+        anonymous=form.anonymous.data,
     )
     flash(_("Saved. It holds for questions that are arranged from now on."), "good")
     return redirect(url_for(".index"), 303)
@@ -60,7 +61,12 @@ def set_ground() -> ResponseReturnValue:
 def _page(terms_form: TermsForm | None = None, ground_form: GroundForm | None = None) -> str:
     held, now, settings = timing.terms(), clock.now(), current_app.config["SETTINGS"]
     shown = {"after_days": max(1, held.after.days), "hour": held.hour, "working_days": held.working_days}
-    shown |= {"remind_days": held.remind_days, "quiet_days": held.quiet_days, "silence_days": held.silence_days}
+    shown |= {
+        "remind_days": held.remind_days,
+        "quiet_days": held.quiet_days,
+        "silence_days": held.silence_days,
+        "anonymous": held.anonymous,
+    }
     return render_template(
         "desk/feedback/surveys.html",
         terms_form=terms_form or TermsForm(formdata=None, data=shown),

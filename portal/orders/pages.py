@@ -1,5 +1,6 @@
 """GET /l/<token>: a link is exchanged for a cookie and an address without the secret."""
 
+import re
 from datetime import timedelta
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request
@@ -20,6 +21,10 @@ LEADS_TO = {
     "case": "/orders/{ref}/cases/{subject}",
     "trap": "/orders/{ref}/survey",
 }
+
+CHOOSES = ("v", "a")
+"""What a link in a letter may choose on the page it leads to: a score, and the article that it is about."""
+NUMBER = re.compile(r"[0-9]{1,12}")
 
 
 @bp.get("/l/<token>")
@@ -50,5 +55,6 @@ def ended() -> ResponseReturnValue:
 
 def _target(link: Link) -> str:
     path = LEADS_TO[link.purpose].format(ref=session.get_one(Order, link.order_id).ref, subject=link.subject)
-    score = request.args.get("v", "")
-    return f"{path}?v={score}" if score.isascii() and score.isdigit() and len(score) <= 2 else path
+    chosen = [(name, request.args.get(name, "")) for name in CHOOSES]
+    plain = [f"{name}={number}" for name, number in chosen if NUMBER.fullmatch(number)]
+    return f"{path}?{'&'.join(plain)}" if plain else path

@@ -88,7 +88,9 @@ def _drop_looks(ids: Select[Any], _now: datetime) -> None:
 
 
 def _ripe_answers(before: datetime) -> Select[Any]:
-    old = select(Answer.id).join(SurveyInvitation).join(Order)
+    """Also those that know no order any more: they go with the orders of no country of their own."""
+    old = select(Answer.id).outerjoin(SurveyInvitation, SurveyInvitation.id == Answer.invitation_id)
+    old = old.outerjoin(Order, Order.id == SurveyInvitation.order_id)
     return old.where(Answer.answered_at < before, Answer.words != "")
 
 

@@ -10,6 +10,8 @@ from sqlalchemy import Select, bindparam, select
 from portal.adapters.couriers import Tracking
 from portal.config import Settings
 from portal.db import session
+from portal.feedback.questions import Said
+from portal.feedback.questions import told as said_in
 from portal.lib.money import Money
 from portal.orders.models import Order
 from portal.returns.goods import believed_there, last_day
@@ -149,6 +151,23 @@ class Behind:
     number: str
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked about the order, as much of a `QuestionVersion` as the page shows."""
+
+    kind: str
+    low: int
+    high: int
+    texts: dict[str, Any]
+
+    @property
+    def values(self) -> range:
+        return range(self.low, self.high + 1)
+
+    def said(self, locale: str) -> Said:
+        return said_in(self.texts, locale, (self.low, self.high))
+
+
 @dataclass(slots=True)
 class Tracked:
     """One order as its page tells it. Cancelled parcels are left out: nothing of them travels."""
@@ -161,7 +180,7 @@ class Tracked:
     promised_on: date
     survey: str | None
     survey_closes_at: datetime | None
-    score: int | None
+    question: Question | None = None
     broken: Broken | None = None
     parcels: list[TrackedParcel] = field(default_factory=list)
     waiting: list[Item] = field(default_factory=list)
@@ -238,7 +257,7 @@ def _whole() -> Select[tuple[Any]]:
 
 def told(found: dict[str, Any]) -> Tracked:
     """The page's matter out of the JSON that `reading.page` brings."""
-    survey = found["survey"] or {"state": None, "closes_at": None, "score": None}
+    survey = found["survey"] or {"state": None, "closes_at": None, "put": None}
     return Tracked(
         ref=found["ref"],
         number=found["number"],
@@ -248,7 +267,7 @@ def told(found: dict[str, Any]) -> Tracked:
         promised_on=date.fromisoformat(found["promised_on"]),
         survey=survey["state"],
         survey_closes_at=_moment(survey["closes_at"]),
-        score=survey["score"],
+        question=Question(**survey["put"]) if survey["put"] else None,
         broken=_broken(found["broken"]),
         parcels=[_parcel(parcel) for parcel in found["parcels"]],
         waiting=[Item(**line) for line in found["waiting"]],

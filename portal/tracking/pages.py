@@ -1,12 +1,16 @@
 """The customer's front page, and the way back to it for those who lost the link."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import limits, session
+from portal.feedback import articles
+from portal.feedback.articles import Article
+from portal.feedback.questions import Said
 from portal.fulfilment import promises
 from portal.jobs import defer
 from portal.lib import clock
@@ -43,12 +47,30 @@ def _page(ref: str, tracked: models.Tracked, refusal: str = "") -> str:
         may_withdraw=tracked.may_withdraw(settings, now),
         withdraw_until=tracked.withdraw_until(settings),
         dates=words.dates(tracked, settings),
-        may_answer=tracked.may_answer(now),
+        asks=_asks(tracked, now),
         choice=_choice_form(tracked) if tracked.broken and not tracked.delivered_at else None,
         refusal=refusal,
         acts=opened().tier >= Tier.acts,
         owns=opened().tier >= Tier.owns,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """The question after delivery, in one row; about which article, where stars are asked for."""
+
+    version: models.Question
+    said: Said
+    article: Article | None
+
+
+def _asks(tracked: models.Tracked, now: datetime) -> Asks | None:
+    if tracked.question is None or not tracked.may_answer(now):
+        return None
+    article = next(iter(articles.kept(opened().order_id)), None) if tracked.question.kind == "stars" else None
+    if tracked.question.kind == "stars" and article is None:
+        return None
+    return Asks(tracked.question, tracked.question.said(opened().locale), article)
 
 
 def _choice_form(tracked: models.Tracked) -> ChoiceForm:

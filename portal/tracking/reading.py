@@ -8,7 +8,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
 from portal.feedback.case_models import UNSOLVED, Case
-from portal.feedback.models import Answer, SurveyInvitation
+from portal.feedback.models import SurveyInvitation
+from portal.feedback.questions import QuestionVersion, SurveyQuestion
 from portal.fulfilment.models import BackParcel, CourierEvent, Parcel, ParcelLine
 from portal.fulfilment.promises import PromiseBreak
 from portal.orders.models import ChannelRefund, Order, OrderLine
@@ -44,8 +45,11 @@ def page() -> Json:
 
 
 def _survey() -> ScalarSelect[Any]:
-    told = _object(state=SurveyInvitation.state, closes_at=SurveyInvitation.closes_at, score=Answer.score)
-    found = select(told).outerjoin(SurveyInvitation.answer.and_(Answer.provisional.is_(False)))
+    put = _object(
+        kind=SurveyQuestion.kind, low=QuestionVersion.low, high=QuestionVersion.high, texts=QuestionVersion.texts
+    )
+    told = _object(state=SurveyInvitation.state, closes_at=SurveyInvitation.closes_at, put=put)
+    found = select(told).join(SurveyInvitation.version).join(QuestionVersion.question)
     last = found.where(SurveyInvitation.order_id == Order.id).order_by(SurveyInvitation.id.desc()).limit(1)
     return last.correlate(Order).scalar_subquery()
 

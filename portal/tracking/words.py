@@ -10,7 +10,6 @@ from flask_babel import lazy_gettext as _l
 
 from portal.adapters.couriers import Tracking
 from portal.config import Settings
-from portal.feedback.rules import SCORES
 from portal.lib import days
 from portal.refunds.words import for_customer
 from portal.returns.dates import four_dates
@@ -38,7 +37,6 @@ NEXT = {
     "on_its_way": _l("Next: it goes on the delivery van. We write to you when something changes."),
     "out_for_delivery": _l("Next: the courier brings it to you."),
 }
-FACES = tuple(SCORES.values())
 STATUS = {
     Tracking.unknown: (_l("Handed to the courier"), "info"),
     Tracking.label_created: (_l("Handed to the courier"), "info"),

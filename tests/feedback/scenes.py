@@ -71,7 +71,7 @@ def invited(order: Order, state: str = "sent", *, code: str = "csat", **more: An
 
 def answered(invitation: SurveyInvitation, score: int, words: str = "", **more: Any) -> Answer:
     """The customer's answer as a bare row: nothing follows from it."""
-    version = current("csat", now=clock.now())
+    version = invitation.version
     put = {"version_id": version.id, "kind": version.kind, "question": version.said("en").ask}
     given = {"score": score, "mood": version.mood(score), "words": words, "answered_at": clock.now(), **more}
     answer = Answer(invitation_id=invitation.id, **put, **given)

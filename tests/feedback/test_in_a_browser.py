@@ -15,6 +15,7 @@ from portal.feedback import cases
 from portal.feedback.asking import schedule_survey, send_survey
 from portal.feedback.case_models import Case
 from portal.feedback.models import Answer
+from portal.feedback.questions import current
 from portal.lib import clock
 from portal.orders import links
 from portal.orders.models import Order
@@ -97,9 +98,11 @@ def test_a_scanner_that_follows_every_link_answers_nothing(world: World, served:
     assert invitation_of(world.alice).state == "sent"
 
 
+@pytest.mark.parametrize("kind", ["csat", "nps", "stars"])
 def test_a_scanner_that_runs_scripts_and_presses_buttons_counts_for_nothing(
-    world: World, chromium: Browser, served: str
+    world: World, chromium: Browser, served: str, kind: str
 ) -> None:
+    invitation_of(world.alice).version = current(kind, now=clock.now())
     links_of_the_mail = [link_to(world.alice, "trap"), f"{link_to(world.alice, 'survey')}?v=1"]
     with chromium.new_context(base_url=served) as context:
         page = context.new_page()
@@ -128,6 +131,20 @@ def test_one_tap_chooses_and_one_button_sends_with_and_without_scripts(
     expect(page.locator("h1")).to_have_text("We are making this right")
     expect(page.locator(".talk li")).to_have_count(1)
     assert [(answer.score, answer.words) for answer in session.query(Answer)] == [(2, "The mug came broken.")]
+
+
+def test_what_is_asked_next_goes_with_the_score_that_is_chosen_without_scripts(world: World, old_phone: Page) -> None:
+    invitation_of(world.alice).version = current("nps", now=clock.now())
+    page = old_phone
+    page.goto(f"{link_to(world.alice, 'survey')}?v=3")
+    expect(page.get_by_text("What went wrong?")).to_be_visible()
+    page.get_by_label("10").check(force=True)
+    expect(page.get_by_text("What did you like most?")).to_be_visible()
+    expect(page.get_by_text("What went wrong?")).to_be_hidden()
+    with clock.moved(timedelta(seconds=3)):
+        page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("heading", name="What did you like most?")).to_be_visible()
+    assert [(answer.score, answer.kind) for answer in session.query(Answer)] == [(10, "nps")]
 
 
 def test_the_keyboard_alone_answers(world: World, phone: Page) -> None:

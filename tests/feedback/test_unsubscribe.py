@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from portal.db import session
+from portal.feedback.asking import remind
 from portal.feedback.models import SurveyObjection
 from portal.lib import clock
+from portal.mail.models import Letter
 from portal.orders import links, timeline
 from tests.conftest import nothing_appears
 from tests.feedback.scenes import asked, html_of, kinds, text_of, written
@@ -96,3 +98,13 @@ def test_the_survey_still_takes_the_answer_of_who_objected(client, world, stop):
     client.post(stop)
     open_link(client, world.alice, "survey")
     assert client.post(f"/orders/{world.alice.ref}/survey", data={"score": "4"}).status_code == 303
+
+
+def test_rfc_8058_the_question_and_its_reminder_both_carry_the_one_click(world, work):
+    invitation = asked(world.alice, world.pat, work)
+    assert remind(invitation.id, now=clock.now())
+    sent = session.scalars(select(Letter).where(Letter.kind.in_(("how-was-it", "how-was-it-again")))).all()
+    assert {letter.kind for letter in sent} == {"how-was-it", "how-was-it-again"}
+    for letter in sent:
+        assert letter.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert letter.headers["List-Unsubscribe"].startswith("<http")

@@ -16,7 +16,7 @@ OF_THE_HOUSE = {
     "seals", "stock_claims", "stock_items", "stock_moves", "stock_places", "transit_times", "vans", "warehouse_hours",
     "article_sizes", "boxes", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",
     "survey_occasions", "survey_question_versions", "survey_questions", "survey_terms", "waves",
-    "withdrawal_exemptions", "articles", "return_policies", "return_reasons",
+    "withdrawal_exemptions", "articles", "return_policies", "return_reasons", "review_offers",
     *(name for name in Base.metadata.tables if name.startswith("staff")),
 }  # fmt: skip
 """Tables about the shop, its people and its shelves."""

@@ -195,6 +195,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "order_id": world.alice.id,
         "purchase_id": 1,
         "code": "picking",
+        "question": "csat",
         "van_id": 1,
         "entry": 1,
         "number": 1,

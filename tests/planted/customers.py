@@ -10,10 +10,10 @@ PLANTED = (
         (
             Edit(
                 "portal/feedback/pages.py",
-                "    form = SurveyForm(formdata=None, score=chosen or ask.score, words=ask.words)\n",
+                "    chosen = _chosen(ask)\n",
+                "    chosen = _chosen(ask)\n"
                 "    if chosen:\n"
-                '        actions.give_answer(opened().order_id, int(chosen), "", now=clock.now())\n'
-                "    form = SurveyForm(formdata=None, score=chosen or ask.score, words=ask.words)\n",
+                '        actions.give_answer(opened().order_id, int(chosen["score"]), "", now=clock.now())\n',
             ),
         ),
         ("tests/feedback/test_answers.py",),

@@ -77,8 +77,8 @@ BY_PERSON: Mapping[str, Callable[[], Select[Any]]] = {
 THE_SHOPS = {
     "attention", "boxes", "cases", "closed-days", "closings", "credit", "credit-notes", "customers", "departments",
     "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests", "offices", "orders",
-    "parcels", "people", "pushes", "refunds", "returns", "short-picks", "stock", "terms", "transit-times", "waves",
-    "withdrawals",
+    "parcels", "people", "pushes", "questions", "refunds", "returns", "short-picks", "stock", "terms",
+    "transit-times", "waves", "withdrawals",
 }  # fmt: skip
 """At the desk: what belongs to the one shop that works here. Whose role opens the view may open each of them."""
 
