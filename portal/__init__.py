@@ -45,6 +45,7 @@ from portal.pictures import guards as pictures_guards
 from portal.pictures import jobs as pictures_jobs
 from portal.pictures import pages as pictures
 from portal.pictures import staff as desk_pictures
+from portal.privacy import breach_staff as desk_breach
 from portal.privacy import jobs as privacy_jobs
 from portal.privacy import pages as privacy
 from portal.privacy import staff as desk_privacy
@@ -171,6 +172,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_questions.bp, signed_in)
     register(app, desk_satisfaction.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
+    register(app, desk_breach.bp, signed_in)
     csrf.exempt(hooks.bp)
     csrf.exempt(api.bp)
     csrf.exempt(feedback.unsubscribing)

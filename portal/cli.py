@@ -27,7 +27,7 @@ from portal.lib import clock, logs
 from portal.lib.errors import Refused
 from portal.orders import imports, stock_imports
 from portal.orders.keys import make_key
-from portal.privacy import retention
+from portal.privacy import breach, retention
 from portal.staff import actions as staff_actions
 from portal.staff import people, seals
 from portal.staff.models import Staff
@@ -279,6 +279,21 @@ FAULTS = {
     "missing": "was removed",
     "unsealed": "has no seal though it is old: slipped in later, or its seal was removed, or no worker runs",
 }
+
+
+@main.command("lock-down")
+@click.option("--keys/--no-keys", default=True, show_default=True, help="Make the keys of shops' own systems anew too.")
+@click.confirmation_option(prompt="Every link, session and key ends now. Go on?")
+@in_portal
+def lock_down(keys: bool) -> None:
+    """When something leaked: end every link in letters, every browser and session, and renew the keys of the API."""
+    done = breach.lock(by=None, now=clock.now())
+    click.echo(
+        f"Ended: {done.links} links, {done.browsers} browsers of customers, {done.sessions} sessions at the desk."
+    )
+    for shop, name, secret in breach.renew_keys(by=None, now=clock.now()) if keys else ():
+        click.echo(f"The key of {shop} called {name} is now, shown this once: {secret}")
+    click.echo("Yours to change: the webhooks' secrets and the keys of Stripe and couriers, where they were made.")
 
 
 @main.command("retention")

@@ -13,12 +13,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from portal.config import Settings
 from portal.db import session
 from portal.feedback.case_models import Case, CaseMessage
+from portal.feedback.models import Answer, SurveyInvitation
 from portal.fulfilment import typeset
 from portal.fulfilment.labels import open_canvas
 from portal.fulfilment.models import CourierEvent, Parcel
@@ -27,8 +28,10 @@ from portal.mail.models import Letter
 from portal.orders.changes import WHERE
 from portal.orders.models import Order, OrderLine, TimelineEntry
 from portal.orders.timeline import told
+from portal.pictures.models import Picture
 from portal.refunds.models import Refund, RefundAttempt
 from portal.returns.models import Inspection, Return, ReturnLine
+from portal.returns.withdrawals import Withdrawal
 from portal.staff.models import Staff
 from portal.staff.seals import Seal
 
@@ -38,6 +41,8 @@ TITLES: Mapping[str, Any] = {
     "goods": _l("Goods"),
     "parcels": _l("Parcels"),
     "scans": _l("What couriers told"),
+    "statements": _l("Statements of withdrawal"),
+    "answers": _l("What the customer answered"),
     "returns": _l("Returns"),
     "return_lines": _l("What the customer declared"),
     "inspections": _l("What we found"),
@@ -45,6 +50,7 @@ TITLES: Mapping[str, Any] = {
     "attempts": _l("What was asked of Stripe, and what came back"),
     "letters": _l("Letters"),
     "conversation": _l("What was written"),
+    "pictures": _l("Pictures"),
     "timeline": _l("What happened"),
 }
 AMOUNTS = frozenset({"total", "paid", "captured", "amount", "deduction"})
@@ -87,6 +93,14 @@ def _statements(order_id: int) -> Mapping[str, Select[Any]]:
         "scans": select(CourierEvent.at, CourierEvent.status, CourierEvent.place, CourierEvent.message)
         .where(CourierEvent.parcel_id.in_(parcels))
         .order_by(CourierEvent.at, CourierEvent.id),
+        "statements": select(
+            Withdrawal.reference, Withdrawal.stated_at, Withdrawal.name, Withdrawal.contract, Withdrawal.email,
+            Withdrawal.goods, Withdrawal.state, Withdrawal.settled_at, Withdrawal.note,
+        ).where(Withdrawal.order_id == order_id).order_by(Withdrawal.id),
+        "answers": select(Answer.answered_at, Answer.score, Answer.words)
+        .join(SurveyInvitation, SurveyInvitation.id == Answer.invitation_id)
+        .where(SurveyInvitation.order_id == order_id)
+        .order_by(Answer.id),
         "returns": select(
             Return.rma, Return.kind, Return.requested_at, Return.decision, Return.decided_at, Return.decision_note,
             Return.goods, Return.received_at, Return.closed_as,
@@ -131,6 +145,13 @@ def _statements(order_id: int) -> Mapping[str, Select[Any]]:
         .outerjoin(Staff, Staff.id == CaseMessage.staff_id)
         .where(Case.order_id == order_id)
         .order_by(CaseMessage.id),
+        "pictures": select(
+            Picture.uploaded_at, Picture.about, Staff.name.label("by"), Picture.width, Picture.height,
+            func.encode(Picture.digest, "hex").label("sha256"),
+        )
+        .outerjoin(Staff, Staff.id == Picture.staff_id)
+        .where(Picture.order_id == order_id, Picture.about.is_not(None))
+        .order_by(Picture.id),
     }  # fmt: skip
 
 

@@ -263,6 +263,12 @@ def find_all(channel: str, external_ids: Collection[str]) -> list[Order]:
     return list(session.scalars(known.order_by(Order.id.desc())))
 
 
+def find_customers(channel: str) -> list[int]:
+    """Everybody who ordered there and is not forgotten yet."""
+    there = select(Order.customer_id).where(Order.channel == channel, Order.erased_at.is_(None)).distinct()
+    return list(session.scalars(there))
+
+
 def close_order(order: Order, *, at: datetime, now: datetime) -> None:
     """All of it has arrived, the last at `at`: those who ask how it was are told. Again only sets the time right."""
     if order.state == "closed":

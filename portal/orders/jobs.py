@@ -1,6 +1,6 @@
 """The worker's door: what sales channels told us becomes orders."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from types import ModuleType
 
@@ -18,7 +18,7 @@ from portal.inbox.sources import Envelope, Knock, NotGenuine, NotReady, Unreadab
 from portal.jobs import announce, defer, follows, task
 from portal.lib import clock
 from portal.orders import codes, pushing, rereading
-from portal.orders.actions import accept_order, find_all, find_external, order_gone, take_refunds
+from portal.orders.actions import accept_order, find_all, find_customers, find_external, order_gone, take_refunds
 from portal.orders.flags import tell
 from portal.orders.links import forget_grants
 from portal.orders.models import Order
@@ -95,6 +95,8 @@ def _sort_shopify(message: InboxMessage, now: datetime) -> None:
         take_refunds(order, [refund(order.currency)], now=now)
     elif message.topic == shopify.DELETED:
         order_gone(shopify.CODE, shopify.parse_subject(message.body), now=now)
+    elif message.topic == shopify.GONE:
+        _forget_all(find_customers(shopify.CODE))
     elif message.topic in (shopify.FORGET, shopify.COPY):
         _customer_asks(message, now)
     elif message.topic.startswith("orders/") and message.topic not in shopify.BARE:
@@ -106,10 +108,14 @@ def _customer_asks(message: InboxMessage, now: datetime) -> None:
     """To be forgotten: who sees to that is told. For a copy: a person hands it out."""
     orders = find_all(shopify.CODE, shopify.parse_asked(message.body))
     if message.topic == shopify.FORGET:
-        for customer_id in sorted({order.customer_id for order in orders}):
-            announce("customer.redacted", customer_id=customer_id)
+        _forget_all({order.customer_id for order in orders})
     for order in orders[:1] if message.topic == shopify.COPY else ():
         tell(order.id, "copy_asked", by="customer", now=now)
+
+
+def _forget_all(customer_ids: Iterable[int]) -> None:
+    for customer_id in sorted(customer_ids):
+        announce("customer.redacted", customer_id=customer_id)
 
 
 def _sort_woocommerce(message: InboxMessage, now: datetime) -> None:

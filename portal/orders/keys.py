@@ -62,7 +62,7 @@ def _note(kind: str, shop: str, name: str, by: Staff | None, now: datetime) -> N
     journal.note(kind, by.id if by else None, now=now, by=by, detail=f"{shop}: {name}")
 
 
-def revoke(key: ApiKey, *, by: Staff, now: datetime) -> None:
+def revoke(key: ApiKey, *, by: Staff | None, now: datetime) -> None:
     """It opens nothing from the next request on. Raises Refused when it was taken back before."""
     still = update(ApiKey).where(ApiKey.id == key.id, ApiKey.revoked_at.is_(None)).values(revoked_at=now)
     if session.scalar(still.returning(ApiKey.id)) is None:

@@ -1,13 +1,17 @@
 """Shape of what managers type about what is known of customers."""
 
+from datetime import date, timedelta
+
+from flask import current_app, request
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, IntegerField, SelectField
+from wtforms import DateField, EmailField, IntegerField, SelectField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.adapters.reading import COUNTRIES
+from portal.lib import clock
 from portal.privacy.retention import KINDS
 
 
@@ -18,6 +22,26 @@ class WhoForm(FlaskForm):
         _l("The customer's e-mail address"),
         [InputRequired(_l("Enter the address they ordered with.")), Length(max=320)],
     )
+
+
+class TimeForm(FlaskForm):
+    """When it was: two days, asked for by an address."""
+
+    class Meta:
+        csrf = False
+
+    since = DateField(_l("From"), [Optional()])
+    until = DateField(_l("Until"), [Optional()])
+
+    def __init__(self) -> None:
+        super().__init__(formdata=request.args)
+
+    def days(self) -> tuple[date, date]:
+        """The last week without them; in the right order."""
+        today = clock.now().astimezone(current_app.config["SETTINGS"].zone).date()
+        last = self.until.data or today
+        first = self.since.data or last - timedelta(days=7)
+        return min(first, last), max(first, last)
 
 
 class TermForm(FlaskForm):

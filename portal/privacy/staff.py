@@ -10,7 +10,7 @@ from portal.db import session
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
-from portal.orders.looks import who_looked
+from portal.orders.looks import looked_at, who_looked
 from portal.orders.models import Customer
 from portal.privacy import actions, retention
 from portal.privacy.copy import packed
@@ -57,8 +57,11 @@ def copy(id: int) -> ResponseReturnValue:
     """To be handed to the customer, after it is sure that it is they who ask."""
     if session.get(Customer, id) is None:
         abort(404)
+    ids = orders_of(id)
+    for order_id in ids:
+        looked_at(order_id, by=current_staff(), now=clock.now())
     headers = {"Content-Disposition": 'attachment; filename="customer-data.zip"'}
-    return Response(packed(orders_of(id), now=clock.now()), mimetype="application/zip", headers=headers)
+    return Response(packed(ids, now=clock.now()), mimetype="application/zip", headers=headers)
 
 
 @bp.post("/customers/<int:id>/erasures")

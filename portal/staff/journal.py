@@ -40,6 +40,7 @@ KINDS: Mapping[str, tuple[Any, str]] = {
     "disabled": (_l("Shut out"), "bad"),
     "enabled": (_l("Let in again"), "good"),
     "second_factor_reset": (_l("Second factor reset"), "warn"),
+    "locked_down": (_l("Every way in was ended"), "bad"),
     "journal_let_go": (_l("Old entries of the journal were let go"), "info"),
     "key_made": (_l("API key made"), "info"),
     "key_revoked": (_l("API key taken back"), "info"),

@@ -37,6 +37,8 @@ def test_it_holds_the_whole_story_of_an_order_in_words_and_numbers(
     assert found["order"][0]["email"] == "alice@example.org"
     assert {refund["asked_by"] for refund in found["refunds"]} >= {"Rita"}
     assert found["attempts"]
+    assert [row["contract"] for row in found["statements"]]
+    assert [row["score"] for row in found["answers"]] == [1]
     assert [letter["subject"] for letter in found["letters"]]
     assert found["timeline"] == sorted(found["timeline"], key=lambda entry: entry["at"])
     assert all(len(entry["seal"]) == 64 for entry in found["timeline"])

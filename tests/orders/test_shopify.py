@@ -19,6 +19,7 @@ from portal.orders.flags import problems
 from portal.orders.models import Order
 from portal.privacy.models import Erasure
 from tests.conftest import SECRETS, nothing_appears, owed
+from tests.world import World
 
 VIENNA = {"name": "Grete Groß", "address1": "Gasse 3", "zip": "1010", "city": "Wien", "country_code": "AT"}
 ORDER: dict[str, Any] = {
@@ -254,6 +255,20 @@ def test_who_asks_shopify_to_be_forgotten_is_forgotten_here(client: FlaskClient,
         work(task="orders.work_off_shopify")
         work(task="privacy.ask")
     assert [order.customer_id for order in orders()] == list(session.scalars(select(Erasure.customer_id)))
+
+
+def test_when_the_shop_has_left_everybody_who_ordered_there_is_forgotten(
+    client: FlaskClient, world: World, work: Work
+) -> None:
+    """Who ordered elsewhere stays."""
+    deliver(client, body(test=True))
+    work()
+    raw, topic = asked("shop/redact")
+    deliver(client, raw, event="evt-2", **topic)
+    work(task="orders.work_off_shopify")
+    work(task="privacy.ask")
+    [order] = [order for order in orders() if order.channel == "shopify"]
+    assert list(session.scalars(select(Erasure.customer_id))) == [order.customer_id]
 
 
 def test_who_asks_shopify_for_a_copy_gets_it_from_a_person(client: FlaskClient, work: Work) -> None:

@@ -6,7 +6,90 @@ SIGN_IN, FACTOR = "tests/staff/test_sign_in.py::test_", "tests/staff/test_second
 PEOPLE = "tests/staff/test_people.py"
 ROUTES = "tests/house/test_routes.py::test_"
 
+SIGN_ON = "tests/staff/test_sign_on.py::test_"
+
 PLANTED = (
+    Mutant(
+        "another customer's return behind one's own link",
+        (
+            Edit(
+                "portal/returns/pages.py",
+                "whole(Return.order_id == opened().order_id, Return.rma == rma)",
+                "whole(Return.rma == rma)",
+            ),
+        ),
+        ("tests/security/test_matrix.py",),
+    ),
+    Mutant(
+        "a token of another sign-in is believed",
+        (Edit("portal/adapters/sign_on.py", '{"nonce": nonce, "client_id"', '{"client_id"'),),
+        (SIGN_ON + "9_2_1_and_9_2_2_whatever_the_provider_lies_about_nobody_comes_in",),
+    ),
+    Mutant(
+        "a token for another shop is believed",
+        (
+            Edit(
+                "portal/adapters/sign_on.py",
+                'ours = {"iss": provider.issuer, "aud": provider.client_id}',
+                'ours = {"iss": provider.issuer}',
+            ),
+        ),
+        (SIGN_ON + "9_2_1_and_9_2_2_whatever_the_provider_lies_about_nobody_comes_in",),
+    ),
+    Mutant(
+        "a token that nobody signed is believed",
+        (
+            Edit(
+                "portal/adapters/sign_on.py",
+                'SIGNED_BY = ["RS256", "PS256", "ES256"]',
+                'SIGNED_BY = ["RS256", "PS256", "ES256", "none"]',
+            ),
+        ),
+        (SIGN_ON + "9_2_1_and_9_2_2_whatever_the_provider_lies_about_nobody_comes_in",),
+    ),
+    Mutant(
+        "an address that nobody verified binds a stranger",
+        (Edit("portal/adapters/sign_on.py", 'if claims.get("email_verified") is True else ""', 'or ""'),),
+        (SIGN_ON + "an_address_that_the_provider_has_not_verified_binds_nobody",),
+    ),
+    Mutant(
+        "the provider's password counts for two factors",
+        (Edit("portal/staff/sign_on.py", "and who.ways & (BOTH | set(settings.oidc_acr))", "and who.ways"),),
+        (SIGN_ON + "6_3_3_our_second_factor_stays_unless_the_shop_trusts_theirs_and_they_say_that_two_were_shown",),
+    ),
+    Mutant(
+        "the application's role may change what happened",
+        (
+            Edit(
+                "portal/db/roles.py",
+                'READ, ADD = sql.SQL("SELECT"), sql.SQL("SELECT, INSERT")',
+                'READ, ADD = sql.SQL("SELECT"), sql.SQL("SELECT, INSERT, UPDATE")',
+            ),
+        ),
+        ("tests/db/test_roles.py",),
+    ),
+    Mutant(
+        "who steals from the journal says that it was let go",
+        (
+            Edit(
+                "portal/staff/seals.py",
+                "seal.entry_id <= up_to and seal.at < at - KEPT_FOR for",
+                "seal.entry_id <= up_to for",
+            ),
+        ),
+        ("tests/staff/test_seals.py",),
+    ),
+    Mutant(
+        "a look at a copy that was handed out is not noted",
+        (
+            Edit(
+                "portal/privacy/staff.py",
+                "        looked_at(order_id, by=current_staff(), now=clock.now())\n",
+                "        pass\n",
+            ),
+        ),
+        ("tests/privacy/test_breach.py",),
+    ),
     Mutant(
         "a route without a permission",
         (

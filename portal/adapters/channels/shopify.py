@@ -30,8 +30,8 @@ from portal.lib.money import share
 
 CODE = "shopify"
 PAID, REFUNDED, DELETED = "orders/paid", "refunds/create", "orders/delete"
-FORGET, COPY = "customers/redact", "customers/data_request"
-"""What customers ask of the shop by the law, and Shopify passes on."""
+FORGET, COPY, GONE = "customers/redact", "customers/data_request", "shop/redact"
+"""What customers ask of the shop by the law, and Shopify passes on; and that the shop has left Shopify's app."""
 BARE = ("orders/edited", "orders/risk_assessment_changed", "orders/shopify_protect_eligibility_changed")
 """Topics whose body is no order; what they are about comes as orders/updated too."""
 MOST_PIECES = 1_000_000
