@@ -24,7 +24,7 @@ from portal.refunds.rules import check_note
 from portal.refunds.telling import tell_given, tell_returned
 from portal.staff.models import Staff
 
-KINDS = ("issued", "spent", "undone", "taken_back")
+KINDS = ("issued", "bonus", "spent", "undone", "taken_back")
 CODE_LENGTH, PAGE = 10, 50
 
 words(
@@ -32,6 +32,7 @@ words(
     staff=_l("%(amount)s given as store credit"),
     customer=_l("%(amount)s given to you as store credit"),
 )
+words("credit.bonus", staff=_l("%(amount)s added to the store credit: %(note)s"))
 words("credit.spent", staff=_l("%(amount)s of the store credit spent: %(note)s"))
 words("credit.undone", staff=_l("%(amount)s put back onto the store credit: %(note)s"))
 words(
@@ -60,7 +61,8 @@ class StoreCredit(Base):
 
     @property
     def issued(self) -> Money:
-        return Money(self.entries[0].amount, self.currency)
+        """What it began with: the money given back and, where the shop added some, its bonus."""
+        return Money(sum(entry.amount for entry in self.entries if entry.kind in ("issued", "bonus")), self.currency)
 
 
 class CreditEntry(Base):
@@ -72,7 +74,7 @@ class CreditEntry(Base):
     __tablename__ = "credit_entries"
     __table_args__ = (
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
-        CheckConstraint("amount <> 0 AND (kind IN ('issued', 'undone')) = (amount > 0)", name="sign"),
+        CheckConstraint("amount <> 0 AND (kind IN ('issued', 'bonus', 'undone')) = (amount > 0)", name="sign"),
         CheckConstraint("balance >= 0", name="balance"),
         CheckConstraint("number > 1 OR (kind = 'issued' AND balance = amount)", name="first"),
         CheckConstraint("(kind = 'undone') = (undoes_id IS NOT NULL)", name="undoes"),
@@ -110,9 +112,12 @@ def issue_credit(refund: Refund, *, by: Staff, now: datetime) -> StoreCredit:
     credit.entries = [CreditEntry(number=1, note="", **first)]
     session.add(credit)
     session.flush()
+    if bonus := refund.amount * refund.bonus // 100:
+        _append(credit, "bonus", bonus, note=_("Bonus for choosing store credit"), by=by, now=now)
     record(refund.order_id, "credit.issued", by=by, now=now, amount=refund.money)
     paper = issue_note(refund, now=now)
-    told: dict[str, Any] = {"amount": refund.money, "code": credit.code, "paper": paper.called if paper else None}
+    told: dict[str, Any] = {"amount": credit.issued, "code": credit.code, "paper": paper.called if paper else None}
+    told["bonus"] = Money(bonus, refund.currency) if bonus else None
     write("store-credit", refund.order, about=f"refund:{refund.id}", now=now, **told)
     tell_given(refund, now=now)
     announce("refund.settled", refund_id=refund.id)
@@ -148,7 +153,7 @@ def take_back(credit: StoreCredit, *, note: str, by: Staff, now: datetime) -> No
     refund = session.get_one(Refund, credit.refund_id, with_for_update=True)
     move(refund, "state", "fail", failure_reason="credit_taken_back", settled_at=now)
     release(refund.payment, refund.amount)
-    _append(credit, "taken_back", -refund.amount, note=note, by=by, now=now)
+    _append(credit, "taken_back", -credit.issued.amount, note=note, by=by, now=now)
     paper = cancel_note(refund, now=now)
     told: dict[str, Any] = {"amount": refund.money, "code": credit.code, "paper": paper.called if paper else None}
     write("store-credit-back", refund.order, about=f"refund:{refund.id}", now=now, **told)

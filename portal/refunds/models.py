@@ -39,6 +39,7 @@ class Refund(Base):
     `way` is how it goes back: what a person moves counts only with their `proof` (a reference, a day, their name).
     `instead_of_id` is the failed one in whose place it was made. `next_look_at` is when the sweep looks at it again;
     `looked_at` when Stripe was asked for what we know of it; `handled` what a person did about one that went wrong.
+    `bonus` is percent that the shop adds when it becomes store credit: that is no money of the payment.
     """
 
     __tablename__ = "refunds"
@@ -46,6 +47,7 @@ class Refund(Base):
         CheckConstraint(f"state IN {STATES}", name="state"),
         CheckConstraint("source IN ('ours', 'external')", name="source"),
         CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("bonus BETWEEN 0 AND 100", name="bonus"),
         CheckConstraint("approved_by_id <> requested_by_id", name="four_eyes"),
         CheckConstraint("octet_length(idem_key) <= 255", name="idem_key"),
         CheckConstraint("params IS NULL OR (params ->> 'amount')::bigint = amount", name="frozen"),
@@ -95,6 +97,7 @@ class Refund(Base):
     instead_of_id: Mapped[int | None] = mapped_column(ForeignKey("refunds.id"))
     state: Mapped[str] = mapped_column(default="requested", index=True)
     amount: Mapped[int]
+    bonus: Mapped[int] = mapped_column(default=0)
     currency: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
     requested_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))

@@ -31,6 +31,7 @@ WAY: dict[str, Any] = {
 }
 CREDIT: dict[str, Any] = {
     "issued": _l("Given"),
+    "bonus": _l("Bonus"),
     "spent": _l("Spent"),
     "undone": _l("Put back"),
     "taken_back": _l("Taken back"),

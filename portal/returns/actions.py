@@ -13,18 +13,21 @@ from portal.db import move, session
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
-from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.refunds.actions import open_refund
 from portal.refunds.models import Refund
 from portal.returns import rules, settlement
+from portal.returns.choices import as_chosen
 from portal.returns.dates import money_back_by
-from portal.returns.goods import read
+from portal.returns.exchanges import hold, let_go, send_exchanges
+from portal.returns.fees import Fee, fees_for, rows_of
+from portal.returns.goods import Facts, read
 from portal.returns.letters import local_day
 from portal.returns.letters import write as _write
+from portal.returns.locks import lock as lock  # noqa: PLC0414
 from portal.returns.models import Return, ReturnLine, whole
 from portal.returns.overrides import check_may_overrule, overrule
-from portal.returns.policy import Policy, current_policy
+from portal.returns.policy import Policy, current_policy, policy_of
 from portal.returns.policy_facts import read_under
 from portal.returns.rules import Wish
 from portal.staff.models import Actor, Staff
@@ -67,32 +70,28 @@ def request_return(
         return earlier
     person = check_may_overrule(by, because) if because else None
     facts = read_under(policy or current_policy(), order, now=now)
-    overruled = rules.insist(facts, wishes, overriding=person is not None)
+    overruled, fees = rules.insist(facts, wishes, overriding=person is not None), fees_for(facts, wishes)
     ret = Return(
         rma=reference(RMA_LENGTH).upper(), order_id=order_id, form_key=key, requested_at=now,
-        policy_id=facts.policy.version or None, lines=[_line(wish) for wish in wishes],
+        policy_id=facts.policy.version or None, lines=[_line(wish, facts, fees) for wish in wishes],
     )  # fmt: skip
     session.add(ret)
     session.flush()
     record(order_id, "return.requested", by=by, now=now, rma=ret.rma, pieces=ret.pieces)
+    hold(ret, now=now)
     if person:
         overrule(ret, overruled, note=because, by=person, now=now)
     _write("return-requested", ret, now)
     return ret
 
 
-def _line(wish: Wish) -> ReturnLine:
+def _line(wish: Wish, facts: Facts, fees: Sequence[Fee]) -> ReturnLine:
     about = {"quantity": wish.quantity, "reason": wish.reason, "words": wish.words, "condition": wish.condition}
-    return ReturnLine(order_line_id=wish.line_id, **about)
-
-
-def lock(order_id: int) -> Order:
-    """One at a time decides about an order's goods; what was read before is read anew.
-
-    A lock that lets others refer to the order: a timeline entry of somebody who holds the payment must not wait for us.
-    """
-    lock = {"of": Order, "key_share": True}
-    return session.get_one(Order, order_id, with_for_update=lock, populate_existing=True)
+    goods = facts.of(wish.line_id)
+    others = facts.variants.get(goods.line.sku, ()) if goods and wish.choice == "exchange" else ()
+    told = next((other.told for other in others if other.sku == wish.variant), "")
+    chosen = {"choice": wish.choice, "variant_sku": wish.variant, "variant": told}
+    return ReturnLine(order_line_id=wish.line_id, fees=rows_of(wish.line_id, fees), **about, **chosen)
 
 
 def made_by(order_id: int, key: str) -> Return | None:
@@ -111,6 +110,7 @@ def _call_off(ret: Return, now: datetime, **also: Any) -> None:
     if not ret.cancellable:
         raise Refused(_("This return can't be called off any more. Nothing was changed."))
     move(ret, "decision", "cancel", decided_at=now, **also)
+    let_go(ret, now=now)
     if ret.goods != "not_expected":
         move(ret, "goods", "call_off")
 
@@ -138,6 +138,8 @@ def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
     send_by = local_day(now + timedelta(days=current_app.config["SETTINGS"].return_send_days))
     move(ret, "decision", "approve", decided_at=now, decided_by_id=by.id, send_back_by=send_by)
     record(ret.order_id, "return.approved", by=by, now=now, rma=ret.rma)
+    if policy_of(ret.policy_id).sends_at_once:
+        send_exchanges(ret, {row.id: row.quantity for row in ret.lines}, by=by, now=now)
     if ret.goods == "not_expected":
         move(ret, "goods", "await")
         _write("return-approved", ret, now)
@@ -147,6 +149,7 @@ def decline_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     """Say no, with a reason that the customer reads."""
     needs_words(note)
     move(ret, "decision", "decline", decided_at=now, decided_by_id=by.id, decision_note=note)
+    let_go(ret, now=now)
     record(ret.order_id, "return.declined", by=by, now=now, rma=ret.rma, note=note)
     _write("return-declined", ret, now, note=note)
 
@@ -174,7 +177,9 @@ def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Re
     if settled.total != shown:
         raise Refused(_("The amount has changed while you looked at it. Look again."))
     about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": pay_by(ret)}
-    return open_refund(ret.order, settled.parts(), **about, by=by, now=now)
+    refund = open_refund(ret.order, settled.parts(), **about, by=by, now=now)
+    let_go(ret, now=now)
+    return as_chosen(ret, refund, by=by, now=now)
 
 
 def pay_by(ret: Return) -> date | None:

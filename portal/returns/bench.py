@@ -18,6 +18,7 @@ from portal.orders import stock
 from portal.orders.models import OrderLine
 from portal.orders.timeline import record, words
 from portal.returns import dispatch, settlement
+from portal.returns.exchanges import send_exchanges
 from portal.returns.goods import Facts, read
 from portal.returns.models import FOUND, Inspection, Return, ReturnLine
 from portal.returns.rules import YES, Answer, Verdict, spoken
@@ -111,6 +112,7 @@ def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: 
     for row in ret.lines:
         _put_away(row, by, now)
     record(ret.order_id, "return.inspected", by=by, now=now, rma=ret.rma)
+    send_exchanges(ret, {row.id: sum(one.kept for one in row.inspections) for row in ret.lines}, by=by, now=now)
     dispatch.set_right(ret, by=by, now=now)
 
 

@@ -23,6 +23,7 @@ from portal.orders.timeline import record, words
 from portal.refunds.actions import open_refund, refuse_refund
 from portal.returns import settlement
 from portal.returns.actions import lock_whole, needs_words, pay_by
+from portal.returns.exchanges import let_go
 from portal.returns.goods import read
 from portal.returns.letters import local_day, write
 from portal.returns.models import Return
@@ -170,5 +171,6 @@ def expire(return_id: int, *, now: datetime) -> None:
     note = _("It was not sent in time.")
     move(ret, "decision", "cancel", decided_at=now, decision_note=note)
     move(ret, "goods", "call_off")
+    let_go(ret, now=now)
     record(ret.order_id, "return.expired", by="system", now=now, rma=ret.rma)
     write("return-expired", ret, now)

@@ -1,6 +1,6 @@
 """Goods sent out anew for goods of a return: for an exchange, or for what arrived broken. Nothing is to pay."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,15 @@ from sqlalchemy.orm import joinedload
 from portal.db import session
 from portal.lib import days
 from portal.lib.errors import Refused
+from portal.orders import stock
 from portal.orders.instead import Article, order_instead
 from portal.orders.letters import write
 from portal.orders.models import INSTEAD, Order, OrderLine
+from portal.orders.shelves import StockClaim
 from portal.orders.timeline import record, words
-from portal.returns.actions import lock
 from portal.returns.goods import Facts, read
 from portal.returns.letters import local_day
+from portal.returns.locks import lock
 from portal.returns.models import Return, ReturnLine, SentInstead, named, whole
 from portal.staff.models import Actor
 
@@ -103,6 +105,66 @@ def _write(ret: Return, order: Order, now: datetime) -> None:
     told: dict[str, Any] = {"rma": ret.rma, "rows": [(named(line), f"× {line.quantity}") for line in order.lines]}
     promised = days.spelled(order.promised_on, local_day(now), order.locale)
     write("sent-instead", order, about=f"order:{order.id}", now=now, promised=promised, first=ret.order.number, **told)
+
+
+# --- what customers exchange ------------------------------------------------------------------------------------------
+
+words(
+    "return.exchange_gone",
+    staff=_l("Return %(rma)s: %(variant)s is not there any more, so the money goes back"),
+    customer=_l("Return %(rma)s: %(variant)s is not there any more, so you get your money back"),
+)
+
+
+def hold(ret: Return, *, now: datetime) -> None:
+    """Keep back what was chosen in exchange, so that it is still there. Raises Refused when it is gone."""
+    for row in ret.lines:
+        if row.choice == "exchange":
+            stock.reserve_variant(row.variant_sku, row.quantity, _cause(row), now=now)
+
+
+def _cause(row: ReturnLine) -> str:
+    return f"exchange:{row.id}"
+
+
+def let_go(ret: Return, *, now: datetime) -> None:
+    """Nothing comes of the exchange: others may have it."""
+    for row in ret.lines:
+        if row.choice == "exchange":
+            stock.release_variant(_cause(row), now=now)
+
+
+def send_exchanges(ret: Return, pieces: Mapping[int, int], *, by: Actor, now: datetime) -> Order | None:
+    """Send what was chosen for so many `pieces` of each line (by its id); once. What was kept back beyond is let go.
+
+    Where it is not there any more, and was not kept back, the money goes back instead.
+    """
+    rows = [row for row in ret.lines if row.choice == "exchange" and pieces.get(row.id) and not row.sent_instead]
+    goods = [_substitute(row, pieces[row.id]) for row in rows if _still_there(row, pieces[row.id], by, now)]
+    if not goods or ret.money:
+        return None
+    order = send_instead(ret, goods, key="exchange", by=by, now=now)
+    let_go(ret, now=now)
+    return order
+
+
+def _substitute(row: ReturnLine, pieces: int) -> Substitute:
+    quantity, title = min(pieces, row.quantity), row.line.title
+    return Substitute(row, quantity, row.variant_sku, title, row.variant, kept_under=_cause(row))
+
+
+def _still_there(row: ReturnLine, pieces: int, by: Actor, now: datetime) -> bool:
+    """Whether it is kept back, or can be once more after it was let go."""
+    if session.scalar(select(StockClaim.id).where(StockClaim.cause == _cause(row)).limit(1)):
+        return True
+    try:
+        stock.reserve_variant(row.variant_sku, min(pieces, row.quantity), _cause(row), now=now)
+    except Refused:
+        record(row.ret.order_id, "return.exchange_gone", by=by, now=now, rma=row.ret.rma, variant=row.variant)
+        row.choice, row.variant_sku = "money", ""
+        session.flush()
+        return False
+    return True
 
 
 def orders_for(return_ids: Sequence[int]) -> Sequence[tuple[int, Order]]:

@@ -1,7 +1,7 @@
 """What of an order can still come back, and what it is worth: read in a few statements, whatever the order's size."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
@@ -55,11 +55,24 @@ class Goods:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """What an article can be exchanged for; `left` pieces are free, None where nobody counts them."""
+
+    sku: str
+    told: str
+    left: int | None
+
+    def has(self, pieces: int) -> bool:
+        return self.left is None or self.left >= pieces
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that the rules ask about an order. `delivered_at` is None while somebody does not know of some parcel.
 
     `policy` is the shop's, where its door is asked (`policy_facts`): with `types` of articles by SKU, and how `often`
-    the customer sent something back in the last year. The law's door and the bench know of none.
+    the customer sent something back in the last year, and the `variants` of each article, where it may be exchanged.
+    The law's door and the bench know of none.
     """
 
     order: Order
@@ -70,6 +83,7 @@ class Facts:
     policy: Policy = NO_POLICY
     types: Mapping[str, str] = field(default_factory=dict)
     often: int = 0
+    variants: Mapping[str, Sequence[Variant]] = field(default_factory=dict)
 
     def of(self, line_id: int) -> Goods | None:
         return next((goods for goods in self.goods if goods.line.id == line_id), None)

@@ -27,6 +27,9 @@ GRADES = ("as_new", "opened", "worn", "damaged", "wrong_item")
 DISPOSITIONS = ("restock", "refurbish", "recycle", "discard", "back_to_customer")
 ENDINGS = ("nothing_due", "in_channel")
 """How a return ends without a refund of ours: nothing is to be paid, or the sales channel pays."""
+CHOICES = ("money", "exchange", "credit", "keep")
+"""What a customer may get for goods: money back, another variant, store credit, part of the money and keep them."""
+FEES = ("return", "restocking", "label")
 FOUND = "found"
 """The reason of a line that nobody announced and that was in the parcel all the same."""
 WITHDRAWN = "withdrawn"
@@ -142,8 +145,8 @@ class Return(Base):
 
     @property
     def cancellable(self) -> bool:
-        """Whether it can be called off: nothing has arrived yet, and no contract was withdrawn from."""
-        bound = self.kind == "withdrawal"
+        """Whether it can be called off: nothing has arrived or gone out for it, and no contract was withdrawn from."""
+        bound = self.kind == "withdrawal" or any(row.sent_instead for row in self.lines)
         return not bound and may(self, "decision", "cancel") and self.goods in ("not_expected", "awaited")
 
     def overdue(self, today: date) -> bool:
@@ -160,14 +163,34 @@ class SentInstead(Base):
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
 
 
+class ReturnFee(Base):
+    """What is taken from a line's money for all its announced pieces, in minor units: it was shown when asked for."""
+
+    __tablename__ = "return_fees"
+    __table_args__ = (
+        UniqueConstraint("return_line_id", "kind"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint(f"kind IN {FEES}", name="kind"),
+    )
+    return_line_id: Mapped[int] = mapped_column(ForeignKey("return_lines.id"), index=True)
+    kind: Mapped[str]
+    amount: Mapped[int]
+    return_line: Mapped["ReturnLine"] = relationship(back_populates="fees")
+
+
 class ReturnLine(Base):
-    """How many pieces of an order's line the customer announced, and why."""
+    """How many pieces of an order's line the customer announced, why, and what they would like for them.
+
+    `variant_sku` and `variant` are what it is exchanged for, as it was called then.
+    """
 
     __tablename__ = "return_lines"
     __table_args__ = (
         UniqueConstraint("return_id", "order_line_id"),
         CheckConstraint(f"quantity > 0 OR (quantity = 0 AND reason = '{FOUND}')", name="quantity"),
         CheckConstraint("condition IN ('', 'sealed', 'opened', 'used')", name="condition"),
+        CheckConstraint(f"choice IN {CHOICES}", name="choice"),
+        CheckConstraint("(choice = 'exchange') = (variant_sku <> '')", name="variant"),
     )
     return_id: Mapped[int] = mapped_column(ForeignKey("returns.id"), index=True)
     order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), index=True)
@@ -175,9 +198,13 @@ class ReturnLine(Base):
     reason: Mapped[str]
     words: Mapped[str] = mapped_column(default="")
     condition: Mapped[str] = mapped_column(default="")
+    choice: Mapped[str] = mapped_column(default="money")
+    variant_sku: Mapped[str] = mapped_column(default="")
+    variant: Mapped[str] = mapped_column(default="")
     ret: Mapped[Return] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
     inspections: Mapped[list["Inspection"]] = relationship(order_by="Inspection.id", back_populates="return_line")
+    fees: Mapped[list[ReturnFee]] = relationship(order_by=ReturnFee.id, back_populates="return_line")
 
     @declared_attr
     def sent_instead(cls) -> Mapped[int]:  # noqa: N805
@@ -228,6 +255,7 @@ def whole(*where: ColumnElement[bool]) -> Select[Any]:
     order = joinedload(Return.order, innerjoin=True)
     found = select(Return).options(
         lines.selectinload(ReturnLine.inspections).joinedload(Inspection.inspected_by),
+        lines.selectinload(ReturnLine.fees),
         order.selectinload(Order.lines),
         order.joinedload(Order.payment),
         joinedload(Return.decided_by),

@@ -22,12 +22,14 @@ from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.returns import actions, rules, settlement, words
 from portal.returns.dates import four_dates
+from portal.returns.exchanges import orders_for
 from portal.returns.goods import read
 from portal.returns.models import Return, whole
 from portal.returns.policy import seal, seen_policy
 from portal.returns.policy_facts import read_under
+from portal.returns.policy_rules import CHOICE
 from portal.returns.slip import return_slip
-from portal.returns.wish_forms import ASKED, STEPS, ReturnForm, return_form
+from portal.returns.wish_forms import ASKED, ReturnForm, return_form
 
 bp = Blueprint("returns", __name__)
 
@@ -54,15 +56,15 @@ def new(ref: str) -> ResponseReturnValue:
 @opens("return", Tier.acts)
 def change(ref: str) -> ResponseReturnValue:
     """The next step, or one before, with all that was filled in. Nothing is written."""
-    asked, form = request.form.get("step", ""), _form()
-    step = asked if asked in STEPS else "what"
-    if step == "what":
-        return _step(ref, step, form)
+    form = _form()
+    step = request.form.get("step", "")
+    before = form.steps[: form.steps.index(step)] if step in form.steps else []
+    if not before:
+        return _step(ref, "what", form)
     form.validate()
-    wrong, before = form.wrong_step(), list(STEPS)[list(STEPS).index(step) - 1]
-    form.forget_errors_after(before)
-    earlier = wrong in list(STEPS)[: list(STEPS).index(step)]
-    return (_step(ref, wrong, form), 422) if earlier else _step(ref, step, form)
+    wrong = form.wrong_step()
+    form.forget_errors_after(before[-1])
+    return (_step(ref, wrong, form), 422) if wrong in before else _step(ref, step, form)
 
 
 @bp.post("/orders/<ref>/returns/preview")
@@ -80,6 +82,7 @@ def preview(ref: str) -> ResponseReturnValue:
     return render_template(
         "returns/preview.html", ref=ref, facts=facts, form=form, expected=expected, verdicts=verdicts, words=words,
         total=settlement.total(expected, facts.order.currency), send_days=_settings().return_send_days, asked=ASKED,
+        choices=CHOICE, policy=facts.policy,
     )  # fmt: skip
 
 
@@ -159,9 +162,10 @@ def _step(ref: str, step: str, form: ReturnForm, refusal: str = "") -> str:
     why_not = {goods.line.id: rules.why_not(goods, facts) for goods in form.offered}
     template = "returns/closed.html" if said or all(why_not.values()) else "returns/new.html"
     window = facts.policy.window_days
+    days = _settings().return_window_days if window is None else window
     return render_template(
-        template, ref=ref, step=step, steps=list(STEPS), facts=facts, form=form, why_not=why_not, said=said,
-        refusal=refusal, window=_settings().return_window_days if window is None else window, track=_track(ref),
+        template, ref=ref, step=step, steps=form.steps, facts=facts, policy=facts.policy, form=form, why_not=why_not,
+        said=said, refusal=refusal, window=days, track=_track(ref),
     )  # fmt: skip
 
 
@@ -175,6 +179,7 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
     dates = four_dates(facts.delivered_at, ret.order.country, [ret], _settings())
     return render_template(
         "returns/show.html", ref=ref, ret=ret, order=ret.order, refusal=refusal, words=words, amount=Money,
+        choices=CHOICE, sent=[other for _id, other in orders_for([ret.id]) if other.state != "cancelled"],
         headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
         outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")), couriers=couriers,
     )  # fmt: skip

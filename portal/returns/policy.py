@@ -24,7 +24,6 @@ from portal.staff.models import Staff
 
 KEPT_FOR = timedelta(hours=24)
 """So long a customer who has the form open may still use the policy that it showed."""
-CHOICES = ("money", "exchange", "credit", "keep")
 CONDITIONS = ("sealed", "opened", "used")
 ONE_EDITOR = text("SELECT pg_advisory_xact_lock(hashtext('return-policy'))")
 

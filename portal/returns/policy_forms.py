@@ -7,18 +7,30 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, FieldList, FormField, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    FieldList,
+    FormField,
+    HiddenField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms import Form as PlainForm
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from portal.config import LANGUAGES
 from portal.lib.money import Money, NotMoney, to_minor
 from portal.returns.policy import CONDITIONS, Policy, Rule
-from portal.returns.policy_rules import CONDITION, KINDS
+from portal.returns.policy_rules import CHOICE, CONDITION, KINDS
+from portal.returns.reasons import all_reasons
 
 MOST_RULES, LONGEST = 40, 300
 AMOUNT = re.compile(r"^([0-9]+(?:[.,][0-9]+)?)\s*([A-Za-z]{3})$")
+OFFERED = ("money", "exchange", "credit")
 ANSWERS = {"no": _l("No"), "ask": _l("A person must look")}
 
 
@@ -38,6 +50,14 @@ class PolicyForm(FlaskForm):
     """The whole policy. `seen` is the version that the page showed; `order` is one to try it on."""
 
     rules = FieldList(FormField(RuleForm), max_entries=MOST_RULES)
+    choices = SelectMultipleField(
+        _l("What customers may choose"), choices=[SelectChoice(code, CHOICE[code]) for code in OFFERED],
+        widget=ListWidget(prefix_label=False), option_widget=CheckboxInput(),
+    )  # fmt: skip
+    sends_at_once = BooleanField(_l("An exchange leaves when the request is accepted, not when the goods are back"))
+    bonus = StringField(_l("Bonus on store credit, percent"), [Length(max=3)])
+    fee = StringField(_l("Return fee"), [Length(max=200)])
+    restocking = StringField(_l("Restocking fee, percent"), [Length(max=1000)])
     note = StringField(_l("Why it changes"), [DataRequired(_l("Say why, so that everybody can understand it later."))])
     seen = HiddenField(validators=[InputRequired(), Regexp("^[0-9]{1,18}$")])
     order = StringField(_l("Order number"), [Length(max=100)])
@@ -45,14 +65,54 @@ class PolicyForm(FlaskForm):
 
     def policy(self) -> Policy:
         """What was typed, once it was checked."""
-        return Policy(rules=tuple(_rule(row.form) for row in self.rules if row.form.what.data))
+        return Policy(
+            rules=tuple(_rule(row.form) for row in self.rules if row.form.what.data),
+            choices=tuple(code for code in OFFERED if code in (self.choices.data or ())),
+            sends_at_once=bool(self.sends_at_once.data), bonus=int(self.bonus.data or 0),
+            fee=_amounts(self.fee.data) or {}, restocking=_percents(self.restocking.data) or {},
+        )  # fmt: skip
 
     def check(self, *, saving: bool) -> bool:
         """Whether all of it can be understood; each mistake stands at its field. A preview needs no reason."""
         good = self.validate()
         if not saving and self.note.errors:
             self.note.errors, good = [], not any(field.errors for field in self if field is not self.note)
+        good = self._money_is_right() and good
         return not [row for row in self.rules if not _checked(row.form)] and good
+
+    def _money_is_right(self) -> bool:
+        """Put each mistake of what is chosen and taken at its field; whether there was none."""
+        percent = (self.bonus.data or "0").strip()
+        wrong = {
+            "choices": None if self.choices.data else _l("Customers have to have a choice: their money, at the least."),
+            "bonus": None if percent.isdecimal() and int(percent) <= 100 else _l("Write percent from 0 to 100."),
+            "fee": None if _amounts(self.fee.data) is not None else _l("Write amounts like 4.90 EUR, 4.50 GBP."),
+            "restocking": None if _percents(self.restocking.data) is not None else _wrong_percents(),
+        }
+        for name, why in wrong.items():
+            if why:
+                self[name].errors = [*self[name].errors, why]
+        return not any(wrong.values())
+
+
+def _amounts(typed: str | None) -> dict[str, int] | None:
+    """Minor units by currency of "4.90 EUR, 4.50 GBP"; None when it can't be read."""
+    found = [_amount(part) for part in re.split("[;\n]|,(?=\\s)", typed or "") if part.strip()]
+    return None if None in found else dict(pair for pair in found if pair and pair[1])
+
+
+def _percents(typed: str | None) -> dict[str, int] | None:
+    """Percent by state or reason of "opened: 10, changed_mind: 5"; None when it can't be read."""
+    parts = [part.partition(":") for part in (typed or "").split(",") if part.strip()]
+    known = {*CONDITIONS, *(code for code, reason in all_reasons().items() if reason.group)}
+    if any(code.strip() not in known or not share.strip().isdecimal() for code, _colon, share in parts):
+        return None
+    found = {code.strip(): int(share) for code, _colon, share in parts}
+    return None if any(share > 100 for share in found.values()) else {code: n for code, n in found.items() if n}
+
+
+def _wrong_percents() -> Any:
+    return _l("Write states or reasons with percent, like “opened: 10, changed_mind: 5”.")
 
 
 def _checked(row: RuleForm) -> bool:
@@ -141,7 +201,8 @@ def _messages(typed: str) -> dict[str, str]:
 
 def policy_form(policy: Policy, *, more: bool = False, **how: Any) -> PolicyForm:
     """The form with a row per rule and an empty one below; with `more` another is added to what was typed."""
-    form = PolicyForm(data={"rules": [_typed(rule) for rule in policy.rules], "seen": str(policy.version)}, **how)
+    shown = {"rules": [_typed(rule) for rule in policy.rules], "seen": str(policy.version), **_money(policy)}
+    form = PolicyForm(data=shown, **how)
     full = not form.rules.entries or form.rules.entries[-1].form.what.data
     if (more or full) and len(form.rules) < MOST_RULES:
         form.rules.append_entry()
@@ -149,6 +210,21 @@ def policy_form(policy: Policy, *, more: bool = False, **how: Any) -> PolicyForm
         row.form.what.choices = [SelectChoice("", "–"), *(SelectChoice(code, k.label) for code, k in KINDS.items())]
         row.form.answer.choices = [SelectChoice(code, told) for code, told in ANSWERS.items()]
     return form
+
+
+def _money(policy: Policy) -> Mapping[str, Any]:
+    return {
+        "choices": list(policy.choices), "sends_at_once": policy.sends_at_once, "bonus": str(policy.bonus or ""),
+        "fee": told_amounts(policy.fee), "restocking": told_percents(policy.restocking),
+    }  # fmt: skip
+
+
+def told_amounts(amounts: Mapping[str, int]) -> str:
+    return _joined(f"{Money(amount, currency).decimal} {currency}" for currency, amount in amounts.items())
+
+
+def told_percents(shares: Mapping[str, int]) -> str:
+    return _joined(f"{code}: {share}" for code, share in shares.items())
 
 
 def _typed(rule: Rule) -> Mapping[str, Any]:

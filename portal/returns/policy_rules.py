@@ -53,6 +53,13 @@ NUMBERS = {
     "amount": _l("worth more than"),
     "times": _l("returns within a year, or more"),
 }
+CHOICE = {
+    "money": _l("My money back"),
+    "exchange": _l("Another variant instead"),
+    "credit": _l("Store credit"),
+    "keep": _l("Keep it, and get part of the money back"),
+}
+"""What customers may choose, in their words."""
 CONDITION = {
     "sealed": _l("Unopened"),
     "opened": _l("Opened, but not used"),

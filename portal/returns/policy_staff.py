@@ -17,7 +17,7 @@ from portal.returns import policy_forms, rules
 from portal.returns.policy import Policy, ReturnPolicy, current_policy, save_policy, versions
 from portal.returns.policy_facts import read_under
 from portal.returns.policy_forms import PolicyForm, policy_form
-from portal.returns.policy_rules import KINDS, NUMBERS
+from portal.returns.policy_rules import CHOICE, KINDS, NUMBERS
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk_policy", __name__, url_prefix="/desk/return-policy")
@@ -111,4 +111,10 @@ def _page(form: PolicyForm, refusal: str = "", tried: Any = None) -> str:
 
 
 def _words() -> dict[str, Any]:
-    return {"kinds": KINDS, "numbers": NUMBERS, "answers": policy_forms.ANSWERS, "told": policy_forms}
+    return {
+        "choices": CHOICE,
+        "kinds": KINDS,
+        "numbers": NUMBERS,
+        "answers": policy_forms.ANSWERS,
+        "told": policy_forms,
+    }

@@ -41,13 +41,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a customer wants to send back of one line, why, and in what state it is, where the policy asks for that."""
+    """What a customer wants to send back of one line, why, in what state it is, and what they would like for it.
+
+    `variant` is the SKU of what it is to be exchanged for.
+    """
 
     line_id: int
     quantity: int
     reason: str
     words: str = ""
     condition: str = ""
+    choice: str = "money"
+    variant: str = ""
 
 
 YES = Verdict(Answer.yes)
@@ -156,8 +161,36 @@ def nothing_wrong_with_it(goods: Goods, wish: Wish, _facts: Facts) -> Verdict:
     return _ask(_("Something is wrong with %(title)s. We look at it before we answer.", title=goods.line.title))
 
 
+def may_be_chosen(goods: Goods, wish: Wish, facts: Facts) -> Verdict:
+    """What the policy offers for these goods; another variant while there are enough of it."""
+    if wish.choice not in choices_for(goods, wish.quantity, facts):
+        return _no(_("Choose what you would like instead."), "choice")
+    if wish.choice != "exchange":
+        return YES
+    other = next((one for one in facts.variants.get(goods.line.sku, ()) if one.sku == wish.variant), None)
+    if other is None:
+        return _no(_("Choose what you would like to have instead."), "variant")
+    if not other.has(wish.quantity):
+        return _no(_("%(variant)s is gone meanwhile. Please choose something else.", variant=other.told), "variant")
+    return YES
+
+
+def choices_for(goods: Goods, pieces: int, facts: Facts) -> list[str]:
+    """What can be had for so many pieces: as the policy says, and as far as there is something to exchange for."""
+    policy, currency = facts.policy, facts.order.currency
+    pieces = max(1, min(pieces, goods.left))
+    small = 0 < goods.worth(pieces, goods.claimed).amount <= policy.keep.get(currency, 0)
+    there = {
+        "money": True,
+        "exchange": any(other.has(pieces) for other in facts.variants.get(goods.line.sku, ())),
+        "credit": facts.order.payment is not None,
+        "keep": small and facts.order.payment is not None,
+    }
+    return [choice for choice in policy.choices if there.get(choice)] or ["money"]
+
+
 LINE_RULES: tuple[Callable[[Goods, Wish, Facts], Verdict], ...] = (
-    is_an_item, has_arrived, quantity_fits, money_is_left, has_a_reason, has_a_state, surely_arrived,
+    is_an_item, has_arrived, quantity_fits, money_is_left, has_a_reason, has_a_state, may_be_chosen, surely_arrived,
     nothing_wrong_with_it,
 )  # fmt: skip
 
@@ -192,7 +225,7 @@ def _of_line(goods: Goods, wish: Wish, facts: Facts) -> Iterator[Verdict]:
 
 def why_not(goods: Goods, facts: Facts) -> str:
     """Why nothing of this line can be chosen, whatever its reason and state; empty when something can."""
-    open_questions = ("reason", "condition", "words")
+    open_questions = ("reason", "condition", "words", "choice", "variant")
     verdicts = of_line(goods, Wish(goods.line.id, 1, "other", condition="sealed"), facts)
     return next((one.message for one in verdicts if one.answer is Answer.no and one.field not in open_questions), "")
 

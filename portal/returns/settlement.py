@@ -10,8 +10,9 @@ from portal.lib.money import Money
 from portal.refunds.models import HOLDING
 from portal.refunds.rules import RefundPart
 from portal.returns.delivery import Outbound, outbound
-from portal.returns.goods import Facts
-from portal.returns.models import Inspection, Return, ReturnLine
+from portal.returns.fees import KINDS, Fee, fees_for, taken
+from portal.returns.goods import Facts, Goods
+from portal.returns.models import Inspection, Return, ReturnFee, ReturnLine
 from portal.returns.rules import Wish, spoken
 
 
@@ -65,8 +66,17 @@ class Amount:
         return Money(min(self.found.deduction, self.worth.amount), self.worth.currency)
 
     @property
+    def fees(self) -> list[ReturnFee]:
+        """What the policy takes, as it was shown when this was asked for; never more than is left of the line."""
+        return taken(self.row, self.paid_pieces, (self.worth - self.deduction).amount)
+
+    @property
+    def fee(self) -> Money:
+        return Money(sum(fee.amount for fee in self.fees), self.worth.currency)
+
+    @property
     def money(self) -> Money:
-        return self.worth - self.deduction - self.cut
+        return self.worth - self.deduction - self.fee - self.cut
 
     @property
     def why(self) -> str:
@@ -107,10 +117,12 @@ class Settlement:
 
 
 def _deducted(amount: Amount) -> str:
-    """Each loss of value with its reason, as a sentence of its own."""
+    """Each fee and each loss of value with its reason, as a sentence of its own."""
     currency = amount.worth.currency
-    said = [(Money(one.deduction, currency), one.note) for one in amount.found.deducted] if amount.deduction else []
-    return "; ".join(_("%(amount)s deducted: %(note)s", amount=spoken(money), note=note) for money, note in said)
+    fees = [(KINDS[fee.kind], spoken(Money(fee.amount, currency))) for fee in amount.fees]
+    lost = [(spoken(Money(one.deduction, currency)), one.note) for one in amount.found.deducted if amount.deduction]
+    said = [_("%(what)s: %(amount)s", what=what, amount=money) for what, money in fees]
+    return "; ".join(said + [_("%(amount)s deducted: %(note)s", amount=money, note=note) for money, note in lost])
 
 
 def work_out(ret: Return, facts: Facts) -> Settlement:
@@ -205,24 +217,42 @@ class Expected:
     """What a customer would get back for a wish if all is well with it."""
 
     title: str
-    variant: str
+    detail: str
     quantity: int
     reason: str
     words: str
     condition: str
-    money: Money
+    choice: str
+    variant: str
+    fees: tuple[Fee, ...]
+    worth: Money
+    bonus: Money
+
+    @property
+    def money(self) -> Money:
+        """What comes back by itself: less the fees, with the bonus, and nothing for what is exchanged."""
+        if self.choice == "exchange":
+            return Money(0, self.worth.currency)
+        fees = sum(fee.money.amount for fee in self.fees)
+        return Money(self.worth.amount - fees + self.bonus.amount, self.worth.currency)
 
 
 def expect(facts: Facts, wishes: Sequence[Wish]) -> list[Expected]:
     """The preview's lines."""
-    chosen = [(goods, wish) for wish in wishes if (goods := facts.of(wish.line_id))]
-    return [
-        Expected(
-            goods.line.title, goods.line.variant, wish.quantity, wish.reason, wish.words, wish.condition,
-            goods.worth(wish.quantity, goods.claimed),
-        )
-        for goods, wish in chosen
-    ]  # fmt: skip
+    fees = fees_for(facts, wishes)
+    return [_expected(goods, wish, facts, fees) for wish in wishes if (goods := facts.of(wish.line_id))]
+
+
+def _expected(goods: Goods, wish: Wish, facts: Facts, fees: Sequence[Fee]) -> Expected:
+    mine = tuple(fee for fee in fees if fee.line_id == wish.line_id)
+    worth, currency = goods.worth(wish.quantity, goods.claimed), facts.order.currency
+    left = worth.amount - sum(fee.money.amount for fee in mine)
+    bonus = left * facts.policy.bonus // 100 if wish.choice == "credit" else 0
+    others = facts.variants.get(goods.line.sku, ()) if wish.choice == "exchange" else ()
+    return Expected(
+        goods.line.title, goods.line.variant, wish.quantity, wish.reason, wish.words, wish.condition, wish.choice,
+        next((other.told for other in others if other.sku == wish.variant), ""), mine, worth, Money(bonus, currency),
+    )  # fmt: skip
 
 
 def total(expected: Sequence[Expected], currency: str) -> Money:

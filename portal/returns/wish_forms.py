@@ -13,12 +13,16 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from portal.lib.tokens import mint
 from portal.returns.forms import put
 from portal.returns.goods import Facts, Goods
-from portal.returns.policy_rules import CONDITION
+from portal.returns.policy_rules import CHOICE, CONDITION
 from portal.returns.reasons import offered
-from portal.returns.rules import MOST_WORDS, Verdict, Wish, of_line
+from portal.returns.rules import MOST_WORDS, Verdict, Wish, choices_for, of_line
 
-STEPS: dict[str, tuple[str, ...]] = {"what": ("quantity",), "why": ("reason", "condition", "words")}
-"""What is asked in which step."""
+STEPS: dict[str, tuple[str, ...]] = {
+    "what": ("quantity",),
+    "why": ("reason", "condition", "words"),
+    "how": ("choice", "variant"),
+}
+"""What is asked in which step; the last is left out where there is nothing to choose."""
 
 
 class WishForm(PlainForm):
@@ -32,6 +36,8 @@ class WishForm(PlainForm):
     words = TextAreaField(
         _l("Anything we should know? (if you like)"), [Length(max=MOST_WORDS, message=_l("That is too long."))]
     )
+    choice = RadioField(_l("What would you like?"), choices=[], validate_choice=False)
+    variant = SelectField(_l("Instead I would like"), choices=[], validate_choice=False)
 
 
 class ReturnForm(FlaskForm):
@@ -50,6 +56,14 @@ class ReturnForm(FlaskForm):
     def part(self, goods: Goods) -> WishForm:
         form: WishForm = self[f"line_{goods.line.id}"].form
         return form
+
+    @property
+    def steps(self) -> list[str]:
+        """Those that this form has: where all gets money back, nobody is asked what they would like."""
+        parts = [self.part(goods) for goods in self.chosen or self.offered]
+        if any(len(part.choice.choices) > 1 or part.choice.errors or part.variant.errors for part in parts):
+            return list(STEPS)
+        return [step for step in STEPS if step != "how"]
 
     @property
     def chosen(self) -> list[Goods]:
@@ -101,7 +115,10 @@ ASKED = tuple(name for names in STEPS.values() for name in names)
 
 def _wish(goods: Goods, part: WishForm) -> Wish:
     words, state = (part.words.data or "").strip(), part.condition.data or ""
-    return Wish(goods.line.id, part.quantity.data or 0, part.reason.data or "", words, condition=state)
+    choice = part.choice.data or (str(part.choice.choices[0].value) if len(part.choice.choices) == 1 else "")
+    variant = (part.variant.data or "") if choice == "exchange" else ""
+    pieces, reason = part.quantity.data or 0, part.reason.data or ""
+    return Wish(goods.line.id, pieces, reason, words, condition=state, choice=choice, variant=variant)
 
 
 def return_form(facts: Facts, **how: Any) -> ReturnForm:
@@ -110,13 +127,17 @@ def return_form(facts: Facts, **how: Any) -> ReturnForm:
     parts: dict[str, Any] = {f"line_{goods.line.id}": FormField(WishForm, goods.line.title) for goods in items}
     form: ReturnForm = type("ReturnForm", (ReturnForm,), {**parts, "offered": items, "facts": facts})(**how)
     for goods in items:
-        _offer(form.part(goods), facts.types.get(goods.line.sku, ""), asks_state=facts.policy.asks_condition)
+        _offer(form.part(goods), goods, facts)
     return form
 
 
-def _offer(part: WishForm, product_type: str, *, asks_state: bool) -> None:
-    part.reason.choices = [SelectChoice("", _l("Please choose")), *_grouped(product_type)]
+def _offer(part: WishForm, goods: Goods, facts: Facts) -> None:
+    asks_state, pieces = facts.policy.asks_condition, part.quantity.data or 1
+    part.reason.choices = [SelectChoice("", _l("Please choose")), *_grouped(facts.types.get(goods.line.sku, ""))]
     part.condition.choices = [SelectChoice(code, told) for code, told in CONDITION.items()] if asks_state else []
+    part.choice.choices = [SelectChoice(code, CHOICE[code]) for code in choices_for(goods, pieces, facts)]
+    there = [one for one in facts.variants.get(goods.line.sku, ()) if one.has(pieces)]
+    part.variant.choices = [SelectChoice("", _l("Please choose")), *(SelectChoice(one.sku, one.told) for one in there)]
 
 
 def _grouped(product_type: str) -> list[SelectChoice]:

@@ -26,9 +26,10 @@ from portal.orders.letters import write
 from portal.orders.models import Customer, Order
 from portal.orders.timeline import record, words
 from portal.refunds.actions import give_all_back
-from portal.returns.actions import RMA_LENGTH, lock, needs_words
+from portal.returns.actions import RMA_LENGTH, needs_words
 from portal.returns.dates import money_back_by, send_back_by
 from portal.returns.letters import local_day
+from portal.returns.locks import lock
 from portal.returns.models import WITHDRAWN, Return, ReturnLine, named
 from portal.returns.withdrawal_rules import Right, right_of
 from portal.staff.models import Actor, Staff

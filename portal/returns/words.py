@@ -12,13 +12,17 @@ from flask_babel import lazy_gettext as _l
 from portal.fulfilment.models import BackParcel
 from portal.fulfilment.rules import NAMES
 from portal.lib import days
+from portal.lib.money import Money
 from portal.refunds.models import WENT_WRONG, Refund
 from portal.refunds.words import STATE, for_customer
-from portal.returns.models import FOUND, WITHDRAWN, Return
+from portal.returns.fees import KINDS as FEE
+from portal.returns.models import FOUND, WITHDRAWN, Return, ReturnFee, ReturnLine
 from portal.returns.policy_rules import CONDITION
 from portal.returns.reasons import label
 from portal.returns.rules import spoken
 
+CHOSEN = {"credit": _l("Store credit"), "keep": _l("Keeps it, for part of the money")}
+"""What customers want instead of their money, for the desk."""
 GRADE = {
     "as_new": _l("As new"),
     "opened": _l("Opened, fine"),
@@ -83,6 +87,18 @@ def reason(code: str) -> str:
 def condition(code: str) -> str:
     """In what state the customer says it is."""
     return str(CONDITION.get(code, ""))
+
+
+def fee(row: ReturnFee, currency: str) -> str:
+    """What is taken, and how much."""
+    return _("%(what)s: %(amount)s", what=FEE[row.kind], amount=spoken(Money(row.amount, currency)))
+
+
+def choice(row: ReturnLine) -> str:
+    """What the customer would like for it, for the desk."""
+    if row.choice == "exchange":
+        return _("Exchange for %(variant)s", variant=f"{row.variant} ({row.variant_sku})")
+    return str(CHOSEN.get(row.choice, ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,7 +298,9 @@ def be_on_the_way(world: World) -> None:
 def send_something_instead(world: World) -> None:
     """Alice's shirt comes back, and another goes out."""
     ret = hands.approved(world, world.alice, hands.wish(world.alice, "SHIRT-M"))
-    send_instead(ret, [Substitute(ret.lines[0], 1)], key="1", by=world.rita, now=clock.now())
+    sent = send_instead(ret, [Substitute(ret.lines[0], 1)], key="1", by=world.rita, now=clock.now())
+    give_up_order(sent, by=world.sam, now=clock.now())
+    session.expire_all()
     returns.call_off_return(ret, note="Keep both.", by=world.rita, now=clock.now())
     session.commit()
     decide_against_a_rule(world)

@@ -358,7 +358,12 @@ def typed(seen: int = 0, **differs: str) -> dict[str, str]:
         "messages": "",
         **differs,
     }
-    return {"seen": str(seen), "note": "Customs", **{f"rules-0-{name}": value for name, value in row.items()}}
+    return {
+        "seen": str(seen),
+        "note": "Customs",
+        "choices": "money",
+        **{f"rules-0-{name}": value for name, value in row.items()},
+    }
 
 
 @pytest.fixture
