@@ -36,6 +36,8 @@ from portal.offices.jobs import watch_offices
 from portal.orders import links, stock
 from portal.orders.keys import make_key
 from portal.orders.shelves import counted
+from portal.returns.articles import import_articles, read_sheet
+from portal.returns.policy import Policy, Rule, save_policy
 from portal.staff.models import Staff
 
 SETTINGS = {
@@ -89,6 +91,20 @@ GIFT_WRAP: dict[str, dict[str, Any]] = {
     "de": {"ask": "Wie war die Geschenkverpackung?", "low": "Schlecht", "high": "Wunderschön"},
 }  # fmt: skip
 """A form of the shop's own, not yet whole in German and missing in the other languages."""
+POLICY = Policy(
+    rules=(
+        Rule("window", number=60),
+        Rule("window", "ask", number=40),
+        Rule("product", products=("CANDLE*",), messages={
+            "en": "Candles smell of where they have been: we can't take them back.",
+            "de": "Kerzen riechen nach dem Ort, an dem sie waren: Wir können sie nicht zurücknehmen.",
+            "fr": "Les bougies sentent l'endroit d'où elles viennent : nous ne pouvons pas les reprendre.",
+        }),
+        Rule("value", "ask", values=("EUR",), number=40000),
+        Rule("often", "ask", number=4),
+    ),
+    choices=("money", "exchange", "credit"), bonus=10, fee={"EUR": 290, "GBP": 250},
+)  # fmt: skip
 
 
 def fill(app: Flask, guide: Path) -> None:
@@ -133,6 +149,18 @@ def fill_shelves() -> Iterator[datetime]:
     for product in PRODUCTS.values():
         item = stock.begin_counting(product.sku, place, title=product.titles["en"], low_at=LOW)
         stock.set_count(item, ON_THE_SHELF, "counted", "", by="system", now=clock.now())
+    yield from ()
+
+
+def keep_policy(shop: Shop) -> Iterator[datetime]:
+    """What may come back, what customers may choose for it and what that costs; variants to exchange for."""
+    rows, _mistakes = read_sheet((SHOP / "articles.csv").read_text("utf-8"))
+    import_articles(rows)
+    for sku in {row["sku"] for row in rows} - set(PRODUCTS):
+        stock.set_count(
+            stock.begin_counting(sku, stock.main_place()), ON_THE_SHELF, "counted", "", by="system", now=clock.now()
+        )
+    save_policy(POLICY, seen=0, note="What we have promised since spring.", by=shop.member("mona"), now=clock.now())
     yield from ()
 
 
@@ -192,6 +220,7 @@ def live(shop: Shop, elsewhere: Elsewhere) -> list[Life]:
     simulation = Simulation(shop.now)
     simulation.add(shop.now - OPEN_FOR, fill_shelves())
     simulation.add(shop.now - OPEN_FOR, keep_boxes())
+    simulation.add(shop.now - OPEN_FOR, keep_policy(shop))
     simulation.add(shop.now - REALLY_MAILED, really_mail())
     simulation.add(shop.now - A_MINUTE, break_one(shop))
     simulation.add(shop.now - A_MINUTE, plan_a_wave(shop))

@@ -360,9 +360,11 @@ class Life:
 
     def ask(self) -> None:
         reason, words = self.plan.words.split("|")
+        reason, _, variant = reason.partition(">")
         reason, _, pieces = reason.partition("*")
         line = session.get_one(Order, self.order_id).lines[0]
-        wish = Wish(line.id, int(pieces or line.quantity), reason, words)
+        chosen = {"choice": "exchange", "variant": variant} if variant else {}
+        wish = Wish(line.id, int(pieces or line.quantity), reason, words, **chosen)
         returns.request_return(self.order_id, [wish], key=f"demo-{self.number}", by="customer", now=clock.now())
 
     def ret(self) -> Return:

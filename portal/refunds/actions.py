@@ -15,7 +15,7 @@ from portal.jobs import defer
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.orders.flags import tell
-from portal.orders.models import Order
+from portal.orders.models import INSTEAD, Order
 from portal.orders.payments import release, reserve
 from portal.orders.timeline import record, words
 from portal.refunds.credit import issue_credit
@@ -108,6 +108,9 @@ def give_all_back(order: Order, *, by: Actor, now: datetime, due_on: date | None
     When part of it was given back before, what is due for which line is for a person to say.
     """
     payment = order.payment
+    if order.channel == INSTEAD and any(line.paid for line in order.lines):
+        tell(order.id, "refund_by_hand", by=by, now=now)  # its money is with the order that was bought first
+        return
     if payment is None or payment.left.amount == 0:
         return
     if payment.left.amount != sum(line.paid for line in order.lines):

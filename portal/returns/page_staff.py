@@ -15,11 +15,13 @@ from portal.fulfilment import rules as couriers
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.money import Money
+from portal.orders.models import INSTEAD
 from portal.orders.timeline import for_staff
 from portal.returns import lists, settlement, words
 from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, inspection_form
 from portal.returns.dates import four_dates, money_back_by
 from portal.returns.dispatch_forms import BackParcelForm
+from portal.returns.exchanges import return_behind
 from portal.returns.forms import NoteForm
 from portal.returns.goods import Facts, read
 from portal.returns.models import Return, whole
@@ -64,6 +66,7 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         inspection=form if isinstance(form, InspectionForm) else inspection_form(ret, facts, formdata=None),
         note=form if isinstance(form, NoteForm) else NoteForm(formdata=None), found=found_form(ret, formdata=None),
         verdicts=verdicts(ret, facts), heard=heard(ret, facts), overrides=overrides_of(ret),
+        behind=return_behind(ret.order) if ret.order.channel == INSTEAD else None,
         others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
         ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
         dates=_dates(ret, facts), couriers=couriers,

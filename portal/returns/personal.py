@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
-from portal.returns.models import Inspection, Return, ReturnLine, SentInstead
+from portal.returns.models import Inspection, Return, ReturnFee, ReturnLine, SentInstead
 from portal.returns.overrides import ReturnOverride
 from portal.returns.withdrawals import Withdrawal
 
@@ -31,8 +31,9 @@ KEPT = (
         lambda ids: ReturnLine.return_id.in_(_returns(ids)),
         shown=("quantity", "reason", "words"),
         taken={"words": ""},
-        stays=("reason", "condition"),
+        stays=("reason", "condition", "choice", "variant_sku", "variant"),
     ),
+    Kept(ReturnFee, lambda ids: ReturnFee.return_line_id.in_(_lines(ids)), stays=("kind",)),
     Kept(
         ReturnOverride,
         lambda ids: ReturnOverride.return_id.in_(_returns(ids)),

@@ -10,15 +10,16 @@ from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.orders import stock
+from portal.orders.flags import open_flags
 from portal.orders.models import Order
 from portal.orders.promise import promise
 from portal.orders.shelves import StockItem
-from portal.returns import actions, bench, settlement
+from portal.returns import actions, bench, settlement, withdrawals
 from portal.returns.exchanges import Substitute, return_behind, send_instead
 from portal.returns.goods import read
 from portal.returns.models import Return
 from tests.conftest import nothing_appears
-from tests.returns.hands import approved, delivered, found, inspected, requested, wish
+from tests.returns.hands import approved, delivered, found, inspected, page_of, requested, wish
 from tests.world import World, open_link, sign_in
 
 
@@ -159,3 +160,19 @@ def test_while_it_is_not_back_nothing_is_inspected_for_it(world, ret):
     facts = read(world.alice, now=clock.now(), besides=ret.id)
     assert settlement.ending_of(ret, facts) == "nothing_due"
     assert order.state == "accepted"
+
+
+def test_when_what_was_sent_comes_back_too_the_desk_is_sent_to_where_it_was_paid(client, world, ret):
+    order = sent(world, ret)
+    delivered(world, order)
+    again = inspected(world, order, wish(order, quantity=2))
+    page = page_of(sign_in(client, world.rita), again)
+    assert (
+        f"These goods went out for return {ret.rma} of order 1001, where they were paid. Give €40.00 back there" in page
+    )
+
+
+def test_who_withdraws_before_it_leaves_gets_a_person_who_gives_the_money_back(world, ret):
+    order = sent(world, ret)
+    withdrawals.withdraw(order.id, {order.lines[0].id: 2}, key="w" * 28, now=clock.now())
+    assert [flag.code for flag in open_flags(order.id)] == ["refund_by_hand"]
