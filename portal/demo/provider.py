@@ -7,7 +7,6 @@ names what is wrong with the next tokens.
 
 import base64
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,8 @@ from flask import Blueprint, abort, current_app, jsonify, redirect, render_templ
 from flask.typing import ResponseReturnValue
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, RSAKey
+
+from portal.lib import clock
 
 CLIENT_ID, CLIENT_SECRET, NAME = "aftersale", "the-demo-provider-s-secret", "Lantern ID"
 PATH, LASTS = "/provider", 60
@@ -90,7 +91,7 @@ def sign_in(subject: str) -> ResponseReturnValue:
     if person is None:
         return redirect(f"{back}?error=access_denied&state={state}", 303)
     code = secrets.token_urlsafe(24)
-    provider().codes[code] = (person, asked, time.time())
+    provider().codes[code] = (person, asked, clock.now().timestamp())
     return redirect(f"{back}?code={code}&state={state}", 303)
 
 
@@ -101,7 +102,7 @@ def token() -> ResponseReturnValue:
     wanted = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
     good = (
         person is not None
-        and time.time() - made_at < LASTS
+        and clock.now().timestamp() - made_at < LASTS
         and request.headers.get("Authorization") == f"Basic {wanted}"
         and request.form.get("redirect_uri") == asked["redirect_uri"]
         and create_s256_code_challenge(request.form.get("code_verifier", "")) == asked["code_challenge"]
@@ -114,7 +115,7 @@ def token() -> ResponseReturnValue:
 
 def id_token(person: Person, asked: Mapping[str, str]) -> str:
     """What it vouches for, or the lie that it was told to tell."""
-    now, known = int(time.time()), provider()
+    now, known = int(clock.now().timestamp()), provider()
     claims: dict[str, Any] = {
         "iss": known.issuer, "sub": person.subject, "aud": CLIENT_ID, "iat": now, "exp": now + 300, "auth_time": now,
         "nonce": asked.get("nonce"), "email": person.email, "email_verified": True, "name": person.name,
