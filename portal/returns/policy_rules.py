@@ -50,7 +50,6 @@ KINDS: dict[str, Kind] = {
 NUMBERS = {
     "days": _l("days after the last parcel came"),
     "percent": _l("percent off, or more"),
-    "amount": _l("worth more than"),
     "times": _l("returns within a year, or more"),
 }
 CHOICE = {

@@ -177,6 +177,8 @@ def _goods(ret: Return, today: date) -> Headline:
 
 
 def _here(ret: Return) -> Headline:
+    if ret.inspected_at and any(row.sent_instead for row in ret.lines):
+        return Headline(_("We have looked at everything"), _("What you chose goes out as an order of its own."))
     if ret.inspected_at:
         return Headline(_("We have looked at everything"), _("Next we write to you about your money."))
     return Headline(_("Your parcel is here"), _("We look at everything, then we write to you."))
