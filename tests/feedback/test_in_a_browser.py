@@ -186,3 +186,11 @@ def test_every_page_can_be_read_on_every_screen_by_day_and_by_night(world: World
     for address in (f"{survey}?v=3", survey, talk, stop):
         phone.goto(address)
         assert (address, complaints(phone)) == (address, [])
+
+
+@pytest.mark.parametrize("kind", ["nps", "stars"])
+def test_every_scale_can_be_read_on_every_screen_by_day_and_by_night(world: World, phone: Page, kind: str) -> None:
+    invitation_of(world.alice).version = current(kind, now=clock.now())
+    for address in (f"{link_to(world.alice, 'survey')}?v=5", link_to(world.alice, "track")):
+        phone.goto(address)
+        assert (address, complaints(phone)) == (address, [])
