@@ -17,6 +17,7 @@ from portal.feedback.timing import set_terms
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.orders.models import Order
+from portal.privacy import retention
 from portal.returns.models import Return, ReturnLine
 from tests.conftest import nothing_appears, statements
 from tests.feedback.scenes import delivered, invitation_of, invited, kinds
@@ -387,6 +388,15 @@ def test_a_machine_gives_nobodys_answer_away(client, world):
     client.post(page_of(world.alice), data={"score": "1"})
     assert given().provisional
     assert [kind for kind in kinds(world.alice) if "doubted" in kind] == []
+
+
+def test_words_without_name_are_let_go_like_all_others(world):
+    unnamed(world)
+    answer(world.alice.id, Said(1, "Broken."), now=clock.now())
+    session.commit()
+    for days, left in ((729, "Broken."), (731, "")):
+        retention.apply("answers", now=clock.now() + timedelta(days=days))
+        assert given().words == left
 
 
 # --- where it stands ---
