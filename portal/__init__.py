@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFProtect
 from portal import config, db, edge, jobs, problems, pulse
 from portal.adapters import smtp
 from portal.desk import staff as desk
+from portal.feedback import case_rules_staff as desk_case_rules
 from portal.feedback import insight_staff as desk_satisfaction
 from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
@@ -68,6 +69,7 @@ from portal.returns import withdrawal_pages as withdrawals
 from portal.returns import withdrawal_staff as desk_withdrawals
 from portal.staff import jobs as staff_jobs
 from portal.staff.guards import password_shown, signed_in
+from portal.staff.staff import absences as staff_absences
 from portal.staff.staff import account as staff_account
 from portal.staff.staff import departments as staff_departments
 from portal.staff.staff import door as staff_door
@@ -139,6 +141,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, staff_passkeys.own, signed_in)
     register(app, staff_people.bp, signed_in)
     register(app, staff_departments.bp, signed_in)
+    register(app, staff_absences.bp, signed_in)
     register(app, desk.bp, signed_in)
     register(app, desk_parcels.bp, signed_in)
     register(app, desk_waves.bp, signed_in)
@@ -167,6 +170,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_credit.bp, signed_in)
     register(app, desk_credit_notes.bp, signed_in)
     register(app, desk_cases.bp, signed_in)
+    register(app, desk_case_rules.bp, signed_in)
     register(app, desk_offices.bp, signed_in)
     register(app, desk_surveys.bp, signed_in)
     register(app, desk_questions.bp, signed_in)

@@ -125,7 +125,7 @@ class Settings(BaseModel):
         "avis-verifies.com", "reviews.io", "feefo.com",
     ]  # fmt: skip
     link_acts_days: int = Field(default=30, ge=0, le=90)
-    case_deadline_hours: int = Field(default=48, ge=1, le=720)
+    case_deadline_hours: int = Field(default=16, ge=1, le=720)
 
     @field_validator("reply_address")
     @classmethod

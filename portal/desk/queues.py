@@ -126,6 +126,8 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),
             Queue("keys", _l("API keys"), "door", "/desk/keys", "keys.manage"),
             Queue("surveys", _l("Surveys"), "talk", "/desk/surveys", "surveys.set"),
+            Queue("case_rules", _l("Rules for cases"), "talk", "/desk/cases/rules", "cases.set"),
+            Queue("absences", _l("Who is away"), "person", "/desk/absences", "desk.see"),
             Queue("privacy", _l("Customers' data"), "person", "/desk/privacy", "privacy.manage"),
         ),
     ),

@@ -21,8 +21,9 @@ from portal.feedback.models import Answer
 from portal.orders.models import Order
 from portal.pictures.models import Picture
 from portal.staff.models import Staff
-from portal.staff.rules import Role
 
+URGENT = 3
+"""Cases of this severity stand before all others."""
 UNSOLVED = ("open", "waiting_for_customer")
 
 
@@ -33,6 +34,8 @@ class Case(Base):
     __table_args__ = (
         CheckConstraint("state IN ('open', 'waiting_for_customer', 'solved', 'closed')", name="state"),
         CheckConstraint("escalated BETWEEN 0 AND 2", name="escalated"),
+        CheckConstraint("opened_for IN ('answer', 'late', 'return')", name="opened_for"),
+        Index("uq_cases_order_id_opened_for", "order_id", "opened_for", unique=True),
         Index("ix_cases_open", "due_at", "id", postgresql_where="state IN ('open', 'waiting_for_customer')"),
     )
     MOVES = {
@@ -48,6 +51,11 @@ class Case(Base):
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
     answer_id: Mapped[int | None] = mapped_column(ForeignKey("answers.id"), unique=True)
+    opened_for: Mapped[str] = mapped_column(default="answer", server_default="answer")
+    rule_id: Mapped[int | None] = mapped_column(ForeignKey("case_rules.id"))
+    department: Mapped[str] = mapped_column(default="support", server_default="support")
+    severity: Mapped[int] = mapped_column(default=2, server_default="2")
+    hours: Mapped[int | None]
     state: Mapped[str] = mapped_column(default="open")
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
     opened_at: Mapped[datetime]
@@ -154,7 +162,7 @@ def listed_cases(view: str, me: int) -> Select[Case]:
         "waiting": Case.state == "waiting_for_customer",
         "solved": Case.state.in_(("solved", "closed")),
     }[view]
-    urgent = (Case.state != "open", Case.due_at, Case.id)
+    urgent = (Case.state != "open", Case.severity < URGENT, Case.due_at, Case.id)
     order = (Case.solved_at.desc().nulls_last(), Case.id.desc()) if view == "solved" else urgent
     about = (joinedload(Case.order), joinedload(Case.owner), joinedload(Case.answer))
     return select(Case).where(chosen).order_by(*order).options(*about)
@@ -180,9 +188,3 @@ def people_for_cases() -> list[Staff]:
     """Everybody who may work on cases now, by name."""
     people = session.scalars(select(Staff).where(Staff.disabled_at.is_(None)).order_by(Staff.name, Staff.id))
     return [person for person in people if person.may("cases.work")]
-
-
-def supervisor(owner_id: int | None) -> Staff | None:
-    """The manager whom an unsolved case goes to: its owner, if already one, else the first."""
-    managers = select(Staff).where(Staff.role == Role.manager, Staff.disabled_at.is_(None))
-    return session.scalar(managers.order_by(Staff.id != owner_id if owner_id else Staff.id, Staff.id).limit(1))

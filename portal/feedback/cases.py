@@ -3,23 +3,31 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 
 from portal.db import limits, move, session
 from portal.feedback import case_models, mails
 from portal.feedback.built_in import FIVE
 from portal.feedback.case_models import UNSOLVED, Case, CaseMessage
+from portal.feedback.case_rules import CaseRule, rule_for
+from portal.feedback.deadlines import deadline
 from portal.feedback.models import Answer
-from portal.feedback.rules import deadline
+from portal.feedback.owners import owner_for, supervisor
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.orders.letters import write
+from portal.orders.models import Order
 from portal.orders.timeline import record, words
-from portal.staff.models import Staff, responsible_for
+from portal.staff.models import Staff
 
 words("case.opened", staff=_l("Case opened"), customer=_l("We look into what went wrong"))
+words(
+    "case.opened_by_rule",
+    staff=_l("Case opened by the rule “%(rule)s”"),
+    customer=_l("We look into what went wrong"),
+)
 words("case.better_score", staff=_l("A better score came later: %(score)s of 5. The case goes on."))
 words("case.better_score_of", staff=_l("A better score came later: %(score)s of %(of)s. The case goes on."))
 words("case.heard", staff=_l("The customer wrote"), customer=_l("You wrote to us"))
@@ -40,8 +48,8 @@ def follow_answer(answer: Answer, order_id: int, before: tuple[int | None, str |
     session.flush()
     case = case_models.case_of_answer(answer.id)
     if case is None:
-        if answer.bad:
-            open_case(order_id, answer, now=now)
+        if rule := rule_for(answer):
+            open_case(order_id, answer, rule, now=now)
         return
     _lock(case)
     if before[0] is not None and answer.score > before[0]:
@@ -59,10 +67,9 @@ def _note_better(order_id: int, answer: Answer, now: datetime) -> None:
         record(order_id, "case.better_score_of", by="customer", now=now, **scale)
 
 
-def open_case(order_id: int, answer: Answer, *, now: datetime) -> Case:
+def open_case(order_id: int, answer: Answer, rule: CaseRule, *, now: datetime) -> Case:
     """Promise to make it right: somebody answers for it, until a moment that is told to the customer."""
-    owner_id, due_at = responsible_for("support"), _deadline(now)
-    case = Case(order_id=order_id, answer_id=answer.id, owner_id=owner_id, opened_at=now, due_at=due_at)
+    case = _new_case(order_id, rule, now, answer_id=answer.id)
     if answer.words:
         case.messages.append(CaseMessage(words=answer.words, at=now))
     session.add(case)
@@ -70,8 +77,25 @@ def open_case(order_id: int, answer: Answer, *, now: datetime) -> Case:
     return case
 
 
-def _deadline(now: datetime) -> datetime:
-    return deadline(now, current_app.config["SETTINGS"])
+def open_by_rule(order_id: int, rule: CaseRule, *, now: datetime) -> Case | None:
+    """Before the customer complains; None when the order has such a case already."""
+    session.get_one(Order, order_id, with_for_update={"of": Order})
+    if session.scalar(select(Case.id).where(Case.order_id == order_id, Case.opened_for == rule.trigger)):
+        return None
+    case = _new_case(order_id, rule, now, opened_for=rule.trigger)
+    session.add(case)
+    record(order_id, "case.opened_by_rule", by="system", now=now, rule=rule.name)
+    return case
+
+
+def _new_case(order_id: int, rule: CaseRule, now: datetime, **why: Any) -> Case:
+    whose = {"owner_id": owner_for(rule.department, now=now, named=rule.owner_id), "department": rule.department}
+    until = {"opened_at": now, "due_at": deadline(now, rule.hours), "hours": rule.hours, "severity": rule.severity}
+    return Case(order_id=order_id, rule_id=rule.id, **whose, **until, **why)
+
+
+def _deadline(case: Case, now: datetime) -> datetime:
+    return deadline(now, case.hours)
 
 
 def write_to_shop(case: Case, said: str, *, now: datetime) -> None:
@@ -103,7 +127,7 @@ def take_as_theirs(case: Case, message_id: int, *, by: Staff, now: datetime) -> 
         raise Refused(_("This was already done, or somebody else was quicker. Nothing was changed."))
     message.counts = True
     if case.state != "open":
-        move(case, "state", "hear", due_at=_deadline(now), solved_at=None, closed_at=None, escalated=0)
+        move(case, "state", "hear", due_at=_deadline(case, now), solved_at=None, closed_at=None, escalated=0)
     record(case.order_id, "case.taken_as_theirs", by=by, now=now)
 
 
@@ -111,7 +135,7 @@ def answer_came_back(case: Case, why: str, *, now: datetime) -> None:
     """Our answer did not arrive: the case is ours again, and silence would mean nothing."""
     _lock(case)
     if case.state == "waiting_for_customer":
-        move(case, "state", "come_back", due_at=_deadline(now), escalated=0)
+        move(case, "state", "come_back", due_at=_deadline(case, now), escalated=0)
     record(case.order_id, "case.came_back", by="system", now=now, why=why)
 
 
@@ -121,7 +145,7 @@ def _lock(case: Case) -> None:
 
 
 def _hear(case: Case, said: str, now: datetime, **mail: Any) -> CaseMessage:
-    due_at = case.due_at if case.state == "open" else _deadline(now)
+    due_at = case.due_at if case.state == "open" else _deadline(case, now)
     gone_up = case.escalated if case.state == "open" else 0
     move(case, "state", "hear", due_at=due_at, solved_at=None, closed_at=None, escalated=gone_up)
     message = _say(case, said, None, now, **mail)
@@ -189,7 +213,7 @@ def say_not_solved(case: Case, *, now: datetime) -> None:
     _lock(case)
     if case.state == "open":
         return
-    up = case_models.supervisor(case.owner_id) or case.owner
-    anew = {"due_at": _deadline(now), "reopened": case.reopened + 1, "solved_at": None, "escalated": 0}
+    up = supervisor(case.owner_id, now=now) or case.owner
+    anew = {"due_at": _deadline(case, now), "reopened": case.reopened + 1, "solved_at": None, "escalated": 0}
     move(case, "state", "reopen", owner_id=up and up.id, **anew)
     record(case.order_id, "case.reopened", by="customer", now=now, owner=up.name if up else "–")

@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from flask import current_app
+
 from portal.db import session, transaction
-from portal.feedback import asking, mail_reading, watching
+from portal.feedback import asking, case_rules, cases, mail_reading, watching
 from portal.feedback.models import SurveyInvitation
 from portal.feedback.timing import terms
 from portal.jobs import defer, follows, task
@@ -65,7 +67,7 @@ def remind(invitation_id: int) -> None:
 @task(queue="feedback", periodic="*/20 * * * *")
 def watch_cases() -> None:
     """Each case has an owner who is here; what nobody answered in time goes up; what the customer let rest ends."""
-    for case_id in watching.without_owner():
+    for case_id in watching.without_owner(now=clock.now()):
         with transaction():
             watching.give_an_owner(case_id, now=clock.now())
     for case_id in watching.overdue(now=clock.now()):
@@ -74,6 +76,18 @@ def watch_cases() -> None:
     for case_id in watching.silent(now=clock.now()):
         with transaction():
             watching.close_silent(case_id, now=clock.now())
+
+
+@task(queue="feedback", periodic="*/20 * * * *")
+def open_cases() -> None:
+    """Late parcels and returns that rules open cases for, before anybody complains."""
+    now, zone = clock.now(), current_app.config["SETTINGS"].shop_timezone
+    with transaction():
+        found = [(rule, case_rules.due(rule, now=now, zone=zone)) for rule in case_rules.by_themselves()]
+    for rule, order_ids in found:
+        for order_id in order_ids:
+            with transaction():
+                cases.open_by_rule(order_id, rule, now=now)
 
 
 @follows("mail.came")

@@ -49,7 +49,12 @@ KEPT = (
         shown=("title", "stars"),
         stays=("sku", "title"),
     ),
-    Kept(Case, lambda ids: Case.order_id.in_(ids), shown=("state", "opened_at", "solved_at"), stays=("state",)),
+    Kept(
+        Case,
+        lambda ids: Case.order_id.in_(ids),
+        shown=("state", "opened_at", "solved_at"),
+        stays=("state", "opened_for", "department"),
+    ),
     Kept(
         CaseMessage,
         lambda ids: CaseMessage.case_id.in_(_cases(ids)),

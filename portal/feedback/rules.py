@@ -1,11 +1,8 @@
-"""When we ask, whom we do not ask, and how soon a case is answered."""
+"""When we ask, and whom we do not ask."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from flask_babel import lazy_gettext as _l
-
-from portal.config import Settings
-from portal.orders.promise import add_working_days, on_or_after
 
 SURVEY_LASTS = timedelta(days=30)
 LETTER_USEFUL_FOR = timedelta(days=7)
@@ -43,14 +40,3 @@ REASON_WORDS = {
     "return_settled": _l("A return was settled"),
     "case_closed": _l("A case was solved"),
 }
-
-
-def deadline(start: datetime, settings: Settings) -> datetime:
-    """When the case's hours have passed; they stand still on weekends and holidays."""
-    local, country = start.astimezone(settings.zone), settings.shop_country
-    first = on_or_after(local.date(), country)
-    begins = local.time() if first == local.date() else datetime.min.time()
-    days, hours = divmod(settings.case_deadline_hours, 24)
-    rest = datetime.combine(first, begins) + timedelta(hours=hours)
-    day = add_working_days(on_or_after(rest.date(), country), days, country)
-    return datetime.combine(day, rest.time(), settings.zone).astimezone(UTC)

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
 from portal import mail
 from portal.db import move, session
-from portal.feedback.case_models import UNSOLVED, Case, CaseMessage, supervisor
-from portal.feedback.rules import deadline
+from portal.feedback.case_models import UNSOLVED, Case, CaseMessage
+from portal.feedback.deadlines import deadline
+from portal.feedback.owners import deputy_of, is_here, owner_for, supervisor
 from portal.feedback.timing import terms
 from portal.orders.timeline import record, words
-from portal.staff.models import Department, Staff, responsible_for
+from portal.staff.models import Staff
 
 words("case.went_up", staff=_l("Nobody answered in time: the case goes to %(owner)s"))
 words("case.fell_silent", staff=_l("The customer wrote no more: the case ended in silence"))
@@ -22,17 +22,17 @@ AT_ONCE = 200
 TOP = 2
 
 
-def without_owner() -> Sequence[int]:
-    """Cases that nobody owns who still works here."""
-    here = exists().where(Staff.id == Case.owner_id, Staff.disabled_at.is_(None))
-    found = select(Case.id).where(Case.state.in_(UNSOLVED), ~here).order_by(Case.id)
+def without_owner(*, now: datetime) -> Sequence[int]:
+    """Cases that nobody owns who works here and is not away."""
+    found = select(Case.id).where(Case.state.in_(UNSOLVED), ~is_here(now)).order_by(Case.id)
     return session.scalars(found.limit(AT_ONCE)).all()
 
 
 def give_an_owner(case_id: int, *, now: datetime) -> bool:
-    """To whoever answers for support now; whether somebody does."""
+    """Of who left, to whoever answers for its department now; of who is away, to the deputy. Whether somebody does."""
     case = session.get_one(Case, case_id, with_for_update=True)
-    new = session.get(Staff, responsible_for("support") or 0)
+    away = case.owner is not None and case.owner.disabled_at is None
+    new = session.get(Staff, owner_for(case.department, now=now, away=away) or 0)
     if case.state not in UNSOLVED or new is None or new.id == case.owner_id:
         return False
     case.owner_id = new.id
@@ -52,7 +52,7 @@ def send_up(case_id: int, *, now: datetime) -> bool:
     step = _step(case, now)
     if case.state != "open" or step <= case.escalated:
         return False
-    up = (_deputy(case) if step == 1 else None) or supervisor(case.owner_id)
+    up = (deputy_of(case, now=now) if step == 1 else None) or supervisor(case.owner_id, now=now)
     case.escalated = step
     if up is None or up.id == case.owner_id:
         return False
@@ -66,12 +66,7 @@ def _step(case: Case, now: datetime) -> int:
     """How far up a case belongs by its age: not at all, to the deputy, to a manager."""
     if now <= case.due_at:
         return 0
-    return TOP if now > deadline(case.due_at, current_app.config["SETTINGS"]) else 1
-
-
-def _deputy(case: Case) -> Staff | None:
-    here = (Department.code == "support", Staff.disabled_at.is_(None), Staff.id != case.owner_id)
-    return session.scalar(select(Staff).join(Department, Department.deputy_id == Staff.id).where(*here))
+    return TOP if now > deadline(case.due_at, case.hours) else 1
 
 
 def _tell(person: Staff, case: Case, now: datetime) -> None:

@@ -102,6 +102,18 @@ class Calendar:
         """How much of the time between two aware moments lies in working hours; nothing when `end` is the earlier."""
         return sum((self._overlap(day, start, end) for day in self._days(start, end)), timedelta())
 
+    def after(self, start: datetime, work: timedelta) -> datetime:
+        """The moment at which so much working time has passed since `start`, in UTC."""
+        day, left = start.astimezone(self.zone).date(), work
+        while True:
+            if self.is_working(day):
+                begins = max(start, datetime.combine(day, self.opens, self.zone)).astimezone(UTC)
+                room = datetime.combine(day, self.closes, self.zone).astimezone(UTC) - begins
+                if room >= left:
+                    return begins + left
+                left -= max(room, timedelta())
+            day += A_DAY
+
     def _days(self, start: datetime, end: datetime) -> Iterator[date]:
         day, last = start.astimezone(self.zone).date(), end.astimezone(self.zone).date()
         while day <= last:

@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField, SelectField, StringField
+from wtforms import DateField, EmailField, HiddenField, PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, EqualTo, InputRequired, Length
 
@@ -80,3 +80,9 @@ class PasswordForm(FlaskForm):
         ],
     )
     again = PasswordField(_l("Repeat the password"), [EqualTo("password", _l("The two do not match."))])
+
+
+class AbsenceForm(FlaskForm):
+    person = SelectField(_l("Who"), coerce=int)
+    first = DateField(_l("From"), [InputRequired(_l("Choose a day."))])
+    last = DateField(_l("To and with"), [InputRequired(_l("Choose a day."))])

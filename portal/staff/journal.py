@@ -35,6 +35,8 @@ KINDS: Mapping[str, tuple[Any, str]] = {
     "reset_asked": (_l("New password asked for"), "info"),
     "link_sent": (_l("Link sent"), "info"),
     "invited": (_l("Invited"), "info"),
+    "away": (_l("Away"), ""),
+    "here_after_all": (_l("Here after all"), ""),
     "department": (_l("Department given"), "info"),
     "role_changed": (_l("Role changed"), "info"),
     "disabled": (_l("Shut out"), "bad"),

@@ -1,6 +1,6 @@
 """People of the shop, their sign-ins, and the departments they answer for."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -115,6 +115,17 @@ class StaffInvitation(Base):
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     staff: Mapped[Staff] = relationship(lazy="joined")
+
+
+class StaffAbsence(Base):
+    """Days on which a person is away, the first and the last included."""
+
+    __tablename__ = "staff_absences"
+    __table_args__ = (CheckConstraint("first_day <= last_day", name="days"),)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    staff: Mapped[Staff] = relationship()
 
 
 class Department(Base):

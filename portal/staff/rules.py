@@ -38,6 +38,7 @@ PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
     "returns.override",
     "returns.policy",
     "surveys.set",
+    "cases.set",
 }
 PERMISSIONS[Role.admin] = PERMISSIONS[Role.manager] | {"staff.manage", "keys.manage"}
 

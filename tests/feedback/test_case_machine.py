@@ -1,6 +1,8 @@
-"""A case under everything at once: people answer, leave and come back, customers change their minds, workers restart.
+"""A case under everything at once: people answer, leave, are away and come back, customers change their minds, on the
+page and by mail, letters come back, workers restart.
 
-After every watch each unsolved case has an owner who is here; its clock moves only when the customer speaks.
+After every watch each unsolved case has an owner who is here; its clock moves only when the customer speaks, or when
+our answer did not reach them.
 """
 
 import os
@@ -15,12 +17,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import select
 
 from portal.db import db, session
-from portal.feedback import cases, watching
+from portal.feedback import cases, mail_reading, watching
 from portal.feedback.case_models import UNSOLVED, Case
-from portal.feedback.rules import deadline
+from portal.feedback.deadlines import deadline
+from portal.feedback.owners import today
+from portal.inbox.models import InboxMessage
 from portal.lib import clock
 from portal.lib.errors import Refused
-from portal.staff.models import Staff
+from portal.staff import absences
+from portal.staff.models import Department, Staff, StaffAbsence
 from portal.staff.rules import Role
 from tests.feedback.scenes import case_of, invited
 from tests.world import found
@@ -46,7 +51,10 @@ class MakingItRight(RuleBasedStateMachine):
         order = found().alice
         invited(order, due_at=self.now, sent_at=self.now)
         session.commit()
-        self.id = case_of(order).id
+        self.person("rita").role = "support"
+        session.scalars(select(Department).where(Department.code == "support")).one().deputy_id = self.person("rita").id
+        session.commit()
+        self.id, self.mails = case_of(order).id, 0
         self.due_at, self.watched = self.case.due_at, False
 
     @property
@@ -68,7 +76,7 @@ class MakingItRight(RuleBasedStateMachine):
     def _spoke(self, before: str, may_set: bool) -> None:
         """The customer's word starts the clock anew unless it was running."""
         if may_set and before != self.case.state and self.case.state == "open":
-            self.due_at = deadline(self.now, self.settings)
+            self.due_at = deadline(self.now)
 
     @initialize(gone=st.booleans())
     def its_owner_may_be_gone_already(self, gone: bool) -> None:
@@ -86,6 +94,49 @@ class MakingItRight(RuleBasedStateMachine):
         before = self.case.state
         self._try(lambda: cases.write_to_shop(self.case, words, now=self.now))
         self._spoke(before, may_set=True)
+
+    @rule(theirs=st.booleans(), again=st.booleans(), restarts=st.booleans())
+    def a_mail_comes(self, theirs: bool, again: bool, restarts: bool) -> None:
+        """Perhaps twice, perhaps from a stranger; a worker that restarts begins it anew."""
+        before, self.mails = self.case.state, self.mails + 1
+        sender = "alice@example.org" if theirs else "eve@example.net"
+        raw = f"From: {sender}\r\nMessage-ID: <{self.mails}@x>\r\n\r\nStill broken ({self.mails}).".encode()
+        for _ in range(1 + again):
+            mail_reading.keep(self.id, raw, sender, now=self.now)
+            session.commit()
+        stored = session.scalars(select(InboxMessage.id).order_by(InboxMessage.id.desc()).limit(1)).one()
+        if restarts:
+            mail_reading.work_off(stored, now=self.now)
+            session.rollback()
+        for _ in range(1 + again):
+            self._try(lambda: mail_reading.work_off(stored, now=self.now))
+        assert sum(f"({self.mails})" in message.words for message in self.case.messages) == 1
+        self._spoke(before, may_set=theirs)
+
+    @rule()
+    def our_answer_comes_back(self) -> None:
+        before = self.case.state
+        self._try(lambda: cases.answer_came_back(self.case, "5.1.1", now=self.now))
+        self._spoke(before, may_set=True)
+
+    @rule(which=st.integers(0, 5))
+    def somebody_says_that_a_stranger_was_the_customer(self, which: int) -> None:
+        strange, before = [one.id for one in self.case.messages if not one.counts], self.case.state
+        if strange:
+            by, chosen = self.person("sam"), strange[which % len(strange)]
+            self._try(lambda: cases.take_as_theirs(self.case, chosen, by=by, now=self.now))
+            self._spoke(before, may_set=True)
+
+    @rule(name=PEOPLE, days=st.sampled_from([0, 1, 10]))
+    def somebody_is_away(self, name: str, days: int) -> None:
+        person, first = self.person(name), today(self.now)
+        self._try(lambda: absences.go_away(person, first, first + timedelta(days=days), by=person, now=self.now))
+
+    @rule()
+    def everybody_is_here_after_all(self) -> None:
+        for absence in session.scalars(select(StaffAbsence)).all():
+            absences.come_back(absence.id, by=absence.staff, now=self.now)
+        session.commit()
 
     @rule(solved=st.booleans())
     def the_customer_decides(self, solved: bool) -> None:
@@ -116,7 +167,7 @@ class MakingItRight(RuleBasedStateMachine):
     def _watch(self, restarts: bool) -> None:
         """A worker's round; one that restarts loses what it did not commit."""
         for listed, act in (
-            (watching.without_owner(), watching.give_an_owner),
+            (watching.without_owner(now=self.now), watching.give_an_owner),
             (watching.overdue(now=self.now), watching.send_up),
             (watching.silent(now=self.now), watching.close_silent),
         ):
@@ -133,6 +184,7 @@ class MakingItRight(RuleBasedStateMachine):
         if self.case.state in UNSOLVED:
             owner = session.get_one(Staff, self.case.owner_id)
             assert not self.watched or owner.disabled_at is None
+            assert not self.watched or owner.id not in absences.away_on(today(self.now))
 
     @invariant()
     def its_clock_moves_only_when_the_customer_speaks(self) -> None:
@@ -141,7 +193,7 @@ class MakingItRight(RuleBasedStateMachine):
 
     @invariant()
     def what_is_late_twice_over_is_a_managers_matter(self) -> None:
-        late = self.watched and self.case.state == "open" and self.now > deadline(self.due_at, self.settings)
+        late = self.watched and self.case.state == "open" and self.now > deadline(self.due_at)
         assert not late or session.get_one(Staff, self.case.owner_id).role == Role.manager or self._taken_since()
 
     def _taken_since(self) -> bool:

@@ -8,8 +8,8 @@ from sqlalchemy import select
 from portal.db import session
 from portal.feedback import cases, watching
 from portal.feedback.case_models import find_case
+from portal.feedback.deadlines import deadline
 from portal.feedback.jobs import watch_cases
-from portal.feedback.rules import deadline
 from portal.feedback.timing import set_terms
 from portal.lib import clock
 from portal.mail.models import Letter
@@ -25,7 +25,7 @@ def case(app, world):
     """Alice's case, owned by Sam, whose deputy is Rita here; Max manages."""
     invited(world.alice)
     support = session.scalars(select(Department).where(Department.code == "support")).one()
-    support.deputy_id = world.rita.id
+    support.deputy_id, world.rita.role = world.rita.id, "support"
     session.commit()
     return case_of(world.alice)
 
@@ -37,7 +37,7 @@ def told() -> list[str]:
 
 def twice(case, app):
     """When as much working time has passed again as the case had at first."""
-    return deadline(case.due_at, app.config["SETTINGS"])
+    return deadline(case.due_at)
 
 
 def test_before_its_deadline_a_case_stays_where_it_is(case):
@@ -110,9 +110,9 @@ def test_the_watch_walks_over_all_cases(case, world):
 
 
 def test_the_case_of_who_left_goes_to_whoever_answers_for_support(case, world):
-    assert list(watching.without_owner()) == []
+    assert list(watching.without_owner(now=clock.now())) == []
     world.sam.disabled_at = clock.now()
-    assert list(watching.without_owner()) == [case.id]
+    assert list(watching.without_owner(now=clock.now())) == [case.id]
     assert watching.give_an_owner(case.id, now=clock.now())
     assert (case.owner_id, kinds(world.alice)[-1]) == (world.rita.id, "case.assigned")
     with nothing_appears():

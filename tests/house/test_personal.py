@@ -11,7 +11,8 @@ from portal.privacy.copy import TABLES
 from portal.privacy.models import KEPT
 
 OF_THE_HOUSE = {
-    "api_keys", "buckets", "channel_readings", "channels", "closed_days", "departments", "erasures", "job_failures",
+    "api_keys", "buckets", "case_rules",
+    "channel_readings", "channels", "closed_days", "departments", "erasures", "job_failures",
     "lanes", "closing_parcels", "closings", "manifests", "number_series", "pickup_terms", "retention_terms",
     "seals", "stock_claims", "stock_items", "stock_moves", "stock_places", "transit_times", "vans", "warehouse_hours",
     "article_sizes", "boxes", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",

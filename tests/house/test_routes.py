@@ -177,6 +177,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_withdrawals": session.scalar(select(Withdrawal.id)),
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_credit": session.scalar(select(StoreCredit.id)) or 1,
+        "desk_absences": 1,
         "desk_cases": session.scalar(select(Case.id)),
         "feedback": session.scalar(select(Case.id)),
         "desk_offices": session.scalar(select(OfficeWork.id)),
@@ -197,6 +198,7 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "code": "picking",
         "question": "csat",
         "van_id": 1,
+        "rule": "bad-answer",
         "entry": 1,
         "number": 1,
     }

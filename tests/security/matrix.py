@@ -75,9 +75,11 @@ BY_PERSON: Mapping[str, Callable[[], Select[Any]]] = {
 """At the desk: what is a person's own, whatever their role."""
 
 THE_SHOPS = {
+    "absences",
     "attention", "boxes", "cases", "closed-days", "closings", "credit", "credit-notes", "customers", "departments",
     "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests", "offices", "orders",
-    "parcels", "people", "pushes", "questions", "refunds", "returns", "short-picks", "stock", "terms",
+    "parcels", "people", "pushes", "questions", "refunds", "returns",
+    "rules", "short-picks", "stock", "terms",
     "transit-times", "waves", "withdrawals",
 }  # fmt: skip
 """At the desk: what belongs to the one shop that works here. Whose role opens the view may open each of them."""
