@@ -161,7 +161,8 @@ def test_different_causes_are_different_cases_and_the_same_one_is_never_two(worl
 
 FORM = {
     "name": "Broken", "active": "y", "trigger": "answer", "question": "", "score": "any",
-    "words": "de:\nkaputt\nen:\nbroken", "department": "support", "owner": "0", "hours": "4", "severity": "3", "days_late": "", "reason": "", "sku": "",
+    "words": "de:\nkaputt\nen:\nbroken", "department": "support", "owner": "0", "hours": "4", "severity": "3",
+    "days_late": "", "reason": "", "sku": "",
 }  # fmt: skip
 
 
