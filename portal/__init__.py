@@ -14,6 +14,8 @@ from portal.feedback import insight_staff as desk_satisfaction
 from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
 from portal.feedback import question_staff as desk_questions
+from portal.feedback import replying_staff as desk_replies
+from portal.feedback import snippets_staff as desk_snippets
 from portal.feedback import staff as desk_cases
 from portal.feedback import survey_staff as desk_surveys
 from portal.fulfilment import boxes_staff as desk_boxes
@@ -171,6 +173,8 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_credit_notes.bp, signed_in)
     register(app, desk_cases.bp, signed_in)
     register(app, desk_case_rules.bp, signed_in)
+    register(app, desk_replies.bp, signed_in)
+    register(app, desk_snippets.bp, signed_in)
     register(app, desk_offices.bp, signed_in)
     register(app, desk_surveys.bp, signed_in)
     register(app, desk_questions.bp, signed_in)

@@ -127,6 +127,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("keys", _l("API keys"), "door", "/desk/keys", "keys.manage"),
             Queue("surveys", _l("Surveys"), "talk", "/desk/surveys", "surveys.set"),
             Queue("case_rules", _l("Rules for cases"), "talk", "/desk/cases/rules", "cases.set"),
+            Queue("snippets", _l("Building blocks"), "talk", "/desk/cases/snippets", "cases.work"),
             Queue("absences", _l("Who is away"), "person", "/desk/absences", "desk.see"),
             Queue("privacy", _l("Customers' data"), "person", "/desk/privacy", "privacy.manage"),
         ),

@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from portal.fulfilment.risk import RISKS
+from portal.mail import words as letters
 from portal.refunds.words import STATE
 
 REFUND = STATE
@@ -51,14 +52,7 @@ CASE = {
     "solved": (_l("Solved"), "good"),
     "closed": (_l("Closed"), "neutral"),
 }
-LETTER = {
-    "queued": (_l("Waiting"), "neutral"),
-    "sending": (_l("Being sent"), "info"),
-    "sent": (_l("Sent"), "good"),
-    "failed": (_l("Failed, will be tried again"), "warn"),
-    "dead": (_l("Failed: a person must look"), "bad"),
-    "suppressed": (_l("Dropped"), "neutral"),
-}
+LETTER = letters.STATE
 LETTER_LIST = {
     "all": _l("All"),
     "failed": _l("Failed"),

@@ -1,6 +1,7 @@
 """A promise to make it right: cases, their conversation, and the desk's lists of them."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -14,10 +15,12 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
 from portal.db import Base, session
 from portal.feedback.models import Answer
+from portal.lib.money import Money
 from portal.orders.models import Order
 from portal.pictures.models import Picture
 from portal.staff.models import Staff
@@ -90,6 +93,7 @@ class Case(Base):
 class CaseMessage(Base):
     """One turn of the conversation; without a person of the shop it is the customer's.
 
+    `done` is what went with an answer, as it was told: money proposed, goods sent anew.
     A mail from another address than the customer's does not count as their word until somebody of the shop says so.
     """
 
@@ -105,8 +109,14 @@ class CaseMessage(Base):
     from_address: Mapped[str] = mapped_column(default="", server_default="")
     quoted: Mapped[str] = mapped_column(default="", server_default="")
     counts: Mapped[bool] = mapped_column(default=True, server_default="true")
+    done: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     staff: Mapped[Staff | None] = relationship()
     attached: Mapped[list["CaseAttachment"]] = relationship(order_by="CaseAttachment.id")
+
+    @property
+    def amount(self) -> Money | None:
+        """The money that this answer told of."""
+        return Money(self.done["amount"], self.done["currency"]) if self.done and "amount" in self.done else None
 
     @property
     def pictures(self) -> list[Picture]:

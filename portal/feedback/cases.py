@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal.db import limits, move, session
-from portal.feedback import case_models, mails
+from portal.feedback import acts, case_models, mails
 from portal.feedback.built_in import FIVE
 from portal.feedback.case_models import UNSOLVED, Case, CaseMessage
 from portal.feedback.case_rules import CaseRule, rule_for
@@ -161,13 +161,19 @@ def _say(case: Case, said: str, by: Staff | None, now: datetime, asks: bool = Fa
     return message
 
 
-def reply(case: Case, said: str, *, asks: bool, seen: int, by: Staff, now: datetime) -> None:
-    """Answer the customer, who reads it in a mail and on the page. `seen` is the last message that `by` has read."""
+def reply(
+    case: Case, said: str, *, asks: bool, seen: int, by: Staff, now: datetime, act: acts.Act | None = None
+) -> None:
+    """Answer the customer, who reads it in a mail and on the page. `seen` is the last message that `by` has read.
+
+    What goes with the answer is done with it, or nothing is.
+    """
     _lock(case)
     if case.last_message_id != seen:
         raise Refused(_("Something was written here a moment ago. Read it first; your words are still below."))
     move(case, "state", "reply", owner_id=case.owner_id or by.id)
-    message = _say(case, said, by, now, asks)
+    done = acts.carry_out(case, act, key=f"case-{case.id}-{seen}", by=by, now=now) if act else None
+    message = _say(case, said, by, now, asks, done=done)
     record(case.order_id, "case.asked" if asks else "case.replied", by=by, now=now)
     order = case.order
     write(
@@ -180,6 +186,8 @@ def reply(case: Case, said: str, *, asks: bool, seen: int, by: Staff, now: datet
         said=said,
         by=by.name,
         asks=asks,
+        done=done,
+        amount=message.amount,
         headers=mails.headers_of(case),
         by_mail=mails.address_of(case.id) is not None,
     )

@@ -60,7 +60,7 @@ KEPT = (
         lambda ids: CaseMessage.case_id.in_(_cases(ids)),
         shown=("at", "words", "from_address"),
         taken={"words": "", "quoted": "", "from_address": "", "mail_id": ""},
-        stays=("via",),
+        stays=("via", "done"),
     ),
     Kept(
         CaseAttachment,

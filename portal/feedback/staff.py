@@ -1,17 +1,15 @@
 """The desk's door to cases."""
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import session
 from portal.feedback import case_models, cases
-from portal.feedback.case_models import Case
 from portal.feedback.forms import OwnerForm, ReplyForm
+from portal.feedback.replying_staff import find, page, people
 from portal.feedback.rules import SCORES
-from portal.feedback.story import story_of
 from portal.lib import clock
-from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.orders.looks import looked_at
 from portal.staff.guards import current_staff
@@ -45,65 +43,16 @@ def index() -> ResponseReturnValue:
 @bp.get("/<int:id>")
 @requires("cases.see")
 def show(id: int) -> ResponseReturnValue:
-    case = _case(id)
+    case = find(id)
     looked_at(case.order_id, by=current_staff(), now=clock.now())
-    return _page(case, ReplyForm(formdata=None, seen=case.last_message_id))
-
-
-def _case(id: int) -> Case:
-    case = case_models.find_case(id)
-    if case is None:
-        abort(404)
-    return case
-
-
-def _page(case: Case, form: ReplyForm) -> str:
-    zone = current_app.config["SETTINGS"].zone
-    story = story_of(case.order, current_staff().locale, zone, now=clock.now())
-    return render_template(
-        "desk/feedback/show.html", case=case, form=form, owner=_owner_form(case), story=story, scores=SCORES
-    )
-
-
-def _owner_form(case: Case) -> OwnerForm:
-    form = OwnerForm(formdata=None, owner=case.owner_id, instead_of=case.owner_id)
-    form.owner.choices = _people()
-    return form
-
-
-def _people() -> list[tuple[int, str]]:
-    return [(person.id, person.name) for person in case_models.people_for_cases()]
-
-
-@bp.post("/<int:id>/messages")
-@requires("cases.work")
-def reply(id: int) -> ResponseReturnValue:
-    case, form = _case(id), ReplyForm()
-    if not form.validate():
-        return _page(case, form), 422
-    said, asks, seen = form.words.data, form.asks.data, form.seen.data or 0
-    try:
-        cases.reply(case, said, asks=asks, seen=seen, by=current_staff(), now=clock.now())
-    except Refused as refused:
-        return _refused_reply(id, form, refused)
-    flash(_("Your answer is on its way to the customer."), "good")
-    return redirect(url_for(".show", id=id), 303)
-
-
-def _refused_reply(id: int, form: ReplyForm, refused: Refused) -> ResponseReturnValue:
-    """The page as it is now, with what was typed: to be sent again once the news is read."""
-    session.rollback()
-    case = _case(id)
-    form.seen.data, form.seen.raw_data = case.last_message_id, None
-    form.form_errors.append(refused.message)
-    return _page(case, form), 409
+    return page(case, ReplyForm(formdata=None, seen=case.last_message_id))
 
 
 @bp.post("/<int:id>/messages/<int:message_id>/acceptance")
 @requires("cases.work")
 def take_as_theirs(id: int, message_id: int) -> ResponseReturnValue:
     """A mail from another address was the customer's all the same."""
-    cases.take_as_theirs(_case(id), message_id, by=current_staff(), now=clock.now())
+    cases.take_as_theirs(find(id), message_id, by=current_staff(), now=clock.now())
     flash(_("It counts as the customer's word."), "good")
     return redirect(url_for(".show", id=id), 303)
 
@@ -111,8 +60,8 @@ def take_as_theirs(id: int, message_id: int) -> ResponseReturnValue:
 @bp.post("/<int:id>/owner")
 @requires("cases.work")
 def assign(id: int) -> ResponseReturnValue:
-    case, form = _case(id), OwnerForm()
-    form.owner.choices = _people()
+    case, form = find(id), OwnerForm()
+    form.owner.choices = people()
     if not form.validate():
         abort(422)
     to, me = session.get_one(Staff, form.owner.data), current_staff()

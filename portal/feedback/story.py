@@ -1,4 +1,4 @@
-"""The order's story beside a case: what we promised, what came of it, and what went back."""
+"""The order's story beside a case: what we promised, what came of it, what went back, what we wrote and heard."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,12 +9,18 @@ from sqlalchemy import select
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
+from portal.feedback.models import Answer, SurveyInvitation
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.rules import NAMES
+from portal.mail.models import Letter
+from portal.mail.words import STATE as LETTER_STATE
 from portal.orders import timeline
 from portal.orders.models import Order
+from portal.refunds.models import Refund
+from portal.refunds.words import STATE
 from portal.returns.models import Return
 
+LETTERS = 8
 AT_HOME = {
     "to_pick": _l("To pick"), "picking": _l("Being picked"), "picked": _l("To pack"), "packed": _l("To ship"),
 }  # fmt: skip
@@ -30,11 +36,13 @@ GOODS = {
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A parcel or a return: where it leads, what it is called, how far it is."""
+    """A parcel, a return, money or a letter: where it leads, what it is called, how far it is, since when."""
 
     id: int
-    name: str
+    name: object
     state: object
+    tone: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,14 @@ class Story:
     days_late: int
     parcels: list[Piece]
     returns: list[Piece]
+    money: list[Piece]
+    letters: list[Piece]
+    answers: list[Answer]
     timeline: list[timeline.Entry]
 
 
 def story_of(order: Order, locale: str, zone: ZoneInfo, *, now: datetime) -> Story:
-    """Read in three statements, whatever happened."""
+    """Read in six statements, whatever happened."""
     parcels = session.scalars(
         select(Parcel).where(Parcel.order_id == order.id, Parcel.state != "cancelled").order_by(Parcel.id)
     ).all()
@@ -61,8 +72,30 @@ def story_of(order: Order, locale: str, zone: ZoneInfo, *, now: datetime) -> Sto
         days_late(order.promised_on, (arrived_at or now).astimezone(zone).date()),
         [Piece(parcel.id, parcel.ref, _parcel_state(parcel)) for parcel in parcels],
         [Piece(ret.id, ret.rma, _return_state(ret)) for ret in returns],
+        _money(order, locale),
+        _letters(order),
+        _answers(order),
         timeline.for_staff(order.id, locale),
     )
+
+
+def _money(order: Order, locale: str) -> list[Piece]:
+    found = select(Refund).where(Refund.order_id == order.id).order_by(Refund.id)
+    rows = session.scalars(found).all()
+    return [Piece(one.id, one.money.format(locale), *STATE[one.state], at=one.requested_at) for one in rows]
+
+
+def _letters(order: Order) -> list[Piece]:
+    """The last ones, the newest first."""
+    columns = (Letter.id, Letter.subject, Letter.state, Letter.created_at)
+    found = select(*columns).where(Letter.order_id == order.id).order_by(Letter.id.desc()).limit(LETTERS)
+    rows = session.execute(found).all()
+    return [Piece(row.id, row.subject, *LETTER_STATE[row.state], at=row.created_at) for row in rows]
+
+
+def _answers(order: Order) -> list[Answer]:
+    found = select(Answer).join(Answer.invitation).where(SurveyInvitation.order_id == order.id)
+    return list(session.scalars(found.order_by(Answer.id)))
 
 
 def days_late(promised_on: date, that: date) -> int:

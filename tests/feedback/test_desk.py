@@ -1,5 +1,6 @@
 """Support finds the most urgent case first, answers it, hands it on."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -76,11 +77,11 @@ def test_the_list_takes_as_many_statements_for_fifty_cases_as_for_one(sam, world
         a_case(another_order_of_alices(f"2{n:03}"), timedelta(hours=n), owner_id=world.sam.id)
     with statements() as for_many:
         body = sam.get("/desk/cases").text
-    assert body.count("/desk/cases/") == 50
+    assert len(re.findall(r"/desk/cases/\d", body)) == 50
     assert "page=2" in body
     assert len(for_many) == len(for_one)
     assert len(for_one) <= 8
-    assert sam.get("/desk/cases?page=2").text.count("/desk/cases/") == 6
+    assert len(re.findall(r"/desk/cases/\d", sam.get("/desk/cases?page=2").text)) == 6
 
 
 def test_the_case_takes_as_many_statements_for_a_long_conversation_as_for_a_short_one(sam, world, case):

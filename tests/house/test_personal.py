@@ -11,7 +11,7 @@ from portal.privacy.copy import TABLES
 from portal.privacy.models import KEPT
 
 OF_THE_HOUSE = {
-    "api_keys", "buckets", "case_rules",
+    "api_keys", "buckets", "case_rules", "snippets",
     "channel_readings", "channels", "closed_days", "departments", "erasures", "job_failures",
     "lanes", "closing_parcels", "closings", "manifests", "number_series", "pickup_terms", "retention_terms",
     "seals", "stock_claims", "stock_items", "stock_moves", "stock_places", "transit_times", "vans", "warehouse_hours",

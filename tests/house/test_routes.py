@@ -178,6 +178,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_refunds": session.scalar(select(Refund.id)),
         "desk_credit": session.scalar(select(StoreCredit.id)) or 1,
         "desk_absences": 1,
+        "desk_snippets": 1,
+        "desk_replies": session.scalar(select(Case.id)),
         "desk_cases": session.scalar(select(Case.id)),
         "feedback": session.scalar(select(Case.id)),
         "desk_offices": session.scalar(select(OfficeWork.id)),

@@ -79,7 +79,8 @@ THE_SHOPS = {
     "attention", "boxes", "cases", "closed-days", "closings", "credit", "credit-notes", "customers", "departments",
     "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests", "offices", "orders",
     "parcels", "people", "pushes", "questions", "refunds", "returns",
-    "rules", "short-picks", "stock", "terms",
+    "rules", "short-picks",
+    "snippets", "stock", "terms",
     "transit-times", "waves", "withdrawals",
 }  # fmt: skip
 """At the desk: what belongs to the one shop that works here. Whose role opens the view may open each of them."""
