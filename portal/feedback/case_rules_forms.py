@@ -12,7 +12,6 @@ from portal.config import LANGUAGES
 from portal.feedback.case_rules import SCORES, SEVERITIES, TRIGGERS, CaseRule
 from portal.feedback.forms import tidy
 from portal.feedback.questions import KINDS
-from portal.returns.rules import REASONS
 from portal.staff.rules import DEPARTMENTS
 from portal.staff.words import DEPARTMENT
 
@@ -47,7 +46,7 @@ class CaseRuleForm(FlaskForm):
     words = TextAreaField(_l("Words"), [Length(max=2000)], filters=[tidy])
     sku = StringField(_l("With this article (SKU)"), [Length(max=100)], filters=[tidy])
     days_late = IntegerField(_l("More days late than"), [Optional(), *_between(0, 60)], default=0)
-    reason = SelectField(_l("Return reason"), choices=[SelectChoice("", "–"), *_choices(REASONS)])
+    reason = SelectField(_l("Return reason"), default="")
     department = SelectField(
         _l("Department"), choices=[SelectChoice(code, DEPARTMENT[code]) for code in DEPARTMENTS], default="support"
     )

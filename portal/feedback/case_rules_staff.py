@@ -11,6 +11,7 @@ from portal.feedback.case_rules_forms import CaseRuleForm, form_of
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
+from portal.returns.reasons import all_reasons
 from portal.staff.guards import current_staff
 from portal.staff.words import DEPARTMENT
 
@@ -52,6 +53,7 @@ def _page(code: str, form: CaseRuleForm, opened: list[object] | None = None) -> 
 
 def _offer(form: CaseRuleForm) -> None:
     people = [(person.id, person.name) for person in case_models.people_for_cases()]
+    form.reason.choices = [("", "–"), *[(one.code, one.label) for one in all_reasons().values() if one.group]]
     form.owner.choices = [(0, _("Who answers for the department")), *people]
 
 
