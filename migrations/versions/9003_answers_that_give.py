@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "9003"
-down_revision = "0041"
+down_revision = "9002"
 branch_labels = None
 depends_on = None
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0041"
+revision = "9002"
 down_revision = "0042"
 branch_labels = None
 depends_on = None
