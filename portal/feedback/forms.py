@@ -43,7 +43,7 @@ class ReplyForm(FlaskForm):
     kind = SelectField(_l("With it goes"), default="")
     line = SelectField(_l("For"), coerce=int, default=0)
     amount = StringField(_l("Amount"), [Length(max=20)])
-    goods = SelectField(_l("Goods"), coerce=int, default=0)
+    article = SelectField(_l("Goods"), coerce=int, default=0)
     pieces = IntegerField(_l("Pieces"), [Optional()], default=1)
     sure = StringField(widget=HiddenInput())
 

@@ -40,8 +40,8 @@ def offer(case: Case, form: ReplyForm) -> ReplyForm:
     """What may go with an answer here, and the building blocks in the customer's language."""
     form.kind.choices = list(acts.kinds_for(current_staff()).items())
     form.line.choices = [(line.id, line.title) for line in case.order.lines if line.paid]
-    form.goods.choices = [(row.id, row.line.title) for row in acts.replaceable(case.order)]
-    form.line.validate_choice = form.goods.validate_choice = False
+    form.article.choices = [(row.id, row.line.title) for row in acts.replaceable(case.order)]
+    form.line.validate_choice = form.article.validate_choice = False
     form.snippet.choices = snippets.for_case(case)
     return form
 
@@ -89,7 +89,7 @@ def _act(case: Case, form: ReplyForm) -> Act | None:
     if not kind:
         return None
     if kind == "replacement":
-        return Act(kind, form.goods.data or 0, pieces=form.pieces.data or 0)
+        return Act(kind, form.article.data or 0, pieces=form.pieces.data or 0)
     try:
         amount = to_minor((form.amount.data or "").strip().replace(",", "."), case.order.currency)
     except NotMoney:

@@ -34,7 +34,7 @@ def sam(client, world):
 
 def form(case, **more) -> dict[str, object]:
     usual = {"words": "We are sorry.", "seen": case.last_message_id, "kind": "", "line": "0", "amount": ""}
-    return {**usual, "pieces": "1", "goods": "0", "snippet": "0", "sure": "", **more}
+    return {**usual, "pieces": "1", "article": "0", "snippet": "0", "sure": "", **more}
 
 
 def money(case, kind="refund", amount="20,00", **more) -> dict[str, object]:
@@ -157,7 +157,7 @@ def claim(world) -> int:
 
 def test_goods_go_out_anew_for_a_claim_and_the_answer_says_so(sam, case, world):
     line = claim(world)
-    data = form(case, kind="replacement", goods=line, pieces="1", sure=Act("replacement", line, pieces=1).mark)
+    data = form(case, kind="replacement", article=line, pieces="1", sure=Act("replacement", line, pieces=1).mark)
     assert sam.post(f"/desk/cases/{case.id}/messages", data=data).status_code == 303
     sent = session.scalars(select(Order).where(Order.channel == "instead")).one()
     assert sent.lines[0].title == "Stoneware mug"
