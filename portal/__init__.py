@@ -1,5 +1,6 @@
 """Aftersale: everything that comes after "pay". `create_app` is the table of contents."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -32,7 +33,7 @@ from portal.fulfilment import watching_staff as desk_watch
 from portal.fulfilment import waves_staff as desk_waves
 from portal.inbox import pages as hooks
 from portal.jobs import sweeps
-from portal.lib import headers
+from portal.lib import cookies, headers
 from portal.lib.guards import anyone, register
 from portal.mail import jobs as mail_jobs
 from portal.offices import jobs as offices_jobs
@@ -99,12 +100,20 @@ JOBS = (
 )
 
 
+class Portal(Flask):
+    """No view, hook or guard of ours is a coroutine, so nothing is looked at again and again to see whether it is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: config.Settings | None = None, **overrides: Any) -> Flask:
     """The portal as a WSGI application. Raises BadSettings with a sentence per missing or wrong setting."""
-    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app = Portal(__name__, template_folder="../templates", static_folder="../static")
     app.config.from_mapping((settings or config.read()).flask())
     app.config.from_mapping(overrides)
 
+    app.session_interface = cookies.Sessions(app)
     headers.init_app(app)
     db.init_app(app)
     Migrate(app, db.db, directory="migrations", compare_type=True)

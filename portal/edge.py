@@ -4,12 +4,13 @@ import hashlib
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from flask import Flask, current_app, g, has_request_context, request, url_for
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, Domain, get_locale
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -20,8 +21,6 @@ from portal.lib import clock, days
 from portal.lib.logs import Masked
 from portal.lib.money import Money
 from portal.lib.tracing import Traced
-
-NEAR = {0: _l("today"), 1: _l("tomorrow"), -1: _l("yesterday")}
 
 
 class RowId(IntegerConverter):
@@ -37,7 +36,7 @@ def init_app(app: Flask) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     app.wsgi_app = Traced(app.wsgi_app, behind_proxy=bool(hops))  # type: ignore[method-assign]
     app.url_map.converters["int"] = RowId
-    Babel(app, locale_selector=language)
+    Babel(app, locale_selector=locale).domain_instance = Catalogues()
     app.jinja_env.filters.update(money=money, day=day, moment=moment, clock=time_of_day)
     app.jinja_env.globals.update(
         settings=settings, csrf=csrf, static_url=static_url, get_locale=get_locale, languages=LANGUAGES, now=clock.now
@@ -47,17 +46,38 @@ def init_app(app: Flask) -> None:
     app.logger.addFilter(Masked())
 
 
+class Catalogues(Domain):
+    """Flask-Babel's translations, found once per request and language: a page asks for dozens of texts."""
+
+    def get_translations(self) -> Any:
+        held = g._flask_babel
+        locale = getattr(held, "babel_locale", None) or get_locale()
+        if getattr(held, "catalogue_of", None) is not locale:
+            held.catalogue, held.catalogue_of = super().get_translations(), locale
+        return held.catalogue
+
+
 def is_markup(template: str | None) -> bool:
     """Letters are written in MJML: what people typed is escaped there as on a page."""
     return template is None or template.endswith((".html", ".mjml", ".svg", ".xml"))
+
+
+@cache
+def _parsed(language: str) -> Locale:
+    return Locale.parse(language)
+
+
+def locale() -> Locale:
+    return _parsed(language())
 
 
 def language() -> str:
     """The order's language for customers, the person's own at the desk, else what the browser asks for."""
     if person := g.get("staff"):
         return str(person.locale)
-    asked = request.accept_languages.best_match(LANGUAGES) if has_request_context() else None
-    chosen = g.get("locale") or asked
+    chosen = g.get("locale")
+    if not chosen and has_request_context():
+        chosen = request.accept_languages.best_match(LANGUAGES)
     return chosen if chosen in LANGUAGES else str(current_app.config["SETTINGS"].shop_language)
 
 
@@ -70,7 +90,7 @@ def day(when: date | datetime) -> str:
     zone = _zone()
     today = clock.now().astimezone(zone).date()
     that = when.astimezone(zone).date() if isinstance(when, datetime) else when
-    near = NEAR.get((that - today).days)
+    near = days.NEAR.get((that - today).days)
     return str(near) if near else days.spelled(that, today, str(get_locale() or "en"))
 
 

@@ -26,7 +26,8 @@ def init_app(app: Flask) -> None:
 
 def refuse_nul() -> None:
     """PostgreSQL can't store the character NUL, and nobody types it."""
-    fields = [*request.args.lists(), *([] if _is_machine() else request.form.lists())]
+    typed = request.method in ("POST", "PUT", "PATCH") and not _is_machine()
+    fields = [*request.args.lists(), *(request.form.lists() if typed else ())]
     if "\0" in request.path or any("\0" in text for _name, texts in fields for text in texts):
         abort(400)
 

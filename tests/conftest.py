@@ -26,6 +26,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from portal import config, create_app, jobs
 from portal.db import Base, bundled, db, session
+from portal.db.prepared import Prepared
 from portal.lib import clock
 from tests.browser import chromium, desktop, old_phone, phone, served  # noqa: F401
 from tests.guards import logs_hold_no_secrets, nothing_open_while_the_world_talks  # noqa: F401
@@ -305,12 +306,18 @@ def statements() -> Iterator[list[str]]:
         if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
             seen.append(statement)
 
-    target = db.engine if not hasattr(db.engine, "engine") else db.engine.engine
+    def asked(self: Prepared, connection: Any, values: list[Any]) -> Any:
+        seen.append(self.sql)
+        return ask(self, connection, values)
+
+    target, ask = db.engine if not hasattr(db.engine, "engine") else db.engine.engine, Prepared._asked
     event.listen(target, "before_cursor_execute", note)
+    Prepared._asked = asked  # type: ignore[method-assign]
     try:
         yield seen
     finally:
         event.remove(target, "before_cursor_execute", note)
+        Prepared._asked = ask  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session")

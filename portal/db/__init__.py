@@ -98,7 +98,8 @@ def _sleep(_connection: Any, record: Any) -> None:
 
 def commit_at_the_edge(response: Response) -> Response:
     """A request that returns commits once, here; one that raises was rolled back by the error handler before."""
-    session.commit()
+    if session.registry.has():
+        session.commit()
     return response
 
 

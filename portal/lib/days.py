@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 from babel.dates import format_date
+from flask_babel import lazy_gettext as _l
 
 LONG = {
     "en": "EEEE, d MMMM", "de": "EEEE, d. MMMM", "fr": "EEEE d MMMM",
@@ -20,8 +21,9 @@ WITH_YEAR = {
 SHORT = {
     "en": "EEE d MMM", "de": "EEE d. MMM", "fr": "EEE d MMM", "nl": "EEE d MMM", "es": "EEE d MMM", "hu": "MMM d., EEE",
 }  # fmt: skip
-MANY = 2000
-"""Spelled dates that are kept: pages say the same few days again and again, and to spell one takes a while."""
+NEAR = {0: _l("today"), 1: _l("tomorrow"), -1: _l("yesterday")}
+MANY = 10_000
+"""Spelled dates that are kept, three years in four languages: to spell one takes longer than to find it."""
 
 
 @lru_cache(MANY)

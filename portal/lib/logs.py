@@ -60,7 +60,10 @@ class Masked(logging.Filter):
     """Masks the message and the traceback of every record that passes."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.__dict__.get("masked") == record.msg and not record.args:
+            return True
         record.msg, record.args = one_line(mask(record.getMessage())), ()
+        record.masked = record.msg
         if record.exc_info:
             record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
         return True

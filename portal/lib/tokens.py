@@ -20,4 +20,4 @@ def digest(token: str) -> bytes:
 
 def reference(length: int = 10) -> str:
     """A random public reference (50 bits at the default length); never a row's id, never a key by itself."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return base64.b32encode(secrets.token_bytes(length * 5 // 8 + 1)).decode().lower()[:length]

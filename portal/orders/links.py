@@ -8,10 +8,11 @@ from functools import cache
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, delete, exists, func, null, select, update
+from sqlalchemy import BindParameter, ColumnElement, Text, bindparam, cast, delete, exists, func, null, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from portal.db import session
+from portal.db.prepared import Prepared
 from portal.lib.tokens import LINK_LENGTH, digest
 from portal.lib.tokens import mint as new_secret
 from portal.mail.links import minted_by
@@ -93,13 +94,13 @@ Brings = Callable[[], ColumnElement[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The order that a browser may see, how much of it, and what the page asked to be brought."""
+    """The order that a browser may see, how much of it, and what the page asked to be brought, as JSON's text."""
 
     order_id: int
     ref: str
     locale: str
     tier: Tier
-    brought: Any = None
+    brought: str | None = None
 
 
 def opened_order(
@@ -111,25 +112,26 @@ def opened_order(
     it, and to all of the order's once the browser has shown a code.
     """
     asked = {"ref": ref, "browser": digest(browser), "now": now, "shown_since": now - GRANT_LASTS}
-    row = session.execute(_opening(purpose, brings), asked).first()
+    row = _opening(purpose, brings).row(**asked)
     if row is None:
         return None
-    owns = row.shown or (purpose == "case" and row.about_it)
-    acts = Tier.acts if row.sent_at > now - acts_for else Tier.looks
-    return Opened(row.id, row.ref, row.locale, Tier.owns if owns else acts, row.brought)
+    order_id, ref, locale, sent_at, about_it, shown, brought = row
+    owns = shown or (purpose == "case" and about_it)
+    acts = Tier.acts if sent_at > now - acts_for else Tier.looks
+    return Opened(order_id, ref, locale, Tier.owns if owns else acts, brought)
 
 
 @cache
-def _opening(purpose: str, brings: Brings | None) -> Select[Any]:
-    """Built once: to put it together costs more than to ask it."""
+def _opening(purpose: str, brings: Brings | None) -> Prepared:
     me: BindParameter[str] = bindparam("browser")
     now: BindParameter[datetime] = bindparam("now")
     purposes = [held for held, opened in OPENS.items() if purpose in opened]
     live = (Grant.browser == me, Grant.expires_at > now, Link.expires_at > now, Link.revoked_at.is_(None))
     shown = exists().where(Code.order_id == Order.id, Code.browser == me, Code.used_at > bindparam("shown_since"))
     about_it = func.bool_or(Link.purpose.in_(ABOUT_A_CASE)).label("about_it")
-    brought = brings() if brings else null()
+    brought = cast(brings(), Text) if brings else null()
     columns = (Order.id, Order.ref, Order.locale, func.max(Link.created_at).label("sent_at"), about_it)
     found = select(*columns, shown.label("shown"), brought.label("brought")).join(Link, Link.order_id == Order.id)
     found = found.join(Grant).group_by(Order.id)
-    return found.where(Order.ref == bindparam("ref"), Link.purpose.in_(purposes), *live)
+    found = found.where(Order.ref == bindparam("ref"), Link.purpose.in_(purposes), *live)
+    return Prepared(found, "ref", "browser", "now", "shown_since")

@@ -22,7 +22,7 @@ GOING_BACK = (Tracking.returning, Tracking.returned)
 IN_TROUBLE = (Tracking.exception, Tracking.expired, Tracking.cancelled)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
     """Goods as the customer knows them."""
 
@@ -31,7 +31,7 @@ class Item:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scan:
     """What a courier said. Neither its words nor the place: both can give the customer's address away."""
 
@@ -56,13 +56,15 @@ class TrackedParcel:
 
     def reached(self, step: str) -> bool:
         """Whether it has come at least as far as this step of the five."""
-        return {
-            "ordered": True,
-            "packed": self.packed_at is not None or self.handed_over_at is not None,
-            "on_its_way": self.handed_over_at is not None,
-            "out_for_delivery": self.at("out_for_delivery") is not None or self.delivered_at is not None,
-            "delivered": self.delivered_at is not None,
-        }[step]
+        if step == "ordered":
+            return True
+        if step == "delivered":
+            return self.delivered_at is not None
+        if step == "packed":
+            return self.packed_at is not None or self.handed_over_at is not None
+        if step == "out_for_delivery":
+            return self.delivered_at is not None or self.at("out_for_delivery") is not None
+        return self.handed_over_at is not None
 
     def believed_there(self, now: datetime) -> bool:
         return believed_there(self.status, self.handed_over_at, now)
@@ -72,14 +74,12 @@ class TrackedParcel:
         if step == "out_for_delivery":
             near = (Tracking.out_for_delivery, Tracking.ready_for_pickup, Tracking.attempt_failed)
             return next((scan.at for scan in self.scans if scan.status in near), None)
-        return {
-            "packed": self.packed_at,
-            "on_its_way": self.handed_over_at,
-            "delivered": self.delivered_at,
-        }.get(step)
+        if step == "packed":
+            return self.packed_at
+        return self.handed_over_at if step == "on_its_way" else self.delivered_at if step == "delivered" else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MoneyBack:
     """One refund as the customer meets it; `left` is what is left of it as store credit."""
 
@@ -234,6 +234,11 @@ class Tracked:
         there = any(parcel.delivered_at or parcel.believed_there(now) for parcel in self.parcels)
         until = self.return_until(settings)
         return self.state != "cancelled" and there and (until is None or now.astimezone(settings.zone).date() <= until)
+
+    def hours(self, now: datetime) -> tuple[bool, ...]:
+        """What the page says by the hour and not by the day: each changes once."""
+        there = [parcel.believed_there(now) for parcel in self.parcels]
+        return (self.may_answer(now), *there, *(case.due_at > now for case in self.cases))
 
     def withdraw_until(self, settings: Settings) -> date | None:
         """The last day of the right to withdraw; None while it is open."""

@@ -1,9 +1,22 @@
 """The customer's front page, and the way back to it for those who lost the link."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    get_flashed_messages,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask import session as session_cookie
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -16,12 +29,15 @@ from portal.jobs import defer
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
+from portal.lib.headers import tagged, unchanged
 from portal.orders import calendar
 from portal.orders.guards import opened
 from portal.orders.links import Tier
-from portal.tracking import actions, models, reading, words
+from portal.tracking import actions, models, reading, told
 from portal.tracking.forms import ChoiceForm, FindForm
+from portal.tracking.frame import fixed
 from portal.tracking.jobs import find_order
+from portal.tracking.words import Words
 
 bp = Blueprint("tracking", __name__)
 finding = Blueprint("finding", __name__)
@@ -29,29 +45,42 @@ finding = Blueprint("finding", __name__)
 
 @bp.get("/orders/<ref>")
 @opens("track", brings=reading.page)
-def show(ref: str) -> ResponseReturnValue:
-    return _page(ref, models.told(opened().brought))
+def show(ref: str) -> ResponseReturnValue:  # noqa: ARG001
+    """Where it is. Who holds the same page already is told so; one that carries a form or a message is always new."""
+    seen, settings, now = opened(), current_app.config["SETTINGS"], clock.now()
+    tracked = models.told(json.loads(seen.brought or "{}"))
+    stars = tracked.question is not None and tracked.question.kind == "stars"  # which article is next, it does not say
+    if tracked.broken or stars or "_flashes" in session_cookie:
+        return _page(tracked)
+    day, hours = now.astimezone(settings.zone).date(), tracked.hours(now)
+    same = unchanged(seen.brought, seen.tier, seen.locale, day, hours, fixed().frame)
+    return same or tagged(make_response(_page(tracked)))
 
 
-def _page(ref: str, tracked: models.Tracked, refusal: str = "") -> str:
-    settings, now = current_app.config["SETTINGS"], clock.now()
-    told = words.Words(tracked, now, settings.zone)
+def _page(tracked: models.Tracked, refusal: str = "") -> str:
+    settings, now, acts = current_app.config["SETTINGS"], clock.now(), opened().tier >= Tier.acts
+    words = Words(tracked, now, settings.zone)
+    going = tracked.state not in ("cancelled", "on_hold")
     return render_template(
         "tracking/show.html",
-        ref=ref,
+        **fixed().as_context(),
         tracked=tracked,
-        told=told,
-        words=words,
-        may_return=tracked.may_return(settings, now),
-        returns_until=tracked.return_until(settings),
-        may_withdraw=tracked.may_withdraw(settings, now),
-        withdraw_until=tracked.withdraw_until(settings),
-        dates=words.dates(tracked, settings),
-        asks=_asks(tracked, now),
-        choice=_choice_form(tracked) if tracked.broken and not tracked.delivered_at else None,
+        order=_("Order %(number)s", number=tracked.number),
+        headline=words.headline(),
+        flashed=get_flashed_messages(with_categories=True),
         refusal=refusal,
-        acts=opened().tier >= Tier.acts,
-        owns=opened().tier >= Tier.owns,
+        choice=_choice_form(tracked) if tracked.broken and not tracked.delivered_at else None,
+        beside=told.beside(tracked, words),
+        cases=told.cases(tracked, words),
+        steps=words.steps() if going else (),
+        next=words.next() if going and not tracked.returns else "",
+        asks=_asks(tracked, now),
+        returns=told.returns(tracked, words, acts),
+        money=[told.money_line(back, words, acts) for back in tracked.money],
+        parcels=told.parcels(tracked, words),
+        waits=words.waits(),
+        ways=told.ways(tracked, words, settings, owns=opened().tier >= Tier.owns),
+        dates=told.dates(tracked, words, settings),
     )
 
 
@@ -86,12 +115,12 @@ def choose(ref: str) -> ResponseReturnValue:
     form = ChoiceForm()
     form.accept_any_day()
     if not form.validate():
-        return _page(ref, models.read(opened().order_id)), 422
+        return _page(models.read(opened().order_id)), 422
     try:
         actions.choose(opened().order_id, form.choice.data, form.chosen_day(), now=clock.now())
     except Refused as refused:
         session.rollback()
-        return _page(ref, models.read(opened().order_id), refusal=refused.message), 409
+        return _page(models.read(opened().order_id), refusal=refused.message), 409
     flash(_("Thank you, we have noted it."), "good")
     return redirect(url_for(".show", ref=ref), 303)
 

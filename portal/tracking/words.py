@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import get_locale, ngettext
+from flask_babel import get_domain, get_locale, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.adapters.couriers import Tracking
-from portal.config import Settings
 from portal.lib import days
 from portal.refunds.words import for_customer
-from portal.returns.dates import four_dates
 from portal.tracking.models import (
     GOING_BACK,
     IN_TROUBLE,
@@ -84,9 +84,35 @@ DETAILS = {
 }
 """Couriers' details that tell the customer more than the status does."""
 NO_BREAK = "\u00a0"
+Day = date
 
 
 @dataclass(frozen=True, slots=True)
+class Fixed:
+    """The texts above in one language."""
+
+    steps: dict[str, str]
+    status: dict[Tracking, tuple[str, str]]
+    scans: dict[Tracking, str]
+    details: dict[str, str]
+    at: str
+    short: str
+
+
+@cache
+def fixed(_locale: str) -> Fixed:
+    """A page says two dozen of them, and to look one up takes longer than to say it."""
+    return Fixed(
+        steps={step: str(text) for step, text in STEPS.items()},
+        status={status: (str(text), tone) for status, (text, tone) in STATUS.items()},
+        scans={status: str(text) for status, text in SCANS.items()},
+        details={detail: str(text) for detail, text in DETAILS.items()},
+        at=_("%(day)s at %(time)s"),
+        short=_("%(day)s, %(time)s"),
+    )
+
+
+@dataclass(slots=True)
 class Headline:
     """The one sentence, and what is said below it."""
 
@@ -95,7 +121,7 @@ class Headline:
     arrived: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
     """One of the five, for the stepper."""
 
@@ -104,14 +130,17 @@ class Step:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
     """Something that happened, for a timeline."""
 
     at: datetime
     text: str
-    by: str = ""
     tone: str = ""
+
+    @property
+    def iso(self) -> str:
+        return self.at.isoformat()
 
 
 class Words:
@@ -120,6 +149,13 @@ class Words:
     def __init__(self, tracked: Tracked, now: datetime, zone: ZoneInfo) -> None:
         self.tracked, self.now, self.zone = tracked, now, zone
         self.today = now.astimezone(zone).date()
+        self.locale = str(get_locale() or "en")
+        self.fixed, self.catalogue = fixed(self.locale), get_domain().get_translations()
+
+    def gettext(self, text: str, **named: Any) -> str:
+        """As everywhere, without looking up whose page this is for each text."""
+        said = self.catalogue.ugettext(text)
+        return said % named if named else said
 
     def headline(self) -> Headline:
         """Where the order is, worst news first."""
@@ -224,11 +260,11 @@ class Words:
         last = order.index(reached)
         return [
             Step(
-                str(label),
+                label,
                 self.short(self._step_at(step)) if index <= last else "",
                 "todo" if index > last else "current" if index == last and step != "delivered" else "done",
             )
-            for index, (step, label) in enumerate(STEPS.items())
+            for index, (step, label) in enumerate(self.fixed.steps.items())
         ]
 
     def reached(self) -> str:
@@ -260,8 +296,7 @@ class Words:
         """Where the parcel is, and the tone of it."""
         if parcel.handed_over_at is None:
             return (_("Packed"), "info") if parcel.packed_at else (_("Being packed"), "neutral")
-        text, tone = STATUS[parcel.status]
-        return str(text), tone
+        return self.fixed.status[parcel.status]
 
     def due(self, parcel: TrackedParcel) -> str:
         """When this one of several parcels comes."""
@@ -279,32 +314,41 @@ class Words:
         """What happened to the parcel, newest first; a courier that repeats itself is heard once."""
         told: list[Told] = []
         for scan in reversed(parcel.scans):
-            if not told or told[-1].text != scan_words(scan):
-                told.append(Told(scan.at, scan_words(scan), tone=STATUS[scan.status][1]))
+            words = self.scan_words(scan)
+            if not told or told[-1].text != words:
+                told.append(Told(scan.at, words, tone=STATUS[scan.status][1]))
         if parcel.handed_over_at:
             told.append(Told(parcel.handed_over_at, _("Handed to the courier")))
         if parcel.packed_at:
             told.append(Told(parcel.packed_at, _("Packed")))
         return sorted(told, key=lambda entry: entry.at, reverse=True)
 
+    def scan_words(self, scan: Scan) -> str:
+        """Couriers add "arrived at destination" to "delivered", which says less."""
+        told = None if scan.status == Tracking.delivered else self.fixed.details.get(scan.detail)
+        return told or self.fixed.scans[scan.status]
+
     def day_of(self, at: datetime) -> date:
         return at.astimezone(self.zone).date()
 
-    def date(self, day: date) -> str:
-        return days.spelled(day, self.today, str(get_locale() or "en"))
+    def date(self, day: Day) -> str:
+        return days.spelled(day, self.today, self.locale)
+
+    def day(self, when: Day) -> str:
+        """A date as people say it."""
+        near = days.NEAR.get((when - self.today).days)
+        return str(near) if near else self.date(when)
+
+    def moment(self, at: datetime) -> str:
+        local = at.astimezone(self.zone)
+        return self.fixed.at % {"day": self.day(local.date()), "time": f"{local:%H:%M}"}
 
     def short(self, at: datetime | None) -> str:
         if at is None:
             return ""
         local = at.astimezone(self.zone)
-        day = days.short(local.date(), str(get_locale() or "en")).replace(" ", NO_BREAK)
-        return _("%(day)s, %(time)s", day=day, time=local.strftime("%H:%M"))
-
-
-def scan_words(scan: Scan) -> str:
-    """Couriers add "arrived at destination" to "delivered", which says less."""
-    told = None if scan.status == Tracking.delivered else DETAILS.get(scan.detail)
-    return str(told or SCANS[scan.status])
+        day = days.short(local.date(), self.locale).replace(" ", NO_BREAK)
+        return self.fixed.short % {"day": day, "time": f"{local:%H:%M}"}
 
 
 def returned(ret: TrackedReturn) -> tuple[str, str]:
@@ -325,14 +369,6 @@ def returned(ret: TrackedReturn) -> tuple[str, str]:
         "received": (_("It has arrived with us."), "good"),
         "lost": (_("It was lost on the way. We are looking into it."), "warn"),
     }.get(ret.goods, (_("Accepted. You don't have to send anything back."), "good"))
-
-
-def dates(tracked: Tracked, settings: Settings) -> list[tuple[str, str]]:
-    """The four that an order has, as far as they are known: until when the customer may, and until when we must."""
-    if tracked.state == "cancelled":
-        return []
-    known = four_dates(tracked.delivered_at, tracked.country, tracked.returns, settings)
-    return known.told(str(get_locale() or "en"))
 
 
 def money_words(back: MoneyBack) -> str:

@@ -11,7 +11,9 @@ from sqlalchemy import update
 
 from portal.db import session
 from portal.feedback.case_models import Case
+from portal.fulfilment.promises import PromiseBreak
 from portal.lib import clock
+from portal.orders.links import end_all
 from portal.orders.models import Order
 from portal.refunds.models import Refund
 from portal.returns.models import Return
@@ -59,6 +61,7 @@ def a_return(order: Order, **changes: str) -> Return:
 
 
 def test_a_new_order_says_when_it_comes_and_what_is_in_it(client: FlaskClient, world: World) -> None:
+    world.alice.promised_on = clock.now().date() + timedelta(days=3)
     html = page_of(client, world.alice)
     assert headline(html).startswith("Arriving ")
     assert "Order 1001" in html
@@ -311,3 +314,34 @@ def test_l15_nothing_comes_from_elsewhere_and_nothing_is_inline(client: FlaskCli
     assert "<script" not in html
     assert " style=" not in html
     assert not re.search(r'(?:src|href)="(?:https?:)?//', html)
+
+
+def test_who_holds_the_page_already_is_told_that_it_is_the_same(client: FlaskClient, world: World) -> None:
+    order = an_order("2001")
+    a_parcel(order, scans=("in_transit",))
+    first = open_link(client, order).get(f"/orders/{order.ref}")
+    held = {"If-None-Match": first.headers["ETag"]}
+    assert first.headers["Cache-Control"] == "private, no-cache"
+    again = client.get(f"/orders/{order.ref}", headers=held)
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    a_parcel(order, share=(0, 1), scans=("out_for_delivery",))
+    changed = client.get(f"/orders/{order.ref}", headers=held)
+    assert (changed.status_code, changed.headers["ETag"] != first.headers["ETag"]) == (200, True)
+
+
+def test_a_held_page_is_worth_nothing_to_who_may_not_see_it(app: Flask, client: FlaskClient, world: World) -> None:
+    order = an_order("2001")
+    held = {"If-None-Match": open_link(client, order).get(f"/orders/{order.ref}").headers["ETag"]}
+    stranger = app.test_client().get(f"/orders/{order.ref}", headers=held)
+    assert (stranger.status_code, stranger.headers["Cache-Control"]) == (404, "no-store, private")
+    end_all(order.id, by="system", now=clock.now())
+    session.commit()
+    assert client.get(f"/orders/{order.ref}", headers=held).status_code == 404
+
+
+def test_a_page_with_a_form_is_never_kept(client: FlaskClient, world: World) -> None:
+    order = an_order("2001")
+    session.add(PromiseBreak(order_id=order.id, number=1, noticed_at=clock.now(), promised_on=order.promised_on))
+    session.commit()
+    page = open_link(client, order).get(f"/orders/{order.ref}")
+    assert ("ETag" in page.headers, page.headers["Cache-Control"]) == (False, "no-store, private")

@@ -10,7 +10,7 @@ from flask import Flask
 from portal.adapters.couriers import Tracking
 from portal.lib.money import Money
 from portal.tracking.models import Item, MoneyBack, Scan, Tracked, TrackedCase, TrackedParcel, TrackedReturn
-from portal.tracking.words import STEPS, Words, case_words, money_words, returned, scan_words
+from portal.tracking.words import STEPS, Words, case_words, money_words, returned
 
 NOW = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 TODAY, TUESDAY, THURSDAY = date(2026, 11, 23), date(2026, 11, 24), date(2026, 11, 26)
@@ -192,9 +192,10 @@ def test_a_courier_that_repeats_itself_is_heard_once_and_first_things_come_last(
 
 
 def test_a_detail_that_says_more_than_the_status_is_told() -> None:
-    assert scan_words(Scan(NOW, Tracking.in_transit, "arrived_at_destination")) == "Arrived in your region"
-    assert scan_words(Scan(NOW, Tracking.in_transit, "X9")) == "On its way"
-    assert scan_words(Scan(NOW, Tracking.delivered, "arrived_at_destination")) == "Delivered"
+    words = Words(an_order(), NOW, BERLIN)
+    assert words.scan_words(Scan(NOW, Tracking.in_transit, "arrived_at_destination")) == "Arrived in your region"
+    assert words.scan_words(Scan(NOW, Tracking.in_transit, "X9")) == "On its way"
+    assert words.scan_words(Scan(NOW, Tracking.delivered, "arrived_at_destination")) == "Delivered"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""A shop with many orders in its past, made by SQL in the real tables; it keeps every constraint."""
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+STATEMENTS = Path(__file__).with_name("history.sql").read_text("utf-8")
+PEOPLE = (("max", "manager"), ("fran", "finance"))
+OPEN_AT_LEAST, OPEN_SHARE = 200, 200
+SIXTEEN_TO_BASE32 = str.maketrans("0189", "ghij")
+
+
+def build(url: str, orders: int, now: datetime | None = None) -> None:
+    """Fill an empty, migrated database. What holds only between tables is checked afterwards, as the keys would."""
+    values = {"orders": orders, "open": still_open(orders), "now": now or datetime.now(UTC)}
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("SET session_replication_role = replica")  # foreign keys are looked at once, at the end
+        db.execute("SET synchronous_commit = off")
+        db.execute("SET maintenance_work_mem = '512MB'")
+        db.execute("SET work_mem = '128MB'")
+        for number, (name, role) in enumerate(PEOPLE, start=1):
+            row = (number, f"{name}@bench.example", name.title(), role, values["now"])
+            db.execute(
+                "INSERT INTO staff (id, email, name, role, locale, created_at) OVERRIDING SYSTEM VALUE"
+                " VALUES (%s, %s, %s, %s, 'en', %s)",
+                row,
+            )
+        indexes = _without_indexes(db)
+        for statement in STATEMENTS.split(";\n\n"):
+            db.execute(statement, values)
+        for index in indexes:
+            db.execute(index)
+        _go_on_counting(db)
+        db.execute("VACUUM (ANALYZE, FREEZE)")
+        _refuse_orphans(db)
+
+
+def still_open(orders: int) -> int:
+    """A big shop's past grows faster than its day: one in two hundred is open, but two hundred at least."""
+    return min(orders // 2, max(OPEN_AT_LEAST, orders // OPEN_SHARE))
+
+
+def _without_indexes(db: psycopg.Connection[Any]) -> list[str]:
+    """Drop what is no constraint; how to make it again."""
+    found = db.execute(
+        "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index JOIN pg_class ON oid = indrelid"
+        " WHERE relnamespace = 'public'::regnamespace AND relname NOT LIKE 'procrastinate%%'"
+        " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)"
+    ).fetchall()
+    for name, _definition in found:
+        db.execute(sql.SQL("DROP INDEX {}").format(sql.SQL(name)))
+    return [definition for _name, definition in found]
+
+
+def _go_on_counting(db: psycopg.Connection[Any]) -> None:
+    counted = db.execute(
+        "SELECT table_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND column_name = 'id' AND is_identity = 'YES'"
+    ).fetchall()
+    for (name,) in counted:
+        highest = sql.SQL("SELECT setval(pg_get_serial_sequence({}, 'id'), greatest(max(id), 1)) FROM {}")
+        db.execute(highest.format(name, sql.Identifier(name)))
+
+
+def _refuse_orphans(db: psycopg.Connection[Any]) -> None:
+    """Every foreign key of the filled tables leads somewhere, else this is no data to measure with."""
+    keys = db.execute(
+        "SELECT conrelid::regclass::text, attname, confrelid::regclass::text FROM pg_constraint"
+        " JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'f'"
+    ).fetchall()
+    for table, column, target in keys:
+        query = sql.SQL(
+            "SELECT count(*) FROM {t} t WHERE {c} IS NOT NULL AND NOT EXISTS (SELECT FROM {o} o WHERE o.id = t.{c})"
+        ).format(t=sql.SQL(table), c=sql.Identifier(column), o=sql.SQL(target))
+        orphans = db.execute(query).fetchone()
+        assert orphans == (0,), f"{table}.{column} leads nowhere"
+
+
+def secret(kind: str, number: int, wide: int = 28) -> str:
+    """The same as in the database: the reference, link or browser of this order."""
+    return sha256(f"{kind}{number}".encode()).hexdigest().translate(SIXTEEN_TO_BASE32)[:wide]
+
+
+def browsers(orders: int, many: int, seed: int = 1) -> list[tuple[str, str]]:
+    """Reference and cookie of some orders whose customers are looking, anywhere in the history."""
+    granted = range(7, orders + 1, 7)
+    chosen = Random(seed).sample(granted, min(many, len(granted)))
+    return [(secret("ref", number, 14), secret("browser", number)) for number in chosen]
