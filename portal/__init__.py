@@ -44,6 +44,7 @@ from portal.orders import keys_staff as desk_keys
 from portal.orders import pages as links
 from portal.orders import pushes_staff as desk_pushes
 from portal.orders import stock_staff as desk_stock
+from portal.orders import workshop_staff as desk_workshop
 from portal.orders.guards import has_api_key, has_link
 from portal.pictures import guards as pictures_guards
 from portal.pictures import jobs as pictures_jobs
@@ -64,6 +65,7 @@ from portal.returns import bench_staff as desk_bench
 from portal.returns import dispatch_pages as return_parcels
 from portal.returns import dispatch_staff as desk_dispatch
 from portal.returns import jobs as returns_jobs
+from portal.returns import oddities_staff as desk_oddities
 from portal.returns import pages as returns
 from portal.returns import policy_staff as desk_policy
 from portal.returns import reasons_staff as desk_reasons
@@ -167,11 +169,14 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_pushes.bp, signed_in)
     register(app, desk_keys.bp, signed_in)
     register(app, desk_stock.bp, signed_in)
+    register(app, desk_workshop.bp, signed_in)
     register(app, desk_calendar.bp, signed_in)
     register(app, desk_pictures.bp, signed_in)
     register(app, desk_returns.bp, signed_in)
     register(app, desk_bench.bp, signed_in)
     register(app, desk_dispatch.bp, signed_in)
+    register(app, desk_oddities.bp, signed_in)
+    register(app, desk_oddities.second, signed_in)
     register(app, desk_withdrawals.bp, signed_in)
     register(app, desk_policy.bp, signed_in)
     register(app, desk_reasons.bp, signed_in)

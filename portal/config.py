@@ -115,6 +115,11 @@ class Settings(BaseModel):
     return_window_days: int = Field(default=30, ge=14, le=365)
     return_send_days: int = Field(default=14, ge=7, le=90)
     return_address: str = ""
+    return_labels: Literal["none", "bought"] = "none"
+    return_label_most: Annotated[list[str], BeforeValidator(_listed)] = []
+    return_labels_each: int = Field(default=3, ge=1, le=5)
+    return_labels_a_day: int = Field(default=50, ge=0, le=10_000)
+    return_parcel_grams: int = Field(default=1000, ge=50, le=70_000)
     withdrawal_notice: bool = True
     standard_delivery: Annotated[list[str], BeforeValidator(_listed)] = []
     partial_withdrawal_delivery: Literal["difference", "share", "nothing"] = "difference"
@@ -148,7 +153,7 @@ class Settings(BaseModel):
             raise ValueError(f"is not one of {', '.join(LANGUAGES)}")
         return value
 
-    @field_validator("standard_delivery")
+    @field_validator("standard_delivery", "return_label_most")
     @classmethod
     def _prices(cls, value: list[str]) -> list[str]:
         for price in value:
@@ -241,6 +246,11 @@ class Settings(BaseModel):
     def usual_delivery(self, currency: str) -> int | None:
         """Minor units of the cheapest usual delivery, when the shop says so."""
         prices = dict(price.split(":", 1) for price in self.standard_delivery)
+        return to_minor(prices[currency], currency) if currency in prices else None
+
+    def return_label_limit(self, currency: str) -> int | None:
+        """Minor units that a label for the way back may cost at the most; None where none is bought."""
+        prices = dict(price.split(":", 1) for price in self.return_label_most)
         return to_minor(prices[currency], currency) if currency in prices else None
 
     def delivery_price(self, worth: int, currency: str) -> int | None:

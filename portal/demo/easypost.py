@@ -1,8 +1,8 @@
 """A stand-in for EasyPost: shipments, rates, labels, trackers, refunds, pickups and scan forms, as far as we use them.
 
-What it knows: a shipment is bought once, whatever is asked; a second buy is refused. It can be told to answer 500, to
-be slow, to cut the line before or after it did what was asked, and to lie. It does not model money running out,
-carriers that refuse an address, or labels that expire. One program on loopback; nothing leaves this machine.
+What it knows: a shipment is bought once, whatever is asked; a return's label swaps the two addresses; DHL and GLS have
+codes for drop-off points. It can be told to answer 500, to be slow, to cut the line before or after it did what was
+asked, and to lie. It does not model money running out, refused addresses, or labels that expire.
 """
 
 import io
@@ -68,6 +68,7 @@ class Fault:
 
 
 KINDS = ("shipments", "trackers", "pickups", "forms")
+CODE = b64decode(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
 
 
 @dataclass(slots=True)
@@ -146,6 +147,9 @@ class EasyPost:
         paper = re.fullmatch(r"/labels/(shp_\w+)\.pdf", path)
         if paper and method == "GET":
             return Reply(200, label(self.book.the("shipments", paper[1])), "application/pdf")
+        code = re.fullmatch(r"/codes/(shp_\w+)\.png", path)
+        if code and method == "GET":
+            return Reply(200, CODE, "image/png")
         form = re.fullmatch(r"/forms/(sf_\w+)\.pdf", path)
         if form and method == "GET":
             return Reply(200, printed(self.book.the("forms", form[1])), "application/pdf")
@@ -168,8 +172,10 @@ def make(book: Book, given: Thing, _address: str) -> Thing:
     shipment = {
         "id": new("shp_"), "object": "Shipment", "mode": "test", "created_at": stamp(), "reference": asked["reference"],
         "to_address": to, "from_address": asked["from_address"], "parcel": asked["parcel"], "messages": [],
-        "tracking_code": None, "postage_label": None, "selected_rate": None, "refund_status": None,
+        "tracking_code": None, "postage_label": None, "selected_rate": None, "refund_status": None, "is_return": False,
     }  # fmt: skip
+    if asked.get("is_return"):
+        shipment |= {"is_return": True, "to_address": asked["from_address"], "from_address": to}
     kilograms = max(1, round(float(asked["parcel"]["weight"]) * 0.02835 + 0.49))
     services = SERVICES.get(to["country"], SERVICES[""])
     shipment["rates"] = [rate(one, kilograms, shipment["id"]) for one in services]
@@ -199,6 +205,15 @@ def buy(book: Book, given: Thing, address: str, id: str) -> Thing:
 
 def find(book: Book, _given: Thing, _address: str, id: str) -> Thing:
     return book.the("shipments", id)
+
+
+def drop_off_code(book: Book, given: Thing, address: str, id: str) -> Thing:
+    """The code that a drop-off point scans; DPD has none."""
+    shipment = book.the("shipments", id)
+    if not shipment["postage_label"] or shipment["selected_rate"]["carrier"] == "DPD":
+        raise Refusal(422, "SHIPMENT.FORM.UNSUPPORTED", "This carrier has no such form.")
+    shipment["forms"] = [{"form_type": given["form"]["type"], "form_url": f"{address}/codes/{shipment['id']}.png"}]
+    return book.keep("shipments", shipment)
 
 
 def refund(book: Book, _given: Thing, _address: str, id: str) -> Thing:
@@ -274,6 +289,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Thing]], ...] = (
     ("GET", r"/v2/shipments/(?P<id>[\w-]+)", find),
     ("POST", r"/v2/shipments/(?P<id>\w+)/buy", buy),
     ("POST", r"/v2/shipments/(?P<id>\w+)/refund", refund),
+    ("POST", r"/v2/shipments/(?P<id>\w+)/forms", drop_off_code),
     ("POST", "/v2/trackers", track),
     ("GET", "/v2/trackers", trackers),
     ("POST", "/v2/scan_forms", make_form),

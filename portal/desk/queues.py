@@ -17,10 +17,11 @@ from portal.mail.models import Letter
 from portal.offices import lists as offices
 from portal.orders.models import OrderFlag
 from portal.orders.pushes import ChannelPush
-from portal.orders.shelves import StockClaim
+from portal.orders.shelves import StockClaim, StockItem, sold
 from portal.refunds.models import MoneyAlarm, Refund, tasks, wrong_and_waiting
 from portal.returns import lists as returns
 from portal.returns.models import Return
+from portal.returns.oddities import Oddity
 from portal.returns.withdrawals import Withdrawal
 from portal.staff.models import Staff
 
@@ -89,7 +90,9 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
         (
             Queue("to_decide", _l("Returns to decide"), "back", "/desk/returns?state=requested", "returns.see"),
             Queue("withdrawals", _l("Withdrawals to look at"), "alert", "/desk/withdrawals", "returns.see", bad=True),
+            Queue("odd", _l("Odd parcels"), "alert", "/desk/oddities", "returns.see", bad=True),
             Queue("to_inspect", _l("Returns to inspect"), "search", "/desk/returns?state=to_inspect", "returns.see"),
+            Queue("workshop", _l("Workshop"), "box", "/desk/workshop", "stock.see"),
             Queue("to_settle", _l("Money to propose"), "money", "/desk/returns?state=to_settle", "refunds.request"),
             Queue("to_approve", _l("Money to approve"), "money", "/desk/refunds?state=requested", "refunds.see"),
             Queue("tasks", _l("Money to give back by hand"), "money", "/desk/refunds?state=tasks", "refunds.see"),
@@ -151,6 +154,8 @@ def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
         "pushes": _number(ChannelPush, ChannelPush.state == "failed"),
         "to_decide": _number(Return, returns.belongs_to("requested")),
         "withdrawals": _number(Withdrawal, Withdrawal.state == "received"),
+        "odd": _number(Oddity, Oddity.state == "open"),
+        "workshop": select(func.coalesce(func.sum(StockItem.on_hand), 0)).join(StockItem.place).where(~sold()),
         "to_inspect": _number(Return, returns.belongs_to("to_inspect")),
         "to_settle": _number(Return, returns.belongs_to("to_settle")),
         "to_approve": _number(Refund, Refund.state == "requested"),

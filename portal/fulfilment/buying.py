@@ -1,5 +1,6 @@
 """Buying labels, which is money: a row before the call, one label per row, and a look before a second try."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -15,12 +16,14 @@ from portal.adapters.couriers import code_of, normal_number, own
 from portal.adapters.couriers.selling import Address, Bought, Paper, Quote, Shipment
 from portal.config import Settings
 from portal.db import move, session
+from portal.fulfilment import buying_back
 from portal.fulfilment.models import LIVING_PURCHASES, BackParcel, LabelPurchase, Parcel
 from portal.jobs import announce
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
+from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.staff.models import Staff
 
@@ -79,19 +82,30 @@ def shipment_to_quote(purchase_id: int) -> Shipment | None:
     purchase = session.get_one(LabelPurchase, purchase_id)
     if purchase.state != "quoting":
         return None
-    parcel, settings = purchase.parcel, current_app.config["SETTINGS"]
+    settings: Settings = current_app.config["SETTINGS"]
+    if purchase.back is not None:
+        us, them = sender(settings, settings.send_back_to), _receiver(purchase.back.order)
+        return buying_back.shipment(purchase, purchase.back, us, them)
+    parcel = _leaving(purchase)
     return Shipment(
         reference=purchase.reference,
         sender=sender(settings),
-        receiver=_receiver(parcel),
+        receiver=_receiver(parcel.order),
         grams=parcel.weight_grams or 0,
         order_number=parcel.order.number,
     )
 
 
-def sender(settings: Settings) -> Address:
+def _leaving(purchase: LabelPurchase) -> Parcel:
+    parcel = purchase.parcel
+    if parcel is None:
+        raise Refused(_("This label is for a parcel that comes back."))
+    return parcel
+
+
+def sender(settings: Settings, lines: Sequence[str] = ()) -> Address:
     """The shop's own door, from the lines of its address: postcode and town stand in the last one."""
-    *streets, town = settings.ships_from or [""]
+    *streets, town = lines or settings.ships_from or [""]
     found = fullmatch(r"((?:[A-Z]{1,2}-)?(?=\S*\d)\S+(?: (?=\S*[A-Z])[0-9A-Z]{2,3})?) (.+)", town)
     street, street2 = [*streets, "", ""][:2]
     return Address(
@@ -108,10 +122,10 @@ def sender(settings: Settings) -> Address:
     )
 
 
-def _receiver(parcel: Parcel) -> Address:
+def _receiver(order: Order) -> Address:
     names = ("name", "company", "street", "street2", "city", "region", "postcode", "country")
-    given = {name: str(parcel.to.get(name) or "") for name in names}
-    customer = parcel.order.customer
+    to, customer = order.ship_to or {}, order.customer
+    given = {name: str(to.get(name) or "") for name in names}
     return Address(**{**given, "name": given["name"] or customer.name}, phone=customer.phone or "")
 
 
@@ -125,17 +139,23 @@ def record_rates(purchase_id: int, quote: Quote) -> None:
         {**asdict(rate), "cost": rate.cost.amount, "currency": rate.cost.currency} for rate in quote.rates
     ]
     move(purchase, "state", "quote" if quote.rates else "fail")
+    if purchase.back_parcel_id and quote.rates:
+        buying_back.choose(purchase, now=database_now(), lease=LEASE)
+    elif purchase.back_parcel_id:
+        buying_back.give_up_without(purchase, now=database_now())
 
 
 def record_no_rates(purchase_id: int, why: str) -> None:
     purchase = session.get_one(LabelPurchase, purchase_id, with_for_update=True)
     if purchase.state == "quoting":
         move(purchase, "state", "fail", trouble=why[:1000])
+        if purchase.back_parcel_id:
+            buying_back.give_up_without(purchase, now=database_now())
 
 
 def choose_rate(purchase: LabelPurchase, rate_id: str, *, by: Staff, now: datetime) -> None:
     """Buy the label at this rate: from here on it may cost money."""
-    if _parcel_of(purchase).state != "packed":
+    if purchase.parcel_id is None or _parcel_of(purchase).state != "packed":
         raise Refused(_("A label is bought for a parcel that is packed and still here."))
     rate = next((rate for rate in purchase.rates if rate["id"] == rate_id), None)
     if rate is None:
@@ -203,12 +223,25 @@ def record_bought(due: Due, bought: Bought, *, now: datetime) -> None:
         "paper_at": bought.paper,
     }
     move(purchase, "state", "buy", bought_at=now, lease_until=None, next_look_at=None, trouble="", **settled)
-    parcel = _parcel_of(purchase)
-    if parcel.state == "packed" and not parcel.tracking_number:
-        parcel.courier, parcel.tracking_number = code_of(purchase.carrier), purchase.tracking_number
+    parcel = _number_it(purchase)
     facts = {"carrier": purchase.carrier, "service": purchase.service, "number": purchase.tracking_number}
-    record(parcel.order_id, "label.bought", by=purchase.asked_by, now=now, parcel=parcel.ref, cost=cost, **facts)
+    by = purchase.asked_by or "system"
+    record(parcel.order_id, "label.bought", by=by, now=now, parcel=parcel.ref, cost=cost, **facts)
     announce("label.bought", purchase_id=purchase.id)
+
+
+def _number_it(purchase: LabelPurchase) -> Parcel | BackParcel:
+    """The parcel gets its number, unless it left under another one or ended meanwhile."""
+    if purchase.parcel_id is not None:
+        parcel = _parcel_of(purchase)
+        if parcel.state == "packed" and not parcel.tracking_number:
+            parcel.courier, parcel.tracking_number = code_of(purchase.carrier), purchase.tracking_number
+        return parcel
+    back = session.get_one(BackParcel, purchase.back_parcel_id, with_for_update={"of": BackParcel})
+    back.courier, back.tracking_number = code_of(purchase.carrier), purchase.tracking_number
+    if back.ended_at:
+        buying_back.void(purchase, until=database_now() + LEASE)
+    return back
 
 
 def record_doubt(due: Due, why: str, *, executed: bool, now: datetime) -> None:
@@ -229,7 +262,7 @@ def record_doubt(due: Due, why: str, *, executed: bool, now: datetime) -> None:
         **also,
     )
     if not never and due.attempt == 1:
-        parcel = purchase.parcel
+        parcel = purchase.about
         record(parcel.order_id, "label.unknown", by="system", now=now, parcel=parcel.ref, why=why[:200])
 
 
@@ -239,7 +272,10 @@ def record_refusal(due: Due, why: str, *, now: datetime) -> None:
     if purchase is None:
         return
     move(purchase, "state", "fail", lease_until=None, next_look_at=None, trouble=why[:1000])
-    record(purchase.parcel.order_id, "label.refused", by="system", now=now, parcel=purchase.parcel.ref, why=why[:200])
+    parcel = purchase.about
+    record(parcel.order_id, "label.refused", by="system", now=now, parcel=parcel.ref, why=why[:200])
+    if purchase.back_parcel_id:
+        buying_back.give_up_without(purchase, now=now)
 
 
 def take_overdue(now: datetime) -> list[int]:
@@ -267,11 +303,15 @@ def paper_to_fetch(purchase_id: int) -> Bought | None:
     )
 
 
-def record_paper(purchase_id: int, paper: Paper) -> None:
-    """Kept for good: the courier's address of it will not last."""
+def record_paper(purchase_id: int, paper: Paper, code: Paper | None = None) -> None:
+    """Kept for good: the courier's address of it will not last. `code` is for drop-off points."""
     purchase = session.get_one(LabelPurchase, purchase_id, with_for_update=True)
+    if code is not None:
+        purchase.code, purchase.code_kind = code.content, code.kind
     purchase.paper, purchase.paper_kind = paper.content, paper.kind
     purchase.paper_digest = sha256(paper.content).hexdigest()
+    if purchase.back_parcel_id:
+        announce("back_parcel.labelled", back_parcel_id=purchase.back_parcel_id)
 
 
 def paper_of(parcel: Parcel) -> LabelPurchase | None:
@@ -292,14 +332,6 @@ def number_to_follow(parcel_id: int) -> tuple[str, str] | None:
         return None
     ours = select(LabelPurchase.id).where(LabelPurchase.tracking_number == parcel.tracking_number).limit(1)
     return None if session.scalar(ours) else (parcel.tracking_number or "", CARRIERS.get(parcel.courier or "", ""))
-
-
-def back_number_to_follow(parcel: BackParcel) -> tuple[str, str] | None:
-    """The same of a parcel that comes back; labels that we bought are followed by themselves."""
-    settings = current_app.config["SETTINGS"]
-    if not (settings.easypost_api_key and settings.easypost_tracks) or parcel.source != "typed":
-        return None
-    return parcel.tracking_number or "", CARRIERS.get(parcel.courier or "", "")
 
 
 def void(purchase: LabelPurchase, *, now: datetime) -> None:
@@ -333,9 +365,11 @@ def record_void(purchase_id: int, taken: bool, *, now: datetime) -> None:
     purchase = session.get_one(LabelPurchase, purchase_id, with_for_update=True)
     if purchase.state != "voiding":
         return
-    parcel = _parcel_of(purchase)
+    parcel = _parcel_of(purchase) if purchase.parcel_id else purchase.about
     move(purchase, "state", "take_back" if taken else "keep", next_look_at=None)
-    if taken and parcel.state == "packed" and parcel.tracking_number == purchase.tracking_number:
+    packed = isinstance(parcel, Parcel) and parcel.state == "packed"
+    if taken and packed and parcel.tracking_number == purchase.tracking_number:
         parcel.courier = parcel.tracking_number = None
     kind = "label.voided" if taken else "label.not_voided"
-    record(parcel.order_id, kind, by=purchase.asked_by, now=now, parcel=parcel.ref, number=purchase.tracking_number)
+    by = purchase.asked_by or "system"
+    record(parcel.order_id, kind, by=by, now=now, parcel=parcel.ref, number=purchase.tracking_number)

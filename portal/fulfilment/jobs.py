@@ -12,6 +12,7 @@ from portal.config import Settings
 from portal.db import session, transaction
 from portal.fulfilment import (
     buying,
+    buying_back,
     changes,
     closing,
     handoff_news,
@@ -134,7 +135,7 @@ def follow_back(back_parcel_id: int) -> None:
         for source in LISTENED:
             for message_id in inbox.parked(source, parcel.tracking_number or ""):
                 defer(work_off, message_id=message_id)
-        stranger = buying.back_number_to_follow(parcel)
+        stranger = buying_back.number_to_follow(parcel, buying.CARRIERS)
     if stranger:
         easypost_account.account().track(*stranger)
 
@@ -204,12 +205,13 @@ def _doubt(due: buying.Due, why: str, *, executed: bool) -> None:
 def fetch_paper(purchase_id: int) -> None:
     """The label itself; tried again until it is here."""
     with transaction():
-        bought = buying.paper_to_fetch(purchase_id)
+        bought, comes_back = buying.paper_to_fetch(purchase_id), buying_back.comes_back(purchase_id)
     if bought is None:
         return
-    paper = easypost_account.account().paper(bought)
+    account = easypost_account.account()
+    paper, code = account.paper(bought), account.code(bought.shipment_id) if comes_back else None
     with transaction():
-        buying.record_paper(purchase_id, paper)
+        buying.record_paper(purchase_id, paper, code)
 
 
 @follows("label.unwanted")

@@ -264,6 +264,13 @@ class LabelPurchase(Base):
             unique=True,
             postgresql_where=f"state IN {LIVING_PURCHASES}",
         ),
+        Index(
+            "uq_label_purchases_one_way_back",
+            "back_parcel_id",
+            unique=True,
+            postgresql_where=f"state IN {LIVING_PURCHASES}",
+        ),
+        CheckConstraint("(parcel_id IS NULL) <> (back_parcel_id IS NULL)", name="about"),
         Index("ix_label_purchases_due", "next_look_at", postgresql_where="next_look_at IS NOT NULL"),
     )
     MOVES = {
@@ -282,7 +289,8 @@ class LabelPurchase(Base):
         }
     }
 
-    parcel_id: Mapped[int] = mapped_column(ForeignKey("parcels.id"), index=True)
+    parcel_id: Mapped[int | None] = mapped_column(ForeignKey("parcels.id"), index=True)
+    back_parcel_id: Mapped[int | None] = mapped_column(ForeignKey("back_parcels.id"), index=True)
     seller: Mapped[str]
     reference: Mapped[str] = mapped_column(unique=True)
     state: Mapped[str] = mapped_column(default="quoting")
@@ -303,12 +311,22 @@ class LabelPurchase(Base):
     first_sent_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
     next_look_at: Mapped[datetime | None]
-    asked_by_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    code: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    code_kind: Mapped[str] = mapped_column(default="")
+    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     asked_at: Mapped[datetime]
     bought_at: Mapped[datetime | None]
 
-    parcel: Mapped[Parcel] = relationship()
-    asked_by: Mapped[Staff] = relationship()
+    parcel: Mapped[Parcel | None] = relationship()
+    back: Mapped[BackParcel | None] = relationship()
+    asked_by: Mapped[Staff | None] = relationship()
+
+    @property
+    def about(self) -> Parcel | BackParcel:
+        """What it is for: a parcel that leaves, or one that comes back."""
+        found = self.parcel or self.back
+        assert found is not None
+        return found
 
     @property
     def offers(self) -> list[Rate]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, String, cast, or_, select
+from sqlalchemy import ColumnElement, Select, String, cast, or_, select
 
 from portal.db.personal import Ids, Kept
 from portal.fulfilment.handoffs import HandOff
@@ -17,6 +17,11 @@ def _parcels(ids: Ids) -> Select[Any]:
 
 def _coming_back(ids: Ids) -> Select[Any]:
     return select(BackParcel.id).where(BackParcel.order_id.in_(ids))
+
+
+def _labels(ids: Ids) -> ColumnElement[bool]:
+    back = LabelPurchase.back_parcel_id.in_(_coming_back(ids))
+    return or_(LabelPurchase.parcel_id.in_(_parcels(ids)), back)
 
 
 KEPT = (
@@ -50,12 +55,12 @@ KEPT = (
     ),
     Kept(
         LabelPurchase,
-        lambda ids: LabelPurchase.parcel_id.in_(_parcels(ids)),
+        _labels,
         shown=("carrier", "service", "bought_at"),
-        taken={"paper": None, "trouble": "", "rates": [], "tracking_number": "erased"},
+        taken={"paper": None, "code": None, "trouble": "", "rates": [], "tracking_number": "erased"},
         stays=(
             *("seller", "reference", "state", "shipment_id", "rate_id", "carrier", "service", "currency"),
-            *("paper_at", "paper_kind", "paper_digest"),
+            *("paper_at", "paper_kind", "paper_digest", "code_kind"),
         ),
     ),
     Kept(

@@ -30,6 +30,10 @@ CODES: dict[str, tuple[Any, Any]] = {
         _l("The customer withdrew from the contract"),
         _l("Some of it is still here. It must not leave; take it out, or cancel the parcel."),
     ),
+    "no_return_label": (
+        _l("No label for the way back"),
+        _l("None was offered within the limits. The customer has the slip; send a label by mail if you want to help."),
+    ),
     "copy_asked": (
         _l("The customer asks for a copy of their data"),
         _l("A manager hands it out under “Customers' data”."),
@@ -51,7 +55,8 @@ CODES: dict[str, tuple[Any, Any]] = {
 """What each code says, and what to do about it."""
 KEPT_ONLY = ("not_paid", "test", "already_sent")
 """Why an order is kept without being promised or planned."""
-FROM_THE_COPY = frozenset(CODES) - {"changed", "cancelled", "deleted", "refund_by_hand", "withdrawn", "copy_asked"}
+OURS = {"changed", "cancelled", "deleted", "refund_by_hand", "withdrawn", "no_return_label", "copy_asked"}
+FROM_THE_COPY = frozenset(CODES) - OURS
 """What a newer copy of the order may mend by itself."""
 
 names({f"flag:{code}": told for code, (told, _advice) in CODES.items()})

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, and_, func, or_, select
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, contains_eager, mapped_column, relationship
 
 from portal.db import Base, session
 from portal.orders.models import Order, OrderLine
@@ -17,11 +17,12 @@ PAGE = 50
 
 
 class StockPlace(Base):
-    """Where goods lie: a warehouse, a shelf, a shop. Places made first are emptied first."""
+    """Where goods lie: a warehouse, a shelf, a shop. Places made first are emptied first; some are not sold from."""
 
     __tablename__ = "stock_places"
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    sold: Mapped[bool] = mapped_column(default=True)
 
 
 class StockItem(Base):
@@ -83,15 +84,20 @@ class StockMove(Base):
 
 
 def counted(skus: Collection[str], *, lock: bool = False) -> dict[str, list[StockItem]]:
-    """The rows of those articles that are counted, places made first leading; locked always in the same order."""
-    found = select(StockItem).where(StockItem.sku.in_({sku for sku in skus if sku}))
-    found = found.order_by(StockItem.sku, StockItem.place_id).options(joinedload(StockItem.place, innerjoin=True))
+    """The rows of those articles that are counted and sold, places made first leading; locked in the same order."""
+    found = select(StockItem).join(StockItem.place).where(StockItem.sku.in_({sku for sku in skus if sku}), sold())
+    found = found.order_by(StockItem.sku, StockItem.place_id).options(contains_eager(StockItem.place))
     if lock:
         found = found.with_for_update(of=StockItem).execution_options(populate_existing=True)
     items: dict[str, list[StockItem]] = {}
     for item in session.scalars(found):
         items.setdefault(item.sku, []).append(item)
     return items
+
+
+def sold() -> ColumnElement[bool]:
+    """Whether what lies at a place can be bought."""
+    return StockPlace.sold.is_(True)
 
 
 def missing(order_ids: Collection[int]) -> dict[int, int]:
@@ -123,7 +129,8 @@ def claims_on(line_ids: Collection[int]) -> Mapping[int, list[tuple[str | None, 
 
 def page_of(view: str, text: str, number: int) -> tuple[list[tuple[StockItem, int]], bool]:
     """One page of the shop's stock with how many pieces orders wait for, and whether there is another page."""
-    found = select(StockItem, _waiting()).where(_in_view(view)).options(joinedload(StockItem.place, innerjoin=True))
+    found = select(StockItem, _waiting()).join(StockItem.place).where(_in_view(view), sold())
+    found = found.options(contains_eager(StockItem.place))
     if text:
         like = f"%{_plain(text)}%"
         found = found.where(or_(StockItem.sku.ilike(like, escape="\\"), StockItem.title.ilike(like, escape="\\")))
@@ -154,7 +161,8 @@ def _in_view(view: str) -> ColumnElement[bool]:
 def counts() -> Mapping[str, int]:
     """How many rows each view of the stock holds, in one statement."""
     columns = [func.count().filter(_in_view(view)).label(view) for view in VIEWS]
-    return dict(session.execute(select(*columns).select_from(StockItem)).mappings().one())
+    found = select(*columns).select_from(StockItem).join(StockItem.place).where(sold())
+    return dict(session.execute(found).mappings().one())
 
 
 def waiting_orders(sku: str | None = None) -> list[Any]:

@@ -20,7 +20,7 @@ from portal.db import session
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.orders.models import Order, OrderLine
-from portal.orders.shelves import MAIN, StockClaim, StockItem, StockMove, StockPlace, counted
+from portal.orders.shelves import MAIN, StockClaim, StockItem, StockMove, StockPlace, counted, sold
 from portal.staff.models import Actor, Staff
 
 REASONS: dict[str, Any] = {
@@ -40,6 +40,9 @@ MOVES: dict[str, Any] = {
     "handed_over": _l("Handed over"),
     "returned": _l("Came back"),
     "imported": _l("From a file"),
+    "refurbish": _l("To be repaired"),
+    "refurbished": _l("Repaired"),
+    "recycled": _l("Recycled"),
 }
 
 
@@ -118,7 +121,7 @@ def not_there(
             pieces = min(quantity, claim.quantity)
             quantity -= pieces
             free = item.available if nothing_left else 0
-            _shift(item, reason, cause, by, now, on_hand=-pieces - free, reserved=-pieces)
+            shift(item, reason, cause, by, now, on_hand=-pieces - free, reserved=-pieces)
             _wait_again(claim, pieces)
     _serve(items, now)
     waits = select(func.coalesce(func.sum(StockClaim.quantity), 0))
@@ -151,7 +154,7 @@ def _drop(claim: StockClaim, most: int, items: Mapping[int, StockItem], reason: 
     """Drop up to `most` pieces of a claim; how many it were."""
     pieces = min(most, claim.quantity)
     if pieces and claim.item_id is not None:
-        _shift(items[claim.item_id], "released", claim.cause, by, now, reserved=-pieces, note=reason)
+        shift(items[claim.item_id], "released", claim.cause, by, now, reserved=-pieces, note=reason)
     _shrink(claim, pieces)
     return pieces
 
@@ -165,7 +168,7 @@ def _take_claimed(
         pieces = min(quantity, claim.quantity)
         quantity -= pieces
         if claim.item_id is not None:
-            _shift(by_id[claim.item_id], "handed_over", cause, by, now, on_hand=-pieces, reserved=-pieces)
+            shift(by_id[claim.item_id], "handed_over", cause, by, now, on_hand=-pieces, reserved=-pieces)
             left -= pieces
         _shrink(claim, pieces)
     return left
@@ -174,7 +177,7 @@ def _take_claimed(
 def _take_free(items: Sequence[StockItem], quantity: int, cause: str, by: Actor, now: datetime) -> None:
     for item in items:
         if pieces := min(quantity, item.available):
-            _shift(item, "handed_over", cause, by, now, on_hand=-pieces)
+            shift(item, "handed_over", cause, by, now, on_hand=-pieces)
             quantity -= pieces
 
 
@@ -196,7 +199,7 @@ def bring_back(sku: str, quantity: int, disposition: str, cause: str, *, by: Act
         change = -min(-change, items[0].on_hand)
         _unreserve(items[0], -change - items[0].available, now)
     if change:
-        _shift(items[0], "returned", cause, by, now, on_hand=change)
+        shift(items[0], "returned", cause, by, now, on_hand=change)
         _serve(items, now)
     return change
 
@@ -261,7 +264,7 @@ def set_count(
     """So many lie there now; call it with the article locked. Who waits gets what is new, who came last waits."""
     _unreserve(item, item.reserved - count, now)
     if count != item.on_hand:
-        _shift(item, reason, cause, by, now, on_hand=count - item.on_hand, note=note)
+        shift(item, reason, cause, by, now, on_hand=count - item.on_hand, note=note)
     _serve([item], now)
 
 
@@ -281,7 +284,7 @@ def begin_counting(sku: str, place: StockPlace, *, title: str = "", low_at: int 
 
 def main_place() -> StockPlace:
     """The first place of the shop; made when there is none."""
-    found = session.scalar(select(StockPlace).order_by(StockPlace.id).limit(1))
+    found = session.scalar(select(StockPlace).where(sold()).order_by(StockPlace.id).limit(1))
     return found or add_place(MAIN, _("Main warehouse"))
 
 
@@ -291,7 +294,7 @@ def _unreserve(item: StockItem, pieces: int, now: datetime) -> None:
     for claim in session.scalars(found.order_by(StockClaim.id.desc())).all() if pieces > 0 else ():
         if taken := max(0, min(pieces, claim.quantity)):
             pieces -= taken
-            _shift(item, "released", claim.cause, "system", now, reserved=-taken)
+            shift(item, "released", claim.cause, "system", now, reserved=-taken)
             _wait_again(claim, taken)
 
 
@@ -327,7 +330,7 @@ def _keep_back(wish: Wish, items: Sequence[StockItem], now: datetime) -> int:
     for item in items:
         if pieces := min(left, item.available):
             left -= pieces
-            _shift(item, "reserved", wish.cause, "system", now, reserved=pieces)
+            shift(item, "reserved", wish.cause, "system", now, reserved=pieces)
             session.add(StockClaim(item_id=item.id, quantity=pieces, since=wish.since, **same))
     if left:
         session.add(StockClaim(quantity=left, since=wish.since, **same))
@@ -348,7 +351,7 @@ def _serve(items: Sequence[StockItem], now: datetime) -> None:
     session.flush()
 
 
-def _shift(
+def shift(
     item: StockItem, reason: str, cause: str, by: Actor, now: datetime,
     *, on_hand: int = 0, reserved: int = 0, note: str = "",
 ) -> None:  # fmt: skip

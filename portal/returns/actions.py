@@ -10,17 +10,19 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
 from portal.db import move, session
+from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
 from portal.orders.timeline import record, words
 from portal.refunds.actions import open_refund
 from portal.refunds.models import Refund
-from portal.returns import rules, settlement
+from portal.returns import oddities, rules, settlement
 from portal.returns.choices import as_chosen
 from portal.returns.dates import money_back_by
 from portal.returns.exchanges import hold, let_go, send_exchanges
 from portal.returns.fees import Fee, fees_for, rows_of
+from portal.returns.going_back import send_back_rest
 from portal.returns.goods import Facts, read
 from portal.returns.letters import local_day
 from portal.returns.letters import write as _write
@@ -113,6 +115,7 @@ def _call_off(ret: Return, now: datetime, **also: Any) -> None:
     let_go(ret, now=now)
     if ret.goods != "not_expected":
         move(ret, "goods", "call_off")
+    announce("return.ended", return_id=ret.id)
 
 
 def lock_whole(ret: Return) -> None:
@@ -142,6 +145,7 @@ def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
         send_exchanges(ret, {row.id: row.quantity for row in ret.lines}, by=by, now=now)
     if ret.goods == "not_expected":
         move(ret, "goods", "await")
+        announce("return.awaited", return_id=ret.id)
         _write("return-approved", ret, now)
 
 
@@ -160,6 +164,7 @@ def accept_anyway(ret: Return, *, by: Staff, now: datetime) -> None:
         raise Refused(_("Nothing has arrived of this return."))
     move(ret, "decision", "accept_anyway", decided_at=now, decided_by_id=by.id)
     record(ret.order_id, "return.accepted_anyway", by=by, now=now, rma=ret.rma)
+    oddities.drop(ret.id, ["unwanted"], by=by, now=now)
 
 
 def receive_return(ret: Return, *, by: Staff, now: datetime) -> None:
@@ -167,6 +172,8 @@ def receive_return(ret: Return, *, by: Staff, now: datetime) -> None:
     move(ret, "goods", "receive", received_at=now, received_by_id=by.id)
     record(ret.order_id, "return.received", by=by, now=now, rma=ret.rma)
     _write("return-received", ret, now)
+    if ret.decision in ("declined", "cancelled"):
+        oddities.find("unwanted", ret, by=by, now=now)
 
 
 def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Refund:
@@ -176,10 +183,17 @@ def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Re
     settled = settlement.work_out(ret, read(ret.order, now=now, besides=ret.id))
     if settled.total != shown:
         raise Refused(_("The amount has changed while you looked at it. Look again."))
+    _finish_count(ret, by, now)
     about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": pay_by(ret)}
     refund = open_refund(ret.order, settled.parts(), **about, by=by, now=now)
     let_go(ret, now=now)
     return as_chosen(ret, refund, by=by, now=now)
+
+
+def _finish_count(ret: Return, by: Staff, now: datetime) -> None:
+    """The count as it is decides what was odd about it, and what we do not keep leaves again."""
+    oddities.drop(ret.id, oddities.COUNTED, by=by, now=now)
+    send_back_rest(ret, by=by, now=now)
 
 
 def pay_by(ret: Return) -> date | None:
@@ -205,6 +219,7 @@ def close_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     _refuse_unless_ready(ret)
     if (ending := settlement.ending_of(ret, read(ret.order, now=now, besides=ret.id))) is None:
         raise Refused(_("Money is due for this return. Propose it instead."))
+    _finish_count(ret, by, now)
     ret.closed_at, ret.closed_as, ret.closing_note = now, ending, note
     record(ret.order_id, "return.closed", by=by, now=now, rma=ret.rma, note=note)
     _write("return-closed", ret, now, note=note, ending=ending)

@@ -14,10 +14,10 @@ from flask_babel import lazy_gettext as _l
 from portal.db import session
 from portal.lib.errors import Refused
 from portal.lib.money import Money
-from portal.orders import stock
+from portal.orders import stock, workshop
 from portal.orders.models import OrderLine
 from portal.orders.timeline import record, words
-from portal.returns import dispatch, settlement
+from portal.returns import deciding, dispatch, settlement
 from portal.returns.exchanges import send_exchanges
 from portal.returns.goods import Facts, read
 from portal.returns.models import FOUND, Inspection, Return, ReturnLine
@@ -113,6 +113,7 @@ def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: 
         _put_away(row, by, now)
     record(ret.order_id, "return.inspected", by=by, now=now, rma=ret.rma)
     send_exchanges(ret, {row.id: sum(one.kept for one in row.inspections) for row in ret.lines}, by=by, now=now)
+    deciding.look_at_count(ret, by=by, now=now)
     dispatch.set_right(ret, by=by, now=now)
 
 
@@ -138,6 +139,7 @@ def _note_down(row: ReturnLine, findings: Sequence[Finding], by: Staff, now: dat
         found.grade = finding.grade if finding.counted else None
         found.disposition = finding.disposition if finding.counted else None
         found.inspected_by_id, found.inspected_at = by.id, now
+        row.believed = 0
         if place == len(row.inspections):
             row.inspections.append(found)
 
@@ -146,5 +148,7 @@ def _put_away(row: ReturnLine, by: Staff, now: datetime) -> None:
     """Only the article itself is counted where its like lies: something else in its place is not."""
     if not row.line.sku:
         return
-    pieces = sum(one.counted for one in row.inspections if one.disposition == "restock" and one.grade != "wrong_item")
-    stock.bring_back(row.line.sku, pieces, "restock", f"return-line:{row.id}", by=by, now=now)
+    like = [one for one in row.inspections if one.grade != "wrong_item"]
+    sellable, broken = (sum(one.counted for one in like if one.disposition == to) for to in ("restock", "refurbish"))
+    stock.bring_back(row.line.sku, sellable, "restock", f"return-line:{row.id}", by=by, now=now)
+    workshop.set_aside(row.line.sku, broken, f"return-line:{row.id}:repair", by=by, now=now)

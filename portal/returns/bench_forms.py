@@ -7,9 +7,9 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Form as PlainForm
-from wtforms import FormField, IntegerField, SelectField, StringField
+from wtforms import FormField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from portal.lib.money import Money, NotMoney, to_minor
 from portal.returns.bench import MOST_STATES, Finding, of_line
@@ -140,3 +140,20 @@ def _found(found: Inspection, currency: str) -> Mapping[str, Any]:
         "counted": found.counted, "grade": found.grade or "", "disposition": found.disposition or "",
         "deduction": str(deduction), "note": found.note,
     }  # fmt: skip
+
+
+class StrangerForm(FlaskForm):
+    """A parcel without a number."""
+
+    detail = TextAreaField(
+        _l("Who sent it, as the parcel says, and what is in it"),
+        [DataRequired(_l("Write down what the parcel says.")), Length(max=500, message=_l("That is too long."))],
+    )
+
+
+class DecideForm(FlaskForm):
+    """What is to happen with something odd."""
+
+    choice = StringField(validators=[DataRequired(_l("Choose what is to happen."))])
+    number = StringField(_l("Number of the return it belongs to"), [Length(max=40)])
+    note = TextAreaField(_l("Your words"), [Length(max=1000, message=_l("That is too long."))])

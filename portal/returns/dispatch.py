@@ -16,12 +16,13 @@ from portal.adapters.couriers import Tracking
 from portal.db import move, session
 from portal.fulfilment import back
 from portal.fulfilment.models import BackParcel
+from portal.jobs import announce
 from portal.lib import days
 from portal.lib.errors import Refused
 from portal.orders.flags import tell
 from portal.orders.timeline import record, words
 from portal.refunds.actions import open_refund, refuse_refund
-from portal.returns import settlement
+from portal.returns import oddities, settlement
 from portal.returns.actions import lock_whole, needs_words, pay_by
 from portal.returns.exchanges import let_go
 from portal.returns.goods import read
@@ -87,7 +88,10 @@ def set_right(ret: Return, *, by: Staff, now: datetime) -> None:
     if refund is None:
         return
     settled = settlement.work_out(ret, read(ret.order, now=now, besides=ret.id))
-    if refund.state != "requested" or settled.total == refund.money:
+    if settled.total == refund.money:
+        return
+    if refund.state != "requested":
+        oddities.find("paid_before", ret, by=by, now=now)
         return
     refuse_refund(refund, note=_("Counted at the bench."), by=by, now=now)
     session.expire(ret, ["refunds"])
@@ -172,5 +176,6 @@ def expire(return_id: int, *, now: datetime) -> None:
     move(ret, "decision", "cancel", decided_at=now, decision_note=note)
     move(ret, "goods", "call_off")
     let_go(ret, now=now)
+    announce("return.ended", return_id=ret.id)
     record(ret.order_id, "return.expired", by="system", now=now, rma=ret.rma)
     write("return-expired", ret, now)

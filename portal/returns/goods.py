@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from flask import current_app
 from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy.orm import aliased
 
 from portal.adapters.couriers import Tracking
 from portal.config import Settings
@@ -172,10 +173,21 @@ def _claimed(order_id: int, besides: int | None) -> dict[int, int]:
         (or_(Inspection.grade == "wrong_item", Inspection.disposition == "back_to_customer"), 0),
         else_=Inspection.counted,
     )
+    # what is believed to have come is paid, and gone for the customer, though nobody counted it
+    believed = case((Inspection.id == _first_of(ReturnLine.id), ReturnLine.believed), else_=0)
     lives = or_(Return.decision.in_(("requested", "approved")), Return.goods == "received")
-    found = select(ReturnLine.order_line_id, func.sum(kept)).join(ReturnLine.ret).outerjoin(ReturnLine.inspections)
+    found = (
+        select(ReturnLine.order_line_id, func.sum(kept + believed))
+        .join(ReturnLine.ret)
+        .outerjoin(ReturnLine.inspections)
+    )
     found = found.where(and_(Return.order_id == order_id, lives, Return.id != (besides or 0)))
     return {line_id: int(pieces) for line_id, pieces in session.execute(found.group_by(ReturnLine.order_line_id))}
+
+
+def _first_of(row_id: Any) -> Any:
+    other = aliased(Inspection)
+    return select(func.min(other.id)).where(other.return_line_id == row_id).correlate(ReturnLine).scalar_subquery()
 
 
 def _given(order_id: int, besides: int | None) -> dict[int, tuple[int, int]]:

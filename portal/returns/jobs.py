@@ -4,7 +4,7 @@ from portal.db import session, transaction
 from portal.fulfilment.models import BackParcel
 from portal.jobs import follows, task
 from portal.lib import clock
-from portal.returns import dispatch, withdrawals
+from portal.returns import dispatch, labels_back, withdrawals
 from portal.returns.models import Return
 
 
@@ -39,3 +39,27 @@ def watch_the_way_back() -> None:
     for return_id in never:
         with transaction():
             dispatch.expire(return_id, now=now)
+
+
+@follows("return.awaited")
+@task(queue="orders")
+def order_first_label(return_id: int) -> None:
+    """A return was accepted: the label that the shop gives, when it gives one."""
+    with transaction():
+        labels_back.first_label(return_id, now=clock.now())
+
+
+@follows("back_parcel.labelled")
+@task(queue="orders")
+def tell_of_label(back_parcel_id: int) -> None:
+    """The label is here to be printed."""
+    with transaction():
+        labels_back.tell(back_parcel_id, now=clock.now())
+
+
+@follows("return.ended")
+@task(queue="orders")
+def give_labels_back(return_id: int) -> None:
+    """Nobody will use its labels."""
+    with transaction():
+        labels_back.give_up(return_id, now=clock.now())

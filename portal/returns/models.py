@@ -181,7 +181,7 @@ class ReturnFee(Base):
 class ReturnLine(Base):
     """How many pieces of an order's line the customer announced, why, and what they would like for them.
 
-    `variant_sku` and `variant` are what it is exchanged for, as it was called then.
+    `variant_sku` and `variant` are what it is exchanged for, as it was called then. `believed` are paid, not counted.
     """
 
     __tablename__ = "return_lines"
@@ -191,6 +191,7 @@ class ReturnLine(Base):
         CheckConstraint("condition IN ('', 'sealed', 'opened', 'used')", name="condition"),
         CheckConstraint(f"choice IN {CHOICES}", name="choice"),
         CheckConstraint("(choice = 'exchange') = (variant_sku <> '')", name="variant"),
+        CheckConstraint("believed BETWEEN 0 AND quantity", name="believed"),
     )
     return_id: Mapped[int] = mapped_column(ForeignKey("returns.id"), index=True)
     order_line_id: Mapped[int] = mapped_column(ForeignKey("order_lines.id"), index=True)
@@ -201,6 +202,7 @@ class ReturnLine(Base):
     choice: Mapped[str] = mapped_column(default="money")
     variant_sku: Mapped[str] = mapped_column(default="")
     variant: Mapped[str] = mapped_column(default="")
+    believed: Mapped[int] = mapped_column(default=0)
     ret: Mapped[Return] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
     inspections: Mapped[list["Inspection"]] = relationship(order_by="Inspection.id", back_populates="return_line")

@@ -17,7 +17,7 @@ from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.orders.models import INSTEAD
 from portal.orders.timeline import for_staff
-from portal.returns import lists, settlement, words
+from portal.returns import lists, oddities, settlement, words
 from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, inspection_form
 from portal.returns.dates import four_dates, money_back_by
 from portal.returns.dispatch_forms import BackParcelForm
@@ -69,7 +69,7 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         behind=return_behind(ret.order) if ret.order.channel == INSTEAD else None,
         others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
         ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
-        dates=_dates(ret, facts), couriers=couriers,
+        dates=_dates(ret, facts), couriers=couriers, odd=oddities.of_return(ret.id), scan=ScanForm(),
         back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from portal.lib.money import Money
 from portal.orders.guards import opened, opened_here
 from portal.orders.links import Tier
 from portal.orders.models import Order
-from portal.returns import actions, rules, settlement, words
+from portal.returns import actions, labels_back, rules, settlement, words
 from portal.returns.dates import four_dates
 from portal.returns.exchanges import orders_for
 from portal.returns.goods import read
@@ -182,6 +182,7 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
         choices=CHOICE, sent=[other for _id, other in orders_for([ret.id]) if other.state != "cancelled"],
         headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
         outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")), couriers=couriers,
+        labels=labels_back.papers(ret),
     )  # fmt: skip
 
 

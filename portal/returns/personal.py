@@ -6,6 +6,7 @@ from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
 from portal.returns.models import Inspection, Return, ReturnFee, ReturnLine, SentInstead
+from portal.returns.oddities import Oddity
 from portal.returns.overrides import ReturnOverride
 from portal.returns.withdrawals import Withdrawal
 
@@ -48,6 +49,12 @@ KEPT = (
         shown=("reference", "name", "contract", "email", "goods", "stated_at", "state", "note"),
         taken={"name": "", "email": "", "note": ""},
         stays=("reference", "form_key", "contract", "goods", "locale", "state"),
+    ),
+    Kept(
+        Oddity,
+        lambda ids: Oddity.return_id.in_(_returns(ids)),
+        taken={"detail": "", "note": ""},
+        stays=("kind", "state", "choice"),
     ),
     Kept(
         Inspection,

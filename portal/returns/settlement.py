@@ -24,6 +24,7 @@ class Found:
 
     states: tuple[Inspection, ...]
     announced: int = 0
+    believed: int = 0
 
     @property
     def counted(self) -> int:
@@ -32,7 +33,7 @@ class Found:
     @property
     def kept(self) -> int:
         """Pieces of this very line that came and stay."""
-        return self.announced + sum(one.kept for one in self.states)
+        return self.announced + self.believed + sum(one.kept for one in self.states)
 
     @property
     def deduction(self) -> int:
@@ -47,7 +48,7 @@ class Found:
 def found_of(row: ReturnLine, released: bool = False) -> Found | None:
     """What was found of the line; None before anybody has looked, unless money is due before."""
     if row.inspections:
-        return Found(tuple(row.inspections))
+        return Found(tuple(row.inspections), believed=row.believed)
     return Found((), row.quantity) if released else None
 
 
@@ -81,7 +82,7 @@ class Amount:
     @property
     def why(self) -> str:
         """Why money goes back for fewer pieces than were counted, a key of `words.UNPAID`; empty when it does not."""
-        if not self.found.counted:
+        if not self.found.counted and not self.found.believed:
             return "missing"
         if self.row.sent_instead and self.found.kept:
             return "sent_instead"

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from portal import mail
 from portal.db import Base, move, session
 from portal.fulfilment import promises
+from portal.jobs import announce
 from portal.lib import days
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
@@ -173,6 +174,7 @@ def _open_return(made: Withdrawal, right: Right, chosen: Mapping[int, int], *, b
     session.add(ret)
     session.flush()
     record(order.id, "withdrawal.return", by=by, now=now, rma=ret.rma)
+    announce("return.awaited", return_id=ret.id)
     if promises.lies_here(order.id, chosen):
         tell(order.id, "withdrawn", by=by, now=now)
     return ret

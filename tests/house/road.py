@@ -38,9 +38,10 @@ from portal.refunds.models import Refund
 from portal.refunds.rules import RefundPart
 from portal.refunds.ways import prove
 from portal.returns import actions as returns
-from portal.returns import bench, dispatch, exemptions, withdrawals
+from portal.returns import bench, deciding, dispatch, exemptions, labels_back, oddities, withdrawals
 from portal.returns.bench import Finding
 from portal.returns.exchanges import Substitute, send_instead
+from portal.returns.oddities import Oddity
 from portal.returns.parcels_back import note_number
 from portal.returns.policy import Policy, Rule, save_policy
 from portal.returns.withdrawal_rules import right_of
@@ -273,6 +274,7 @@ def send_back(world: World) -> None:
 
 def be_on_the_way(world: World) -> None:
     """One return is shown to be sent and gets lost, of another the number is known, one is never sent."""
+    deciding.decide(empty_box(world), "by_count", "The box was empty.", by=world.rita, now=clock.now())
     bound = withdrawals.withdraw(
         world.bob.id, right_of(world.bob, now=clock.now()).everything(), key="b" * 24, now=clock.now()
     ).ret
@@ -286,6 +288,9 @@ def be_on_the_way(world: World) -> None:
         by=world.fran,
         now=clock.now(),
     )
+    label = ("bought", "gls", "GL0011223366")
+    back_parcel = back.add(bound.order, bound.id, *label, since=bound.requested_at, by="system", now=clock.now())
+    labels_back.tell(back_parcel.id, now=clock.now())
     never = hands.approved(world, world.alice, hands.wish(world.alice, "SHIRT-M"))
     back.take_out(
         note_number(never, "dhl", "JJD0011223355", by="customer", now=clock.now()), by="customer", now=clock.now()
@@ -293,6 +298,14 @@ def be_on_the_way(world: World) -> None:
     dispatch.remind(never.id, now=clock.now())
     dispatch.expire(never.id, now=clock.now())
     session.commit()
+
+
+def empty_box(world: World) -> Oddity:
+    """Nothing was in the parcel of one of Bob's returns."""
+    ret = hands.received(world, world.bob)
+    bench.inspect_return(ret, [Finding(row.id, counted=0) for row in ret.lines], by=world.rita, now=clock.now())
+    [odd] = oddities.of_return(ret.id)
+    return odd
 
 
 def send_something_instead(world: World) -> None:

@@ -30,6 +30,7 @@ from portal.pulse import has_metrics_token
 from portal.refunds.credit import StoreCredit
 from portal.refunds.models import Refund
 from portal.returns.models import Return
+from portal.returns.oddities import Oddity
 from portal.returns.policy import ReturnPolicy
 from portal.returns.reasons import ReturnReason
 from portal.returns.withdrawals import Withdrawal
@@ -170,6 +171,9 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_pictures": session.scalar(select(Picture.id)),
         "desk_returns": session.scalar(select(Return.id)),
         "desk_bench": session.scalar(select(Return.id)),
+        "desk_second": session.scalar(select(Return.id)),
+        "desk_oddities": session.scalar(select(Oddity.id)),
+        "desk_workshop": session.scalar(select(StockItem.id)),
         "desk_dispatch": session.scalar(select(Return.id)),
         "desk_policy": session.scalar(select(ReturnPolicy.id)),
         "desk_reasons": session.scalar(select(ReturnReason.id)),

@@ -45,7 +45,7 @@ TYPED = {
     "customers": "name phone", "handoffs": "reason note", "inbox_messages": "error", "inspections": "note",
     "job_failures": "error", "label_purchases": "carrier service trouble", "letters": "subject error",
     "money_alarms": "detail", "money_limit_changes": "reason", "order_flags": "note",
-    "order_lines": "sku title variant", "orders": "number",
+    "order_lines": "sku title variant", "oddities": "detail note", "orders": "number",
     "parcels": "tracking_number", "refund_attempts": "detail", "refund_lines": "note",
     "refunds": "reason decision_note handled_note proof failure_reason bank_reference", "return_lines": "words",
     "returns": "decision_note closing_note", "short_picks": "note", "staff": "name", "staff_events": "browser detail",

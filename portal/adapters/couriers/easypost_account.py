@@ -53,7 +53,7 @@ def _connected(key: str, base: str, label_format: str) -> "Account":
 class Account:
     """One account at EasyPost."""
 
-    can = frozenset({"quote", "buy", "find", "void", "track", "pickup", "manifest"})
+    can = frozenset({"quote", "buy", "find", "void", "track", "pickup", "manifest", "return", "code"})
 
     def __init__(self, key: str, base: str = "https://api.easypost.com/v2", label_format: str = "PDF") -> None:
         self._key, self._base, self._format = key, base, label_format
@@ -67,6 +67,7 @@ class Account:
             "to_address": _address(shipment.receiver),
             "parcel": {"weight": float(ounces)},
             "options": {"label_format": self._format, "print_custom_1": shipment.order_number[:35]},
+            **({"is_return": True} if shipment.comes_back else {}),
         }
         made = self._ask("POST", "shipments", {"shipment": given})
         rates = [rate for one in parts(made.get("rates")) if (rate := _rate(one))]
@@ -103,6 +104,16 @@ class Account:
         if answer.status != 200 or kind is None:
             raise Unknown(f"no label came, but {answer.status}")
         return Paper(answer.body, kind)
+
+    def code(self, shipment_id: str) -> Paper | None:
+        """Ask for the form that a drop-off point scans; carriers without one decline."""
+        given = {"form": {"type": "label_qr_code"}}
+        try:
+            made = self._ask("POST", f"shipments/{escaped(shipment_id)}/forms", given)
+        except Declined:
+            return None
+        codes = [form for form in parts(made.get("forms")) if form.get("form_type") == "label_qr_code"]
+        return self.fetch(first(codes[-1].get("form_url"), limit=1000)) if codes else None
 
     def void(self, shipment_id: str) -> bool:
         """Ask for the postage back."""

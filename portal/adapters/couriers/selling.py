@@ -31,13 +31,17 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """What is to be sent. `reference` is ours and never used twice; the weight is in grams."""
+    """What is to be sent. `reference` is ours and never used twice; the weight is in grams.
+
+    `comes_back`: the label is for the way back, from the receiver to the sender.
+    """
 
     reference: str
     sender: Address
     receiver: Address
     grams: int
     order_number: str
+    comes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,9 @@ class Seller(Protocol):
 
     def paper(self, bought: Bought) -> Paper:
         """The label itself."""
+
+    def code(self, shipment_id: str) -> Paper | None:
+        """The code that a drop-off point scans and prints the label from; None where the courier has none."""
 
     def void(self, shipment_id: str) -> bool:
         """Give the label back; False when the courier does not take it."""
