@@ -78,8 +78,8 @@ THE_SHOPS = {
     "absences",
     "attention", "boxes", "cases", "closed-days", "closings", "credit", "credit-notes", "customers", "departments",
     "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests", "oddities", "offices", "orders",
-    "parcels", "people", "pushes", "questions", "refunds", "returns", "rules", "short-picks", "snippets", "stock", "terms",
-    "transit-times", "waves", "withdrawals", "workshop",
+    "parcels", "people", "pushes", "questions", "refunds", "returns", "rules", "short-picks", "snippets", "stock",
+    "terms", "transit-times", "waves", "withdrawals", "workshop",
 }  # fmt: skip
 """At the desk: what belongs to the one shop that works here. Whose role opens the view may open each of them."""
 
