@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 
 import click
 import flask_migrate
-import waitress
 from email_validator import EmailNotValidError, validate_email
 from flask import Flask, current_app
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from portal import backups, checks, config, create_app
+from portal import backups, checks, config, create_app, serving
 from portal.adapters.channels.sheet import BadSheet
 from portal.adapters.mail_door import open_door
 from portal.adapters.stock_sheet import BadStockSheet
@@ -35,9 +34,6 @@ from portal.staff.rules import Role
 
 Copied = TypeVar("Copied")
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
-MOST_CONNECTIONS, LET_GO_AFTER = 1000, 60  # seconds
-BIGGEST_BODY = 16_000_000
-"""What the web server reads at all; what is over the portal's own, lower limit is answered by a page that says so."""
 
 
 def open_portal() -> Flask:
@@ -75,32 +71,22 @@ def main() -> None:
     "--host", default="127.0.0.1", show_default=True, envvar="HOST", help="Where to listen; 0.0.0.0 is everywhere."
 )
 @click.option("--port", default=8000, show_default=True, envvar="PORT")
-@click.option("--threads", default=8, show_default=True, envvar="THREADS", help="Requests worked on at the same time.")
-def web(host: str, port: int, threads: int) -> None:
+@click.option("--threads", default=8, show_default=True, envvar="THREADS", help="Requests at a time, per process.")
+@click.option(
+    "--processes", type=click.IntRange(1), envvar="PROCESSES", help="As many as cores, up to 4, when left out."
+)
+def web(host: str, port: int, threads: int, processes: int | None) -> None:
     """Answer browsers, until told to stop."""
     try:
-        serve(open_portal(), host, port, threads)
+        serve(open_portal(), host, port, threads, processes or serving.processes_here())
     except OSError as error:
         raise click.ClickException(f"Can't listen on {host}:{port}: {error.strerror}.") from None
 
 
-def serve(app: Flask, host: str, port: int, threads: int = 8) -> None:
+def serve(app: Flask, host: str, port: int, threads: int = 8, processes: int = 1) -> None:
     """Run the web server; SIGTERM ends it when the requests under way are answered."""
     logs.to_stderr(app.config["SETTINGS"].log_format)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    waitress.serve(app, host=host, port=port, threads=threads, **how_served(app))
-
-
-def how_served(app: Flask) -> dict[str, Any]:
-    """Room for many who are slow beside those who are not; a connection on which nothing happens is let go."""
-    return {
-        "ident": None,
-        "max_request_body_size": BIGGEST_BODY,
-        "clear_untrusted_proxy_headers": not app.config["SETTINGS"].trusted_proxies,
-        "connection_limit": MOST_CONNECTIONS,
-        "channel_timeout": LET_GO_AFTER,
-        "asyncore_use_poll": True,
-    }
+    serving.serve(app, host, port, threads=threads, processes=processes)
 
 
 @main.command()

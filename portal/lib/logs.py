@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 
+from flask.logging import default_handler
 from pythonjsonlogger.json import JsonFormatter
 
 from portal.lib.tokens import ALPHABET, LINK_LENGTH
@@ -44,6 +45,7 @@ def to_stderr(style: str) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s%(related)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("portal").removeHandler(default_handler)  # Flask's, which would say every line once more
 
 
 def mask(text: str) -> str:

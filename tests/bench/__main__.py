@@ -1,22 +1,108 @@
-"""`python -m tests.bench`: measure what comes in, beside a bare loop that inserts the same rows; write it down."""
+"""`python -m tests.bench`: everything that must be fast, each beside what it is to be compared with; written down."""
 
 import argparse
+import gzip
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-from tests.bench.measure import measured
-from tests.bench.report import written
+from tests.bench import desk, measure, pages, report, shop, work
+from tests.bench.report import Row
+from tests.conftest import ROOT
+
+
+@dataclass(frozen=True)
+class Given:
+    """How much is measured."""
+
+    small: int
+    big: int
+    rounds: int
+    seconds: float
+    pieces: int
+    to: Path
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--pieces", type=int, default=100, help="orders, and courier events, per round")
+    parser.add_argument("--small", type=int, default=10_000, help="orders in the small shop")
+    parser.add_argument("--big", type=int, default=1_000_000, help="orders in the big shop")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each, A B A B")
-    parser.add_argument("--to", type=Path, default=Path("docs/performance.md"))
-    given = parser.parse_args()
-    results = measured(given.pieces, given.rounds)
-    given.to.write_text(written(results, given.pieces, given.rounds), encoding="utf-8")
-    for result in results:
-        print(f"{result.what}: {result.ours:.0f}/s beside {result.bare:.0f}/s of bare inserts")
+    parser.add_argument("--seconds", type=float, default=4, help="how long wrk asks in each round")
+    parser.add_argument("--pieces", type=int, default=100, help="orders, events, letters per round")
+    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "performance.md")
+    given = Given(**vars(parser.parse_args()))
+    try:
+        pages.look_for_wrk()
+    except pages.NoWrk as missing:
+        raise SystemExit(str(missing)) from None
+    given.to.write_text(measured(given), encoding="utf-8")
+    print(given.to.read_text("utf-8"))
+
+
+def measured(given: Given) -> str:
+    """The whole page. Says on the way what it is doing: it takes some minutes."""
+    load, rows = os.getloadavg()[0], []
+    print(f"Filling two shops with {given.small} and {given.big} orders ...", flush=True)
+    with ExitStack() as stack:
+        small, big = (stack.enter_context(shop.database(orders)) for orders in (given.small, given.big))
+        print("What comes in ...", flush=True)
+        found = measure.measured(given.pieces, given.rounds)
+        rows += [Row(one.what, one.beside, one.ours / one.bare, one.wanted) for one in found]
+        print("Letters ...", flush=True)
+        letters, empty = work.letters_beside_nothing(small, given.rounds, given.pieces)
+        rows.append(Row("letters", "Procrastinate's job that does nothing", median(letters) / median(empty), 0.6))
+        with shop.portal_web(small, given.small) as few, shop.portal_web(big, given.big) as many:
+            print("The desk ...", flush=True)
+            at_desk = _desk(small, big, few, many, given)
+            print("Pages ...", flush=True)
+            with shop.floor_web(big, given.big) as floor:
+                pages_rows, facts = _pages(few, many, floor, given)
+    command = "make bench" if given.big == 1_000_000 else f"python -m tests.bench --big {given.big}"
+    rows = [*pages_rows, *rows, _slowest(at_desk, given)]
+    return report.written(rows, at_desk, facts, command=command, load=load, server=found[0].database)
+
+
+def _slowest(at_desk: list[report.Both], given: Given) -> Row:
+    name, small, big = max(at_desk, key=lambda page: page[2] / page[1])
+    beside = f"{given.big:,} orders beside {given.small:,}"
+    return Row(f"desk: the page that grows most ({name})", beside, big / small, 1.5, higher=False)
+
+
+def _desk(small: str, big: str, few: shop.Server, many: shop.Server, given: Given) -> list[report.Both]:
+    took = desk.beside_each_other((few, shop.at_the_desk(small)), (many, shop.at_the_desk(big)), 6 * given.rounds)
+    return [(name, *found) for name, found in took.items()]  # type: ignore[misc]
+
+
+def _pages(few: shop.Server, many: shop.Server, floor: shop.Server, given: Given) -> tuple[list[Row], list[str]]:
+    contest = [
+        pages.Contestant("page", many, pages.readers(many)),
+        pages.Contestant("floor", floor, pages.readers(floor)),
+        pages.Contestant("small", few, pages.readers(few)),
+        pages.Contestant("held", many, pages.holders(many)),
+    ]
+    found = {name: median(rounds) for name, rounds in pages.in_turns(contest, given.rounds, given.seconds).items()}
+    rows = [
+        Row("tracking page, from the cookie, nothing cached", "the floor", found["page"] / found["floor"], 1.0),
+        Row("the same", f"itself with {few.orders:,} orders", found["page"] / found["small"], 0.9),
+        Row("page unchanged since the last look", "the full page", found["held"] / found["page"], 3.0),
+    ]
+    return rows, _facts(many, floor)
+
+
+def _facts(many: shop.Server, floor: shop.Server) -> list[str]:
+    line, (path, headers) = many.connect(), pages.readers(many)[0]
+    line.request("GET", path, headers=dict(headers))
+    page = line.getresponse().read()
+    each = [size / 1e6 for size in many.memory()]
+    return [
+        f"A tracking page is {len(page):,} bytes, {len(gzip.compress(page)):,} compressed, and asks one statement.",
+        f"`portal web` answers {many.began:.1f} s after its start, the floor {floor.began:.1f} s.",
+        f"Each of {len(each)} web processes holds {min(each):.0f} to {max(each):.0f} MB of its own after the run.",
+        f"What an image holds beside Python: {shop.image_files() / 1e6:.0f} MB (here with the tools for development).",
+    ]
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
@@ -35,7 +36,9 @@ class Result:
     what: str
     ours_by_round: tuple[float, ...]
     bare_by_round: tuple[float, ...]
+    wanted: float
     database: str
+    beside: str = "bare inserts of the same rows"
 
     @property
     def ours(self) -> float:
@@ -48,11 +51,31 @@ class Result:
 
 
 ORDERS = {"shopify": work_off_shopify, "woocommerce": work_off_woocommerce}
-WHAT = {
-    "Shopify orders, from webhook to accepted": shopify_orders,
-    "WooCommerce orders, from webhook to accepted": woocommerce_orders,
-    "courier events, from webhook to moved status": courier_events,
-}
+Times = tuple[float, float]
+"""Seconds at the door, and in the worker."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What comes in, what its rows are called, and how much of the bare loop is wanted."""
+
+    make: Callable[[int, int], list[Piece]]
+    rows: Mapping[str, Callable[[Times], float]]
+    wanted: float
+
+
+KINDS = (
+    Kind(shopify_orders, {"Shopify order, from webhook to accepted": sum}, 0.4),
+    Kind(woocommerce_orders, {"WooCommerce order, from webhook to accepted": sum}, 0.4),
+    Kind(
+        courier_events,
+        {
+            "courier webhook: verify, store, answer": itemgetter(0),
+            "courier event, worked off to the moved status": itemgetter(1),
+        },
+        0.5,
+    ),
+)
 
 
 def measured(pieces: int, rounds: int) -> list[Result]:
@@ -66,42 +89,49 @@ def measured(pieces: int, rounds: int) -> list[Result]:
             with psycopg.connect(url) as bare:
                 database = bare.execute("SHOW server_version").fetchone()
                 name = str(database[0]).split()[0] if database else ""
-                found = [Result(what, *_turns(app, bare, make, pieces, rounds), name) for what, make in WHAT.items()]
+                found = [result for kind in KINDS for result in _results(app, bare, kind, pieces, rounds, name)]
             session.remove()
             db.engine.dispose()
     return found
 
 
+def _results(
+    app: Flask, bare: psycopg.Connection[Any], kind: Kind, pieces: int, rounds: int, name: str
+) -> Iterator[Result]:
+    ours, theirs = _turns(app, bare, kind.make, pieces, rounds)
+    for what, of in kind.rows.items():
+        speeds = [tuple(pieces / of(times) for times in side) for side in (ours, theirs)]
+        yield Result(what, speeds[0], speeds[1], kind.wanted, name)
+
+
 def _turns(
     app: Flask, bare: psycopg.Connection[Any], make: Callable[[int, int], list[Piece]], pieces: int, rounds: int
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+) -> tuple[list[Times], list[Times]]:
     """Portal, bare, portal, bare …; a first round of each only warms up."""
     ours, theirs = [], []
     for number in range(rounds + 1):
         given = make(number, pieces)
         with _new_rows(bare) as rows:
-            ours.append(pieces / _timed(lambda given=given: _portal(app, given)))
-        theirs.append(pieces / _timed(lambda rows=rows: _insert(bare, rows, pieces)))
-    return tuple(ours[1:]), tuple(theirs[1:])
+            ours.append(_portal(app, given))
+        theirs.append(_insert(bare, rows, pieces))
+    return ours[1:], theirs[1:]
 
 
-def _timed(act: Callable[[], None]) -> float:
-    begin = time.perf_counter()
-    act()
-    return time.perf_counter() - begin
-
-
-def _portal(app: Flask, given: list[Piece]) -> None:
+def _portal(app: Flask, given: list[Piece]) -> Times:
     """Each piece through the door, then each through the worker's job, one after the other."""
     client, works = app.test_client(), {**ORDERS, "easypost": work_off}
     last = session.scalar(select(func.max(InboxMessage.id))) or 0
+    session.rollback()
+    begin = time.perf_counter()
     for piece in given:
         answer = client.post(f"/hooks/{piece.source}", data=piece.body, headers=piece.headers)
         assert answer.status_code == 200, answer.text
+    stored = time.perf_counter()
     kept = session.execute(select(InboxMessage.id, InboxMessage.source).where(InboxMessage.id > last)).all()
     session.rollback()
     for message, source in kept:
         works[source](message)
+    return stored - begin, time.perf_counter() - stored
 
 
 @contextmanager
@@ -138,16 +168,20 @@ def _twins(bare: psycopg.Connection[Any], rows: Rows) -> None:
     bare.commit()
 
 
-def _insert(bare: psycopg.Connection[Any], rows: Rows, pieces: int) -> None:
-    """The same rows, one statement each, two commits for each piece."""
+def _insert(bare: psycopg.Connection[Any], rows: Rows, pieces: int) -> Times:
+    """The same rows, one statement each, with as many commits: one per piece at the door, and one in the worker."""
     statements = {name: _statement(name, len(found[0])) for name, found in rows.items()}
-    for piece in range(pieces):
-        for turn in (True, False):
+    took = []
+    for at_the_door in (True, False):
+        begin = time.perf_counter()
+        for piece in range(pieces):
             for name, found in rows.items():
-                if (name in FIRST) is turn:
+                if (name in FIRST) is at_the_door:
                     for row in _share(found, piece, pieces):
                         bare.execute(statements[name], row)
             bare.commit()
+        took.append(time.perf_counter() - begin)
+    return took[0], took[1]
 
 
 def _statement(name: str, columns: int) -> sql.Composed:

@@ -1,29 +1,34 @@
 """The bench measures what it says: every piece becomes an order or moves a parcel, and the bare loop sends all rows."""
 
-from pathlib import Path
+import re
 from typing import Any
 
-from tests.bench import measure
-from tests.bench.measure import Result
-from tests.bench.report import written
+import pytest
+
+from portal import create_app
+from portal.db import db
+from tests.bench import desk, floor, history, measure, pages, shop
+from tests.bench.report import Row, written
+from tests.conftest import AS_TESTS, settings_for
 
 
 def test_every_piece_is_done_and_every_row_is_sent_again(monkeypatch: Any) -> None:
     sent: list[tuple[int, int]] = []
     insert = measure._insert
 
-    def watched(bare: Any, rows: Any, pieces: int) -> None:
-        insert(bare, rows, pieces)
+    def watched(bare: Any, rows: Any, pieces: int) -> Any:
+        took = insert(bare, rows, pieces)
         for name, found in rows.items():
             kept = bare.execute(f"SELECT count(*) FROM bare.{name}").fetchone()[0]
             sent.append((len(found), kept))
         tables.append(set(rows))
+        return took
 
     tables: list[set[str]] = []
     monkeypatch.setattr(measure, "_insert", watched)
     found = measure.measured(pieces=2, rounds=1)
-    assert [result.what.split(",")[0] for result in found] == [
-        "Shopify orders", "WooCommerce orders", "courier events",
+    assert [result.what.split(",")[0].split(":")[0] for result in found] == [
+        "Shopify order", "WooCommerce order", "courier webhook", "courier event",
     ]  # fmt: skip
     assert all(result.ours > 0 and result.bare > 0 for result in found)
     assert all(ours == theirs for ours, theirs in sent)
@@ -31,8 +36,35 @@ def test_every_piece_is_done_and_every_row_is_sent_again(monkeypatch: Any) -> No
     assert {"courier_events", "timeline", "inbox_messages"} <= tables[-1]
 
 
-def test_the_page_names_the_command_and_the_numbers(tmp_path: Path) -> None:
-    page = written([Result("orders", (48.0, 50.4, 61.0), (301.2, 290.0, 302.9), "18.1")], 7, 3)
-    assert "| orders | 50 (48 to 61) | 301 (290 to 303) | 1 : 6.0 |" in page
-    assert "`make bench` (7 pieces a round, 3 rounds" in page
-    assert "PostgreSQL 18.1" in page
+def test_a_shop_of_any_size_keeps_every_rule_and_opens_to_its_customers() -> None:
+    """The history is made in the real tables, and the portal and the floor tell of the same orders."""
+    with shop.database(400) as url:
+        app, client = create_app(settings_for(url, 1), **AS_TESTS), floor.create_app(url).test_client()
+        browser = app.test_client()
+        for ref, secret in history.browsers(400, 5):
+            browser.set_cookie("c", secret)
+            ours, theirs = browser.get(f"/orders/{ref}"), client.get(f"/orders/{ref}")
+            assert (ours.status_code, theirs.status_code) == (200, 200)
+            number = re.search(r"B\d{7}", ours.text)
+            assert number
+            assert number[0] in theirs.text
+        signed_in = {"Cookie": shop.at_the_desk(url)["Cookie"]}
+        for paths in desk.pages(400).values():
+            assert app.test_client().get(paths[0], headers=signed_in).status_code in (200, 303), paths
+        with app.app_context():
+            db.engine.dispose()
+
+
+def test_the_page_says_what_was_reached_and_how_to_get_it() -> None:
+    rows = [Row("page", "the floor", 1.2, 1.0), Row("desk", "small", 1.6, 1.5, higher=False)]
+    page = written(rows, [("to pick", 0.01, 0.015)], ["12 bytes"], command="make bench", load=0.5, server="18.1")
+    assert "| page | the floor | 1.20 | at least 1.00 | yes |" in page
+    assert "| desk | small | 1.60 | at most 1.50 | **no** |" in page
+    assert "| to pick | 10 | 15 | 1.50 |" in page
+    assert "Measured by `make bench`" in page
+
+
+def test_without_wrk_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(pages.NoWrk, match="apt-get install wrk"):
+        pages.look_for_wrk()

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from waitress import create_server
 
-from portal.cli import how_served
+from portal.serving import how_served
 
 SECONDS = 20  # after which it counts as hanging
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -17,10 +17,15 @@ def create_app(url: str) -> Flask:
     app = Flask(__name__, template_folder=".")
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(moment=moment, day=day, short=short)
-    pool = ConnectionPool(url, min_size=4, max_size=12, kwargs={"autocommit": True}, open=True)
+    pool = ConnectionPool(url, min_size=2, max_size=12, kwargs={"autocommit": True}, open=False)
+
+    @app.get("/healthz")
+    def healthz() -> str:
+        return "ok"
 
     @app.get("/orders/<ref>")
     def show(ref: str) -> str:
+        pool.open()  # in the process that answers: a pool's threads do not outlive a fork
         with pool.connection() as connection:
             row = connection.execute(STATEMENT, [ref]).fetchone()
         if row is None:
