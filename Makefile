@@ -19,10 +19,10 @@ export PYTHONUTF8 := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test mutants planted machine day check lint types browser bench pictures words lock clean
+.PHONY: help run fresh test mutants planted machine day check lint types browser bench bench-large pictures words lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUNTIME) $(MO) ## Open the demo shop on http://127.0.0.1:8000 (another port: make run PORT=9000)
 	@$(BIN)/python -m portal.demo.run --port $(PORT)
@@ -57,8 +57,11 @@ types: $(DEV) ## Types: mypy, strict
 browser: $(DEV) ## Install Chromium for the browser tests, where the system's package manager can
 	@$(BIN)/python tests/chromium.py
 
-bench: $(DEV) $(MO) ## Measure orders and courier events per second beside bare inserts; writes docs/performance.md
+bench: $(DEV) $(MO) ## Measure all that must be fast, each beside its floor, with 10,000 and a million orders; writes docs/performance.md
 	@$(BIN)/python -m tests.bench
+
+bench-large: $(DEV) $(MO) ## The same with five million orders, into var/performance-large.md; needs 30 GB and patience
+	@$(BIN)/python -m tests.bench --big 5000000 --rounds 3 --to var/performance-large.md
 
 pictures: $(DEV) $(MO) browser ## Take the README's pictures from a running demo shop
 	@$(BIN)/python -m tests.pictures docs/pictures

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import ColumnElement, Select, func, select
 
 from portal.db import Base, session
+from portal.db.counting import bounded, told
 from portal.feedback.case_models import Case
 from portal.fulfilment import handoff_lists, lists
 from portal.fulfilment.shorts import ShortPick
@@ -49,6 +50,11 @@ class Counted:
     count: int | None
     tone: str
     current: bool
+
+    @property
+    def many(self) -> str:
+        """The count as it is shown."""
+        return told(self.count or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +179,7 @@ def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
 
 
 def _number(table: type[Base], *where: ColumnElement[bool]) -> Select[Any]:
-    return select(func.count()).select_from(table).where(*where)
+    return select(bounded(select(table.id).where(*where)))
 
 
 def _count(queue: Queue, counts: Mapping[str, int], here: str) -> Counted:

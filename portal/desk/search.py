@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, union_all
 
 from portal.adapters.couriers import normal_number
 from portal.db import session
@@ -14,6 +14,7 @@ from portal.returns.lists import normal_rma
 from portal.returns.models import Return
 
 MOST_FOUND = 50
+PART = 3
 FOUND_BY = {
     "number": _l("Order number"),
     "email": _l("E-mail"),
@@ -43,10 +44,18 @@ def _hits(text: str) -> list[Select[Any]]:
     return [
         _orders("number", or_(*starts)),
         _orders("email", Customer.email.startswith(text.lower(), autoescape=True)),
-        _orders("name", Customer.name.icontains(text, autoescape=True)),
+        _orders("name", _named(text)),
         _through(Parcel.order_id, "tracking", Parcel.tracking_number == normal_number(text)),
         _through(Return.order_id, "rma", Return.rma == normal_rma(text)),
     ]
+
+
+def _named(text: str) -> ColumnElement[bool]:
+    """A part of a name has three letters at least, by which an index finds it; fewer begin a name."""
+    if len(text) < PART:
+        return Customer.name.istartswith(text, autoescape=True)
+    threes = func.letters_of(Customer.name).op("@>")(func.letters_of(text))
+    return and_(threes, Customer.name.icontains(text, autoescape=True))
 
 
 def _orders(why: str, matches: ColumnElement[bool]) -> Select[Any]:

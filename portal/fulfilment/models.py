@@ -20,6 +20,12 @@ STATES = ("to_pick", "picking", "picked", "packed", "handed_over", "cancelled")
 TRACKING = tuple(str(status) for status in Tracking)
 
 
+OPEN = (
+    "state IN ('to_pick', 'picking', 'picked', 'packed') OR (state = 'handed_over' AND tracking_status <> 'delivered')"
+)
+"""Parcels that some list of the warehouse may show, in SQL: of a shop's whole past they are few, and have an index."""
+
+
 class Parcel(Base):
     """One parcel: `state` says what the warehouse did, `tracking_status` follows from the courier's events.
 
@@ -39,6 +45,7 @@ class Parcel(Base):
         Index(
             "ix_parcels_queue", "state", "id", postgresql_where="state IN ('to_pick', 'picking', 'picked', 'packed')"
         ),
+        Index("ix_parcels_open", "id", postgresql_where=OPEN),
         Index("ix_parcels_risk", "risk", postgresql_where="risk IS NOT NULL"),
     )
     MOVES = {

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, column_property, declared_attr, mapped_column, relationship
 
@@ -27,6 +27,11 @@ class Customer(Base):
     """A person who bought, known by the e-mail address; letters are in this person's language."""
 
     __tablename__ = "customers"
+    __table_args__ = (
+        Index("ix_customers_email_begins", "email", postgresql_ops={"email": "text_pattern_ops"}),
+        Index("ix_customers_name_begins", text("lower(name) text_pattern_ops")),
+        Index("ix_customers_name_letters", text("letters_of(name)"), postgresql_using="gin"),
+    )
     email: Mapped[str | None] = mapped_column(unique=True)
     name: Mapped[str]
     phone: Mapped[str | None]
@@ -77,6 +82,7 @@ class Order(Base):
     __table_args__ = (
         UniqueConstraint("channel", "external_id"),
         CheckConstraint("state IN ('accepted', 'on_hold', 'cancelled', 'closed')", name="state"),
+        Index("ix_orders_number_lower", text("lower(number) text_pattern_ops")),
         Index("ix_orders_open", "promised_on", "id", postgresql_where="state IN ('accepted', 'on_hold')"),
     )
     MOVES = {

@@ -93,12 +93,12 @@ SELECT id, 'delivered', id, 'parcel:' || id, 'buyer' || id || '@example.org', 'd
   '<' || pg_temp.secret('letter', id, 28) || '@aftersale>', CASE WHEN dice > 996 THEN 'dead' ELSE 'sent' END, 1, CASE WHEN dice > 996 THEN 'no such mailbox' END, placed + interval '4 days', CASE WHEN dice > 996 THEN NULL ELSE placed + interval '4 days' END
 FROM shape WHERE NOT open;
 
-INSERT INTO survey_invitations (id, order_id, state, question, due_at, sent_at, closes_at, reason, ground) OVERRIDING SYSTEM VALUE
-SELECT id, id, CASE WHEN dice < 300 THEN 'answered' WHEN dice < 320 THEN 'sent' ELSE 'expired' END, 'how_was_it', placed + interval '9 days', placed + interval '9 days', placed + interval '23 days', 'delivered', 'existing_customer'
+INSERT INTO survey_invitations (id, order_id, state, version_id, due_at, sent_at, closes_at, reason, ground) OVERRIDING SYSTEM VALUE
+SELECT id, id, CASE WHEN dice < 300 THEN 'answered' WHEN dice < 320 THEN 'sent' ELSE 'expired' END, (SELECT min(id) FROM survey_question_versions), placed + interval '9 days', placed + interval '9 days', placed + interval '23 days', 'delivered', 'existing_customer'
 FROM shape WHERE NOT open;
 
-INSERT INTO answers (id, invitation_id, question, score, words, provisional, answered_at) OVERRIDING SYSTEM VALUE
-SELECT id, id, 'how_was_it', 1 + id %% 5, '', false, placed + interval '10 days' FROM shape WHERE NOT open AND dice < 300;
+INSERT INTO answers (id, invitation_id, question, version_id, kind, mood, score, words, provisional, answered_at) OVERRIDING SYSTEM VALUE
+SELECT id, id, 'csat.1', (SELECT min(id) FROM survey_question_versions), 'csat', (ARRAY['bad', 'bad', 'middle', 'good', 'good'])[1 + id %% 5], 1 + id %% 5, '', false, placed + interval '10 days' FROM shape WHERE NOT open AND dice < 300;
 
 INSERT INTO cases (id, order_id, answer_id, state, owner_id, opened_at, due_at, reopened, solved_at, closed_at, escalated) OVERRIDING SYSTEM VALUE
 SELECT id, id, id, CASE WHEN fresh THEN 'open' ELSE 'closed' END, 1, placed + interval '10 days', placed + interval '12 days', 0,

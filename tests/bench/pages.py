@@ -15,7 +15,7 @@ from tests.bench import history
 from tests.bench.shop import Server
 
 WRK = Path(__file__).with_name("load.lua")
-LINES, MOST_READERS = 8, 2000
+LINES, MOST_READERS, WARMED_UP = 8, 2000, 3
 RESULT = re.compile(r"RESULT (\d+) (\d+) (\d+) (\d+)")
 NO_WRK = """wrk is missing, the tool that asks for pages. Get it with
   apt-get install wrk   (Debian, Ubuntu)
@@ -63,7 +63,7 @@ def in_turns(contestants: Sequence[Contestant], rounds: int, seconds: float) -> 
     """Answers per second of each in each round; a first, short round only warms up."""
     found: dict[str, list[float]] = {one.name: [] for one in contestants}
     for one in contestants:
-        asked_by_wrk(one, min(2, seconds))
+        asked_by_wrk(one, WARMED_UP)
     for _ in range(rounds):
         for one in contestants:
             found[one.name].append(asked_by_wrk(one, seconds))

@@ -29,21 +29,17 @@ class Row:
         return f"| {self.work} | {self.beside} | {self.ratio:.2f} | {wanted} | {'yes' if self.reached else '**no**'} |"
 
 
+NAMED = ("SQLAlchemy", "psycopg", "Flask", "Jinja2", "waitress", "procrastinate")
+Both = tuple[str, float, float]
+"""A page of the desk, and its seconds in the small and in the big shop."""
+
+
 def written(
-    rows: Sequence[Row],
-    desk: Sequence[tuple[str, float, float]],
-    facts: Sequence[str],
-    command: str,
-    load: float,
-    server: str,
+    rows: Sequence[Row], desk: Sequence[Both], facts: Sequence[str], *, command: str, load: float, server: str
 ) -> str:
     """The page as Markdown."""
-    names = ("SQLAlchemy", "psycopg", "Flask", "Jinja2", "waitress", "procrastinate")
-    parts = [
-        f"Python {platform.python_version()}",
-        f"PostgreSQL {server}",
-        *(f"{name} {version(name)}" for name in names),
-    ]
+    versions = [f"{name} {version(name)}" for name in NAMED]
+    parts = [f"Python {platform.python_version()}", f"PostgreSQL {server}", *versions]
     listed = [f"| {name} | {small * 1000:.0f} | {big * 1000:.0f} | {big / small:.2f} |" for name, small, big in desk]
     return PAGE.format(
         command=command,

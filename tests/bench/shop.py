@@ -17,7 +17,8 @@ import psutil
 import psycopg
 
 from portal import create_app
-from portal.db import bundled
+from portal.db import bundled, session
+from portal.feedback.questions import to_be_asked
 from portal.lib import clock, tokens
 from tests.bench import history
 from tests.conftest import AS_TESTS, ROOT, SECRETS, scratch_database, settings_for
@@ -51,6 +52,8 @@ def database(orders: int) -> Iterator[str]:
         url = stack.enter_context(scratch_database(server, f"bench_{orders}_{os.getpid()}"))
         with create_app(settings_for(url, 1), **AS_TESTS).app_context():
             flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+            to_be_asked("delivered", now=clock.now())
+            session.commit()
         if orders:
             history.build(url, orders)
         yield url
@@ -70,9 +73,7 @@ def floor_web(url: str, orders: int) -> Iterator[Server]:
 
 @contextmanager
 def _server(what: list[str], url: str, orders: int) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     environ = {**os.environ, **SECRETS, "SECRET_KEY": "bench-" * 8, "DATABASE_URL": url}
     begin = time.perf_counter()
     process = subprocess.Popen(
@@ -84,6 +85,12 @@ def _server(what: list[str], url: str, orders: int) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _answers_after(process: subprocess.Popen[bytes], port: int, begin: float) -> float:

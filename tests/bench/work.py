@@ -13,6 +13,7 @@ from portal import create_app, jobs, mail
 from portal.db import db, session
 from portal.jobs import worker
 from portal.lib import clock
+from tests.bench.shop import free_port
 from tests.conftest import AS_TESTS, settings_for
 
 
@@ -30,10 +31,10 @@ class Postbox:
 
 @contextmanager
 def worked(url: str) -> Iterator[Flask]:
-    postbox = Controller(Postbox(), hostname="127.0.0.1", port=0)
+    port = free_port()
+    postbox = Controller(Postbox(), hostname="127.0.0.1", port=port)
     postbox.start()
     try:
-        port = postbox.server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         app = create_app(settings_for(url, port), **AS_TESTS)
         with app.app_context():
             yield app
