@@ -112,8 +112,8 @@ SELECT id, upper(pg_temp.secret('rma', id, 12)), id, 'return', CASE WHEN fresh A
   CASE WHEN NOT fresh OR dice >= 130 THEN placed + interval '9 days' END, CASE WHEN NOT fresh THEN placed + interval '9 days' END, ''
 FROM (SELECT *, id > %(orders)s - 3 * %(open)s AS fresh FROM shape) AS s WHERE NOT open AND dice BETWEEN 100 AND 149;
 
-INSERT INTO return_lines (id, return_id, order_line_id, quantity, reason, words, condition) OVERRIDING SYSTEM VALUE
-SELECT id, id, id * 3 + 1, 1, 'too_small', '', '' FROM returns;
+INSERT INTO return_lines (id, return_id, order_line_id, quantity, reason, words, condition, choice, variant_sku, variant) OVERRIDING SYSTEM VALUE
+SELECT id, id, id * 3 + 1, 1, 'too_small', '', '', 'money', '', '' FROM returns;
 
 INSERT INTO refunds (id, order_id, payment_id, return_id, decision_no, source, state, amount, currency, reason, requested_by_id, requested_at, approved_by_id, approved_at,
   decision_note, uuid, idem_key, attempts, stripe_refund_id, stripe_status, settled_at, handled_note, way, proof) OVERRIDING SYSTEM VALUE
