@@ -13,7 +13,7 @@ LINE = (
     "feedback", "offices", "privacy", "tracking", "desk", "demo",
 )  # fmt: skip
 """Packages in the order in which they may be imported: each only those before it."""
-TOP = frozenset({"", "backups", "cli", "checks", "edge", "problems", "pulse"})
+TOP = frozenset({"", "backups", "cli", "checks", "edge", "problems", "pulse", "serving"})
 """What may import all and is imported by nobody."""
 SETTINGS = "config"
 """What everybody may import."""
