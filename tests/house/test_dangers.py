@@ -10,8 +10,9 @@ from tests.house.source import Module, at, called, calls, modules, planted
 
 RUNS_WHAT_IT_READS = {"eval", "exec", "compile", "pickle", "marshal", "shelve", "yaml", "dill", "jsonpickle"}
 SPEAKS = {"requests", "urllib.request", "http.client", "httpx", "aiohttp", "socket", "smtplib"}
-MAY_SPEAK = {"portal.serving", "portal.adapters.web", "portal.adapters.smtp", "portal.checks"}
-"""Adapters speak through the first two; the third names the errors of the second. Stripe's library speaks for itself,
+MAY_SPEAK = {"portal.adapters.web", "portal.adapters.smtp", "portal.checks", "portal.serving"}
+"""Adapters speak through the first two; the third names the errors of the second, the last
+only listens. Stripe's library speaks for itself,
 to the address of the settings.
 """
 DEMO = "demo"
