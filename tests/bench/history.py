@@ -30,11 +30,15 @@ def build(url: str, orders: int, now: datetime | None = None) -> None:
                 " VALUES (%s, %s, %s, %s, 'en', %s)",
                 row,
             )
+        filled = _with_defaults(db)
         indexes = _without_indexes(db)
         for statement in STATEMENTS.split(";\n\n"):
             db.execute(statement, values)
         for index in indexes:
             db.execute(index)
+        for table, column in filled:
+            drop = sql.SQL("ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT")
+            db.execute(drop.format(sql.Identifier(table), sql.Identifier(column)))
         _go_on_counting(db)
         db.execute("VACUUM (ANALYZE, FREEZE)")
         _refuse_orphans(db)
@@ -43,6 +47,23 @@ def build(url: str, orders: int, now: datetime | None = None) -> None:
 def still_open(orders: int) -> int:
     """A big shop's past grows faster than its day: one in two hundred is open, but two hundred at least."""
     return min(orders // 2, max(OPEN_AT_LEAST, orders // OPEN_SHARE))
+
+
+EMPTY = {"character varying": "''", "bigint": "0", "boolean": "false", "jsonb": "'{}'"}
+
+
+def _with_defaults(db: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+    """What the history does not say is empty, as the models have it; a column that is new tomorrow too."""
+    found = db.execute(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND is_nullable = 'NO' AND column_default IS NULL AND is_identity = 'NO' AND data_type = ANY(%s)"
+        " AND table_name NOT LIKE 'procrastinate%%'",
+        [list(EMPTY)],
+    ).fetchall()
+    for table, column, kind in found:
+        fill = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT ") + sql.SQL(EMPTY[kind])
+        db.execute(fill.format(sql.Identifier(table), sql.Identifier(column)))
+    return [(table, column) for table, column, _kind in found]
 
 
 def _without_indexes(db: psycopg.Connection[Any]) -> list[str]:
