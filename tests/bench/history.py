@@ -61,8 +61,8 @@ def _with_defaults(db: psycopg.Connection[Any]) -> list[tuple[str, str]]:
         [list(EMPTY)],
     ).fetchall()
     for table, column, kind in found:
-        fill = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT ") + sql.SQL(EMPTY[kind])
-        db.execute(fill.format(sql.Identifier(table), sql.Identifier(column)))
+        fill = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}")
+        db.execute(fill.format(sql.Identifier(table), sql.Identifier(column), sql.SQL(EMPTY[kind])))
     return [(table, column) for table, column, _kind in found]
 
 
