@@ -53,6 +53,7 @@ BY_ORDER: Mapping[str, tuple[Any, Callable[[], Select[Any]]]] = {
     "cases": (Case.id, lambda: select(Case.id, Case.order_id)),
     "case-pictures": (Picture.id, _case_pictures),
     "withdrawal": (Withdrawal.reference, lambda: select(Withdrawal.reference, Withdrawal.order_id)),
+    "pictures": (Picture.id, lambda: select(Picture.id, Picture.order_id).where(Picture.about.is_not(None))),
     "credit-notes": (CreditNote.number, lambda: select(CreditNote.number, Refund.order_id).join(Refund)),
 }
 """On customers' pages: what belongs to one order, and which. The order itself is reached through its link."""
@@ -61,9 +62,10 @@ BY_PARENT: Mapping[tuple[str, str], Callable[[], Select[Any]]] = {
     ("cases", "messages"): lambda: select(CaseMessage.id, CaseMessage.case_id),
     ("parcels", "lines"): lambda: select(ParcelLine.id, ParcelLine.parcel_id),
     ("parcels", "rates"): lambda: select(LabelPurchase.id, LabelPurchase.parcel_id),
+    ("returns", "parcels"): lambda: select(BackParcel.id, BackParcel.return_id),
     ("waves", "parcels"): lambda: select(Parcel.id, Parcel.wave_id),
     ("waves", "lines"): lambda: select(ParcelLine.id, Parcel.wave_id).join(Parcel),
-    ("returns", "parcels"): lambda: select(BackParcel.id, BackParcel.return_id),
+    ("return-policy", "return-reasons", "returns", "parcels"): lambda: select(BackParcel.id, BackParcel.return_id),
     ("credit", "spendings"): lambda: select(CreditEntry.id, CreditEntry.credit_id),
 }
 """At the desk: what belongs to the thing that is named before it."""
@@ -75,13 +77,16 @@ BY_PERSON: Mapping[str, Callable[[], Select[Any]]] = {
 """At the desk: what is a person's own, whatever their role."""
 
 THE_SHOPS = {
-    "absences",
-    "attention", "boxes", "cases", "closed-days", "closings", "credit", "credit-notes", "customers", "departments",
-    "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests", "oddities", "offices", "orders",
-    "parcels", "people", "pushes", "questions", "refunds", "returns", "rules", "short-picks", "snippets", "stock",
-    "terms", "transit-times", "waves", "withdrawals", "workshop",
+    "absences", "attention", "boxes", "cases", "closed-days", "closings", "credit", "credit-notes", "customers",
+    "departments", "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests", "oddities",
+    "offices", "orders", "parcels", "people", "pictures", "pushes", "questions", "refunds", "return-policy",
+    "return-reasons", "returns", "rules", "short-picks", "snippets", "stock", "terms", "transit-times", "waves",
+    "withdrawals", "workshop",
 }  # fmt: skip
 """At the desk: what belongs to the one shop that works here. Whose role opens the view may open each of them."""
+
+BROWSERS = frozenset({"drafts"})
+"""What belongs to the one browser, or the one person's form, that sent it: `tests/uploads`."""
 
 BESIDE = frozenset({("parcels", "vans"), ("withdrawals", "orders")})
 """Two things of the shop in one address, neither of which belongs to the other."""
@@ -102,8 +107,10 @@ def without_place(app: Flask) -> Iterator[str]:
     for rule in app.url_map.iter_rules():
         things = [thing for thing, _gap in named(rule)]
         guard = guard_of(app, rule)
-        known: Any = BY_ORDER if guard is has_link else THE_SHOPS | set(BY_PERSON) if guard is signed_in else SECRETS
-        if things and things[0] not in (SENDERS if rule.endpoint == "hooks.receive" else known):
+        known: Any = (
+            set(BY_ORDER) if guard is has_link else THE_SHOPS | set(BY_PERSON) if guard is signed_in else SECRETS
+        )
+        if things and things[0] not in (SENDERS if rule.endpoint == "hooks.receive" else known | BROWSERS):
             yield f"{rule.rule}: whose are {things[0]}?"
         elif len(things) == 2 and tuple(things) not in (set(BY_PARENT) | BESIDE):
             yield f"{rule.rule}: whose are {things[1]}?"
