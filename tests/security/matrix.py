@@ -65,7 +65,6 @@ BY_PARENT: Mapping[tuple[str, str], Callable[[], Select[Any]]] = {
     ("returns", "parcels"): lambda: select(BackParcel.id, BackParcel.return_id),
     ("waves", "parcels"): lambda: select(Parcel.id, Parcel.wave_id),
     ("waves", "lines"): lambda: select(ParcelLine.id, Parcel.wave_id).join(Parcel),
-    ("return-policy", "return-reasons", "returns", "parcels"): lambda: select(BackParcel.id, BackParcel.return_id),
     ("credit", "spendings"): lambda: select(CreditEntry.id, CreditEntry.credit_id),
 }
 """At the desk: what belongs to the thing that is named before it."""
