@@ -17,6 +17,7 @@ from sqlalchemy import func, select, text
 from portal import cli
 from portal.db import session
 from portal.demo.stripe import Remote, StandIn
+from portal.feedback.actions import give_answer
 from portal.lib import clock
 from portal.lib.tokens import digest
 from portal.orders.keys import ApiKey
@@ -27,6 +28,7 @@ from portal.staff.actions import accept_invitation, find_invitation, sign_in
 from portal.staff.models import Staff
 from portal.staff.sessions import find_session
 from tests.conftest import SECRETS, as_owner
+from tests.feedback.scenes import invited
 from tests.standin import KEY, SECRET
 from tests.world import build
 
@@ -388,3 +390,18 @@ def until(true: Callable[[], bool], seconds: float = 60) -> None:
             pass
         time.sleep(0.1)
     pytest.fail("it did not happen in time")
+
+
+def test_what_is_kept_counted_is_built_anew_and_proven_equal(portal: Portal, real: Flask) -> None:
+    world = build(now=clock.now())
+    invited(world.alice)
+    give_answer(world.alice.id, 5, "Lovely", now=clock.now())
+    session.commit()
+    first = portal("insight", "rebuild")
+    assert (first.exit_code, "Sums that were wrong: 0." in first.output) == (0, True), first.output
+    session.execute(text("UPDATE tallies SET n = 8 WHERE measure = 'csat' AND value = 'DE' AND grain = 'day'"))
+    session.commit()
+    wrong = portal("insight", "rebuild")
+    assert wrong.exit_code == 1
+    assert ", country DE: off by -7 (good 0, bad 0)" in wrong.output
+    assert portal("insight", "rebuild").output.endswith("Everything is equal now.\n")

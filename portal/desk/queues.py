@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from portal.db import Base, session
 from portal.db.counting import bounded, told
+from portal.feedback.alarms import ScoreAlarm
 from portal.feedback.case_models import Case
 from portal.fulfilment import handoff_lists, lists
 from portal.fulfilment.shorts import ShortPick
@@ -127,7 +128,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("boxes", _l("Boxes and sizes"), "box", "/desk/boxes", "parcels.see"),
             Queue("label_numbers", _l("Numbers on labels"), "scan", "/desk/label-numbers", "promise.set"),
             Queue("kept", _l("Promise kept"), "check", "/desk/insight/promise", "insight.see"),
-            Queue("satisfied", _l("Satisfaction"), "talk", "/desk/insight/satisfaction", "insight.see"),
+            Queue("satisfied", _l("Satisfaction"), "talk", "/desk/insight/satisfaction", "insight.see", bad=True),
             Queue("policy", _l("Return policy"), "back", "/desk/return-policy", "returns.see"),
             Queue("reasons", _l("Return reasons"), "back", "/desk/return-reasons", "returns.policy"),
             Queue("exempt", _l("Exempt from withdrawal"), "cross", "/desk/withdrawals/exemptions", "returns.exempt"),
@@ -169,6 +170,7 @@ def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
         "wrong": _number(Refund, wrong_and_waiting()),
         "differs": _number(MoneyAlarm, MoneyAlarm.closed_at.is_(None)),
         "cases": _number(Case, Case.state == "open"),
+        "satisfied": _number(ScoreAlarm, ScoreAlarm.closed_at.is_(None)),
         "waves": _number(Wave, Wave.ended_at.is_(None)),
         "short_picks": _number(ShortPick, ShortPick.state == "open"),
         "short": _number(StockClaim, StockClaim.item_id.is_(None)),

@@ -16,6 +16,7 @@ from portal.feedback.built_in import FIVE
 from portal.feedback.cases import follow_answer
 from portal.feedback.machines import DOUBTS, DOUBTS_OF
 from portal.feedback.models import Answer, AnswerStars, SurveyInvitation, SurveyObjection
+from portal.feedback.rollups import count_again, nameless
 from portal.feedback.rules import SURVEY_LASTS
 from portal.lib.errors import Refused
 from portal.orders.models import Customer
@@ -68,13 +69,19 @@ def answer(order_id: int, said: Said, *, now: datetime, doubt: str = "") -> Answ
     answer.answered_at, answer.provisional = now, bool(doubt)
     session.add(answer)
     if invitation.anonymous:
-        return answer if doubt else _unname(answer, invitation, now)
+        if not doubt:
+            _unname(answer, invitation, now)
+        session.flush()
+        count_again([order_id] if doubt else [order_id, nameless(answer.id)])
+        return answer
     if doubt:
         _note(answer, f"survey.doubted.{doubt}", order_id, now)
+        count_again([order_id])
         return answer
     move(invitation, "state", "answer", closes_at=invitation.closes_at or now + SURVEY_LASTS)
     _note_answer(answer, order_id, before[0], now)
     follow_answer(answer, order_id, before, now=now)
+    count_again([order_id])
     return answer
 
 
@@ -149,13 +156,12 @@ def _note_answer(answer: Answer, order_id: int, before: int | None, now: datetim
         _note(answer, "survey.changed", order_id, now, before=before)
 
 
-def _unname(answer: Answer, invitation: SurveyInvitation, now: datetime) -> Answer:
+def _unname(answer: Answer, invitation: SurveyInvitation, now: datetime) -> None:
     """Cut the answer off from its order, and keep of its moment only the day; no timeline tells. It opens nothing."""
     move(invitation, "state", "answer")
     answer.invitation_id, answer.answered_at = None, now.replace(hour=0, minute=0, second=0, microsecond=0)
     for row in answer.stars:
         row.order_line_id = None
-    return answer
 
 
 def object_to_surveys(customer_id: int, order_id: int, *, now: datetime) -> None:

@@ -16,6 +16,7 @@ from portal.feedback.grounds import consent_of, ground_in
 from portal.feedback.models import SurveyInvitation
 from portal.feedback.putting import Put, put_in
 from portal.feedback.questions import to_be_asked
+from portal.feedback.rollups import count_again
 from portal.feedback.rules import LETTER_USEFUL_FOR, OPEN_PROBLEM, REASONS, SURVEY_LASTS, WHY_NOT
 from portal.feedback.timing import Terms, ask_at, terms
 from portal.orders.letters import write
@@ -93,6 +94,7 @@ def send_survey(invitation_id: int, *, due: str, now: datetime) -> SurveyInvitat
     move(invitation, "state", "send", sent_at=now, closes_at=now + SURVEY_LASTS, **proof)
     record(order.id, "survey.sent", by="system", now=now)
     write("how-was-it", order, **_told(invitation, now))
+    count_again([order.id])
     return invitation
 
 

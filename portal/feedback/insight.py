@@ -1,192 +1,245 @@
-"""What customers say, counted honestly: satisfaction by what happened to the order, with its interval."""
+"""What customers say, counted honestly: scores by what happened to the order, each with its interval.
 
-import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+All of it is read from tallies by week (`tallies`), so that it takes no longer with more answers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from io import StringIO
 from typing import Any
 
-from flask import current_app
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Date, Select, Subquery, case, cast, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Date, Select, and_, case, cast, func, literal, select, text, union_all
 
 from portal.db import session
 from portal.feedback.case_models import Case
-from portal.feedback.models import Answer, SurveyInvitation
-from portal.fulfilment.models import Parcel
+from portal.feedback.questions import KINDS
+from portal.feedback.scores import Score, apart
+from portal.feedback.tallies import Tally
 from portal.fulfilment.rules import courier_name
 from portal.lib.days import short
-from portal.lib.intervals import ENOUGH, adjusted_wald
-from portal.lib.sheets import plain_cell
-from portal.orders.models import Order, OrderLine, called
-from portal.returns.models import Return
+from portal.orders.models import called
 
-SINCE = timedelta(days=90)
+A_WEEK = timedelta(days=7)
+MOST_ROWS = 25
 DIMENSIONS: dict[str, Any] = {
-    "all": _l("All answers"),
-    "week": _l("Week from"),
+    "product": _l("Product"),
+    "courier": _l("Courier"),
     "promise": _l("Late or on time"),
     "back": _l("Sent back or kept"),
-    "courier": _l("Courier"),
     "country": _l("Country"),
     "channel": _l("Channel"),
     "language": _l("Language"),
-    "product": _l("Product"),
 }
 NAMES = {"late": _l("Late"), "on_time": _l("On time"), "returned": _l("Sent something back"), "kept": _l("Kept it all")}
+BESIDE = ("asked", "arrived")
+"""Measures that stand beside every score: who answered of those who were asked, and what came in time."""
+Numbers = tuple[int, int, int, int]
+"""How many, good, bad, and the sum."""
+SUMS = (Tally.n, Tally.good, Tally.bad, Tally.total)
+TITLES = text(
+    "SELECT sku, (SELECT title FROM order_lines WHERE order_lines.sku = wanted.sku LIMIT 1) AS title"
+    " FROM unnest(CAST(:skus AS text[])) AS wanted(sku)"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """How many of how many were satisfied, with the interval in which the true share lies; `rest` is all the others."""
+class Wish:
+    """What the reader wants to see: which kind of question, whole weeks, and perhaps only one value of a dimension."""
 
+    kind: str
+    first: date
+    last: date
+    within: str = ""
+    value: str = ""
+
+    @property
+    def before(self) -> "Wish":
+        """As many weeks before these."""
+        length = self.last - self.first + timedelta(days=1)
+        return Wish(self.kind, self.first - length, self.last - length, self.within, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value of a dimension, or a week; `rest` is all the others."""
+
+    value: str
     name: str
-    good: int
-    total: int
-    rest: tuple[int, int] = (0, 0)
-
-    @property
-    def percent(self) -> float:
-        return 100 * self.good / self.total if self.total else 0.0
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        low, high = adjusted_wald(self.good, self.total)
-        return 100 * low, 100 * high
-
-    @property
-    def few(self) -> bool:
-        """Too few to say much."""
-        return self.total < ENOUGH
+    score: Score
+    asked: Score
+    arrived: Score
+    rest: Score | None = None
 
     @property
     def stands_out(self) -> str:
-        """`worse` or `better` when the intervals of these and of all the others do not meet; else nothing."""
-        if self.few or self.rest[1] < ENOUGH:
-            return ""
-        (low, high), (others_low, others_high) = adjusted_wald(self.good, self.total), adjusted_wald(*self.rest)
-        return "worse" if high < others_low else "better" if low > others_high else ""
+        return apart(self.score, self.rest) if self.rest else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All that the page shows; `machines` are answers that count for nothing."""
+    """All that the page shows. `machines` were answers that count for nothing."""
 
-    asked: int
-    answered: int
-    machines: int
-    solved: int
-    silent: int
-    tables: dict[str, list[Share]]
+    wish: Wish
+    kinds: Mapping[str, int]
+    all: Row
+    weeks: list[Row]
+    tables: Mapping[str, list[Row]]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    solved: int = 0
+    silent: int = 0
 
     @property
-    def responded(self) -> Share:
-        """Of the asked, who answered."""
-        return Share("", self.answered, self.asked)
+    def machines(self) -> int:
+        return self.all.asked.bad
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.all.asked.n or self.all.score.n or self.all.arrived.n)
 
 
-def picture(*, now: datetime) -> Picture:
-    """The last 90 days in four statements, however many answers there are."""
-    since = now - SINCE
-    cases = func.count().filter(Case.state == "solved"), func.count().filter(Case.state == "closed")
-    asked = func.count(), func.count(Answer.id).filter(Answer.provisional.is_(False))
-    found = select(*asked, func.count(Answer.id)).select_from(SurveyInvitation).outerjoin(SurveyInvitation.answer)
-    sent, answered, came = session.execute(found.where(SurveyInvitation.sent_at > since)).one()
-    solved, silent = session.execute(select(*cases).where(Case.opened_at > since)).one()
-    return Picture(sent, answered, came - answered, solved, silent, _tables(since))
+def monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
 
 
-def _tables(since: datetime) -> dict[str, list[Share]]:
-    """Satisfaction by dimension, the worst first; weeks in their order."""
-    told = _answers(since).subquery()
-    found: dict[str, list[tuple[str, int, int]]] = {name: [] for name in DIMENSIONS}
-    for dimension, name, good, total in (*_by_order(told), *_by_product(told)):
-        if name is not None:
-            found[dimension].append((str(name), good, total))
-    good, total = next(((good, total) for _name, good, total in found["all"]), (0, 0))
-    return {dimension: _shares(dimension, rows, good, total) for dimension, rows in found.items()}
+def answered_kinds(first: date, last: date) -> dict[str, int]:
+    """How many answers of each kind there are, the most first."""
+    weeks = (Tally.grain == "week", Tally.within == "", Tally.within_value == "", Tally.day.between(first, last))
+    found = select(Tally.measure, func.sum(Tally.n)).where(*weeks, Tally.measure.in_(KINDS), Tally.dimension == "all")
+    rows = session.execute(found.group_by(Tally.measure)).all()
+    return {kind: int(n) for kind, n in sorted(rows, key=lambda row: (-row[1], row[0])) if n}
 
 
-def _answers(since: datetime) -> Select[Any]:
-    """One row per answer that a person gave, beside what happened to the order."""
-    zone = current_app.config["SETTINGS"].shop_timezone
-    parcels = select(Parcel).where(Parcel.order_id == Order.id, Parcel.state != "cancelled").correlate(Order)
-    arrived = cast(
-        func.timezone(zone, parcels.with_only_columns(func.max(Parcel.delivered_at)).scalar_subquery()), Date
-    )
-    week = cast(func.date_trunc("week", func.timezone(zone, Answer.answered_at)), Date)
-    columns = (
-        Order.id.label("order_id"),
-        (Answer.mood == "good").label("good"),
-        week.label("week"),
-        case((arrived > Order.promised_on, "late"), (arrived.is_not(None), "on_time")).label("promise"),
-        case((exists().where(Return.order_id == Order.id), "returned"), else_="kept").label("back"),
-        parcels.with_only_columns(func.min(Parcel.courier)).scalar_subquery().label("courier"),
-        Order.country.label("country"),
-        Order.channel.label("channel"),
-        func.substr(Order.locale, 1, 2).label("language"),
-    )
-    told = select(*columns).select_from(Answer).join(Answer.invitation).join(Order)
-    return told.where(Answer.answered_at > since, Answer.provisional.is_(False))
+def picture(wish: Wish, kinds: Mapping[str, int], *, whole: str = "") -> Picture:
+    """The scores in four statements, however many answers there are. Of the dimension `whole` nothing is left out."""
+    cells: dict[tuple[str, str, date | None], dict[str, Numbers]] = {}
+    for measure, dimension, value, week, *numbers in session.execute(_cells(wish)):
+        cells.setdefault((dimension, value, week), {})[measure] = tuple(int(n) for n in numbers)  # type: ignore[assignment]
+    rows = {where: _row(wish.kind, where[1], measured) for where, measured in cells.items()}
+    everything = _total(wish.kind, (row for (dimension, *_), row in rows.items() if dimension == "all"))
+    by_week = sorted(((week, row) for (_, _, week), row in rows.items() if week), key=lambda one: one[0])
+    weeks = [_week(week, row) for week, row in by_week]
+    tables = {
+        name: [row for (dimension, *_), row in rows.items() if dimension == name and row.score.n] for name in DIMENSIONS
+    }
+    shown = {name: _shown(found, everything, name == whole) for name, found in tables.items()}
+    left_out = {name: len(found) - len(shown[name]) for name, found in tables.items() if len(found) > len(shown[name])}
+    solved, silent = _cases(wish)
+    return Picture(wish, kinds, everything, weeks, _named(shown), left_out, solved, silent)
 
 
-def _by_order(told: Subquery) -> Iterable[tuple[str, Any, int, int]]:
-    """All dimensions of the order in one pass."""
-    names = [name for name in DIMENSIONS if name not in ("all", "product")]
-    columns = [told.c[name] for name in names]
-    sets = func.grouping_sets(tuple_(), *[tuple_(column) for column in columns])
-    which = func.grouping(*columns)
-    rows = session.execute(select(which, *columns, *_counts(told)).group_by(sets)).all()
+def _cells(wish: Wish) -> Select[Any]:
+    """Sums by measure, dimension and value; of everything also by week."""
+    part = _only(wish) if wish.within else _everything(wish)
+    week = case((part.c.dimension == "all", part.c.day)).label("week")
+    sums = [func.sum(part.c[name]) for name in ("n", "good", "bad", "total")]
+    keys = (part.c.measure, part.c.dimension, part.c.value, week)
+    return select(*keys, *sums).group_by(*keys).having(func.sum(part.c.n) > 0)
+
+
+def _weeks(wish: Wish) -> tuple[ColumnElement[bool], ...]:
+    measures = Tally.measure.in_((wish.kind, *BESIDE))
+    return Tally.grain == "week", Tally.day.between(wish.first, wish.last), measures
+
+
+def _everything(wish: Wish) -> Any:
+    columns = (Tally.measure, Tally.day, Tally.dimension, Tally.value, *SUMS)
+    return select(*columns).where(*_weeks(wish), Tally.within == "", Tally.within_value == "").subquery()
+
+
+def _only(wish: Wish) -> Any:
+    """The one value by itself, and in every other dimension: a pair is kept once, from one of its sides."""
+    itself = and_(Tally.dimension == wish.within, Tally.value == wish.value)
+    alone = select(Tally.measure, Tally.day, literal("all").label("dimension"), literal("all").label("value"), *SUMS)
+    inside = select(Tally.measure, Tally.day, Tally.dimension, Tally.value, *SUMS)
+    across = select(Tally.measure, Tally.day, Tally.within, Tally.within_value, *SUMS)
+    return union_all(
+        alone.where(*_weeks(wish), itself, Tally.within == "", Tally.within_value == ""),
+        inside.where(*_weeks(wish), Tally.within == wish.within, Tally.within_value == wish.value),
+        across.where(*_weeks(wish), itself, Tally.within != ""),
+    ).subquery()
+
+
+def _row(kind: str, value: str, measured: Mapping[str, Numbers]) -> Row:
+    none = (0, 0, 0, 0)
+    score, asked, arrived = (Score(name, *measured.get(name, none)) for name in (kind, *BESIDE))
+    return Row(value, value, score, asked, arrived)
+
+
+def _total(kind: str, rows: Iterable[Row]) -> Row:
+    score, asked, arrived = Score(kind), Score("asked"), Score("arrived")
     for row in rows:
-        kept = [index for index in range(len(names)) if not row[0] & (1 << (len(names) - 1 - index))]
-        dimension, name = (names[kept[0]], row[1 + kept[0]]) if kept else ("all", "all")
-        yield dimension, name, row[-2], row[-1]
+        score, asked, arrived = score + row.score, asked + row.asked, arrived + row.arrived
+    return Row("all", str(_("All answers")), score, asked, arrived)
 
 
-def _by_product(told: Subquery) -> Iterable[tuple[str, Any, int, int]]:
-    """An answer about an order speaks for each product in it, once."""
-    goods = select(OrderLine.order_id, OrderLine.sku, func.min(OrderLine.title).label("title"))
-    named = goods.where(OrderLine.kind == "item").group_by(OrderLine.order_id, OrderLine.sku).subquery()
-    found = select(func.min(named.c.title), *_counts(told)).join(named, named.c.order_id == told.c.order_id)
-    for row in session.execute(found.group_by(named.c.sku)).all():
-        yield "product", *row
+def _week(week: date, row: Row) -> Row:
+    return Row(week.isoformat(), short(week, str(get_locale() or "en")), row.score, row.asked, row.arrived)
 
 
-def _counts(told: Subquery) -> tuple[ColumnElement[int], ColumnElement[int]]:
-    return func.count().filter(told.c.good), func.count()
+def _shown(rows: Sequence[Row], everything: Row, whole: bool) -> list[Row]:
+    """The worst first, those of whom little is known at the end. What stands out is never left out."""
+    compared = [
+        Row(row.value, row.name, row.score, row.asked, row.arrived, everything.score - row.score) for row in rows
+    ]
+    ordered = sorted(compared, key=lambda row: (row.score.few, row.score.value, -row.score.n, row.value))
+    kept = ordered[:MOST_ROWS] + [row for row in ordered[MOST_ROWS:] if row.stands_out]
+    return ordered if whole else kept
 
 
-def _shares(dimension: str, rows: Sequence[tuple[str, int, int]], good: int, total: int) -> list[Share]:
-    told = sorted(rows)
-    made = [Share(_called(dimension, name), hits, many, (good - hits, total - many)) for name, hits, many in told]
-    return made if dimension == "week" else sorted(made, key=lambda share: (share.percent, share.name))
+def _named(tables: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    titles = product_titles({row.value for row in tables["product"]})
+    return {
+        dimension: [
+            Row(row.value, called_in(dimension, row.value, titles), row.score, row.asked, row.arrived, row.rest)
+            for row in rows
+        ]
+        for dimension, rows in tables.items()
+    }
 
 
-def _called(dimension: str, name: str) -> str:
+def product_titles(skus: Iterable[str]) -> dict[str, str]:
+    """What products are called, in one statement; those without an article number are their own title."""
+    rows = session.execute(TITLES, {"skus": sorted(skus)})
+    return {sku: title for sku, title in rows if title}
+
+
+def called_in(dimension: str, value: str, titles: Mapping[str, str]) -> str:
+    """The value as people call it."""
     locale = get_locale()
-    if dimension == "week":
-        return short(date.fromisoformat(name), str(locale))
     if dimension == "country":
-        return str(locale.territories.get(name, name)) if locale else name
+        return str(locale.territories.get(value, value)) if locale else value
     if dimension == "language":
-        return str(locale.languages.get(name, name)) if locale else name
+        return str(locale.languages.get(value, value)) if locale else value
     if dimension == "courier":
-        return courier_name(name)
+        return courier_name(value)
     if dimension == "channel":
-        return called(name)
-    return str(_("All answers") if dimension == "all" else NAMES.get(name, name))
+        return called(value)
+    return titles.get(value, value) if dimension == "product" else str(NAMES.get(value, value))
 
 
-def sheet(found: Picture) -> str:
-    """The same as CSV, with plain numbers."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(("by", "name", "satisfied", "answers", "percent", "low", "high"))
-    for dimension, shares in found.tables.items():
-        for share in shares:
-            numbers = (f"{number:.1f}" for number in (share.percent, *share.interval))
-            writer.writerow((dimension, plain_cell(share.name), share.good, share.total, *numbers))
-    return out.getvalue()
+def _cases(wish: Wish) -> tuple[int, int]:
+    """How many cases the customer called solved, and how many ended in silence."""
+    ended = func.count().filter(Case.state == "solved"), func.count().filter(Case.state == "closed")
+    opened = cast(Case.opened_at, Date).between(wish.first, wish.last)
+    solved, silent = session.execute(select(*ended).where(opened)).one()
+    return solved, silent
+
+
+def counted_between(kind: str, dimension: str, value: str, first: date, last: date) -> Score:
+    """One value's score from day to day, both included: to show before and after something was changed."""
+    where = (Tally.grain == "day", Tally.within == "", Tally.within_value == "", Tally.measure == kind)
+    which = (Tally.day.between(first, last), Tally.dimension == dimension, Tally.value == value)
+    sums = [func.coalesce(func.sum(column), 0) for column in SUMS]
+    return Score(kind, *(int(n) for n in session.execute(select(*sums).where(*where, *which)).one()))
+
+
+def weeks_until(today: date, weeks: int) -> tuple[date, date]:
+    """From a Monday to the Sunday of this week."""
+    return monday(today) - A_WEEK * (weeks - 1), monday(today) + timedelta(days=6)
+
+
+def this_day(now: datetime, zone: Any) -> date:
+    return now.astimezone(zone).date()

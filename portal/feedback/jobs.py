@@ -5,12 +5,14 @@ from datetime import timedelta
 from flask import current_app
 
 from portal.db import session, transaction
-from portal.feedback import asking, case_rules, cases, mail_reading, watching
+from portal.feedback import alarms, asking, case_rules, cases, mail_reading, rollups, watching
 from portal.feedback.models import SurveyInvitation
 from portal.feedback.timing import terms
 from portal.jobs import defer, follows, task
 from portal.lib import clock
 from portal.refunds.models import Refund
+
+COMPARED_FOR = timedelta(days=120)
 
 
 @follows("order.delivered")
@@ -62,6 +64,33 @@ def remind(invitation_id: int) -> None:
     """No answer yet: once more, and then never again."""
     with transaction():
         asking.remind(invitation_id, now=clock.now())
+
+
+@follows("parcel.arrived")
+@follows("return.changed")
+@task(queue="feedback")
+def count(order_id: int) -> None:
+    """Something about the order changed by which answers are counted: late or not, what came back and why."""
+    with transaction():
+        rollups.count_again([order_id])
+
+
+@task(queue="sweeps", periodic="23 2 * * *")
+def count_by_night() -> None:
+    """What was missed is counted: orders of the last months are compared with what is so."""
+    for batch in rollups.batches(since=clock.now() - COMPARED_FOR):
+        with transaction():
+            if wrong := rollups.stale(batch):
+                rollups.count_again(wrong)
+    with transaction():
+        rollups.forget_words()
+
+
+@task(queue="feedback", periodic="40 5 * * *")
+def watch_scores() -> None:
+    """In the morning: what fell is told, what has recovered is no longer an alarm."""
+    with transaction():
+        alarms.watch(now=clock.now())
 
 
 @task(queue="feedback", periodic="*/20 * * * *")

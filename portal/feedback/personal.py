@@ -1,4 +1,7 @@
-"""What customers told us, and what we answered. That somebody wants no questions outlives the rest, as a hash."""
+"""What customers told us, and what we answered. That somebody wants no questions outlives the rest, as a hash.
+
+When their words are gone, they are counted anew (`rollups.forget_words_of`).
+"""
 
 from typing import Any
 
@@ -9,6 +12,7 @@ from portal.feedback.case_models import Case, CaseAttachment, CaseMessage
 from portal.feedback.grounds import SurveyConsent
 from portal.feedback.mail_reading import SOURCE
 from portal.feedback.models import Answer, AnswerStars, SurveyInvitation
+from portal.feedback.tallies import Counted
 from portal.inbox.models import InboxMessage
 
 
@@ -48,6 +52,11 @@ KEPT = (
         lambda ids: AnswerStars.answer_id.in_(_answers(ids)),
         shown=("title", "stars"),
         stays=("sku", "title"),
+    ),
+    Kept(
+        Counted,
+        lambda ids: Counted.order_id.in_(ids),
+        stays=("promise", "back", "courier", "country", "channel", "language", "products", "marks", "stems", "search"),
     ),
     Kept(
         Case,

@@ -122,6 +122,7 @@ def _follow(parcel: Parcel, *, by: Actor, now: datetime) -> None:
         _tell(parcel, found, by=by, now=now)
     if found.delivered_at != arrived:
         close_or_reopen(parcel.order, now=now)
+        announce("parcel.arrived", order_id=parcel.order_id)
 
 
 def _tell(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from portal import mail
 from portal.db import move, session
 from portal.db.personal import Ids, take_out
+from portal.feedback import rollups
 from portal.fulfilment.models import Parcel
 from portal.inbox.actions import forget_messages
 from portal.jobs import announce
@@ -106,6 +107,7 @@ def forget(ids: Ids, *, now: datetime) -> None:
         take_out(kept, ids)
     forget_messages(needles)
     forget_arguments(needles)
+    rollups.forget_words_of(ids)
     session.execute(update(Order).where(Order.id.in_(ids)).values(erased_at=now))
     session.expire_all()
     for order_id in ids:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, session
 from portal.feedback.models import Answer, SurveyInvitation
+from portal.feedback.rollups import forget_words_of, nameless
 from portal.inbox.models import InboxMessage
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
@@ -95,7 +96,10 @@ def _ripe_answers(before: datetime) -> Select[Any]:
 
 
 def _silence_answers(ids: Select[Any], _now: datetime) -> None:
+    of = select(SurveyInvitation.order_id, Answer.id).join_from(Answer, Answer.invitation, isouter=True)
+    keys = [order_id or nameless(answer_id) for order_id, answer_id in session.execute(of.where(Answer.id.in_(ids)))]
     session.execute(update(Answer).where(Answer.id.in_(ids)).values(words=""))
+    forget_words_of(keys)
 
 
 def _ripe_pictures(before: datetime) -> Select[Any]:

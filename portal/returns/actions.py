@@ -83,6 +83,7 @@ def request_return(
     hold(ret, now=now)
     if person:
         overrule(ret, overruled, note=because, by=person, now=now)
+    announce("return.changed", order_id=order_id)
     _write("return-requested", ret, now)
     return ret
 
@@ -116,6 +117,7 @@ def _call_off(ret: Return, now: datetime, **also: Any) -> None:
     if ret.goods != "not_expected":
         move(ret, "goods", "call_off")
     announce("return.ended", return_id=ret.id)
+    announce("return.changed", order_id=ret.order_id)
 
 
 def lock_whole(ret: Return) -> None:
@@ -155,6 +157,7 @@ def decline_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     move(ret, "decision", "decline", decided_at=now, decided_by_id=by.id, decision_note=note)
     let_go(ret, now=now)
     record(ret.order_id, "return.declined", by=by, now=now, rma=ret.rma, note=note)
+    announce("return.changed", order_id=ret.order_id)
     _write("return-declined", ret, now, note=note)
 
 
@@ -165,6 +168,7 @@ def accept_anyway(ret: Return, *, by: Staff, now: datetime) -> None:
     move(ret, "decision", "accept_anyway", decided_at=now, decided_by_id=by.id)
     record(ret.order_id, "return.accepted_anyway", by=by, now=now, rma=ret.rma)
     oddities.drop(ret.id, ["unwanted"], by=by, now=now)
+    announce("return.changed", order_id=ret.order_id)
 
 
 def receive_return(ret: Return, *, by: Staff, now: datetime) -> None:

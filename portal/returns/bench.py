@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.db import session
+from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.orders import stock, workshop
@@ -88,6 +89,7 @@ def add_found_line(ret: Return, line: OrderLine, *, by: Staff, now: datetime) ->
     ret.inspected_at = None
     session.flush()
     record(ret.order_id, "return.line_found", by=by, now=now, rma=ret.rma, title=line.title)
+    announce("return.changed", order_id=ret.order_id)
     return row
 
 
@@ -114,6 +116,7 @@ def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: 
     record(ret.order_id, "return.inspected", by=by, now=now, rma=ret.rma)
     send_exchanges(ret, {row.id: sum(one.kept for one in row.inspections) for row in ret.lines}, by=by, now=now)
     deciding.look_at_count(ret, by=by, now=now)
+    announce("return.changed", order_id=ret.order_id)
     dispatch.set_right(ret, by=by, now=now)
 
 

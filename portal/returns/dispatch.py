@@ -174,6 +174,7 @@ def expire(return_id: int, *, now: datetime) -> None:
         return
     note = _("It was not sent in time.")
     move(ret, "decision", "cancel", decided_at=now, decision_note=note)
+    announce("return.changed", order_id=ret.order_id)
     move(ret, "goods", "call_off")
     let_go(ret, now=now)
     announce("return.ended", return_id=ret.id)

@@ -175,6 +175,7 @@ def _open_return(made: Withdrawal, right: Right, chosen: Mapping[int, int], *, b
     session.flush()
     record(order.id, "withdrawal.return", by=by, now=now, rma=ret.rma)
     announce("return.awaited", return_id=ret.id)
+    announce("return.changed", order_id=order.id)
     if promises.lies_here(order.id, chosen):
         tell(order.id, "withdrawn", by=by, now=now)
     return ret

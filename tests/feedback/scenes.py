@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
 from portal.db import session
@@ -14,6 +14,7 @@ from portal.feedback.actions import give_answer
 from portal.feedback.case_models import Case
 from portal.feedback.models import Answer, SurveyInvitation
 from portal.feedback.questions import current
+from portal.feedback.tallies import Tally
 from portal.fulfilment.tracking import record_update
 from portal.lib import clock
 from portal.orders.actions import accept_order
@@ -106,3 +107,11 @@ def text_of(mail: EmailMessage) -> str:
 def html_of(mail: EmailMessage) -> str:
     part: Any = mail.get_body(("html",))
     return str(part.get_content())
+
+
+def tallied(measure: str, dimension: str, value: str, n: int, good: int, bad: int, day: date, **within: str) -> None:
+    """So many answers of a day and of its week, as they are kept counted."""
+    row: dict[str, Any] = {"measure": measure, "dimension": dimension, "value": value, "n": n, "good": good, "bad": bad}
+    row |= {"total": 0, "within": "", "within_value": "", **within}
+    grains = ({"grain": "day", "day": day}, {"grain": "week", "day": day - timedelta(days=day.weekday())})
+    session.execute(insert(Tally), [{**row, **grain} for grain in grains])

@@ -1,152 +1,152 @@
-"""A month of a shop with a truth that was planted: the page finds it again, and alarms for nothing else."""
+"""Scores with their intervals, of whole weeks, by what happened to the order; all of it asked for in the address."""
 
-from datetime import UTC, datetime, timedelta
-from random import Random
+from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import insert
 
-from portal.db import Base, session
-from portal.feedback.case_models import Case
-from portal.feedback.insight import Picture, Share, picture
-from portal.feedback.models import Answer, SurveyInvitation
-from portal.feedback.questions import current
-from portal.fulfilment.models import Parcel
+from portal.db import session
+from portal.feedback.insight import Wish, answered_kinds, counted_between, picture, this_day, weeks_until
+from portal.feedback.scores import Score, apart
 from portal.lib import clock
-from portal.orders.models import Customer, Order, OrderLine
-from portal.returns.models import Return
 from tests.conftest import statements
-from tests.feedback.scenes import answered, invited
+from tests.feedback.scenes import tallied
 from tests.world import sign_in
 
-START = datetime(2026, 10, 19, 9, tzinfo=UTC)
-NOW = START + timedelta(days=33)
-ORDERS = 600
-SCANNED = 3
-"""Of every so many mails one is scanned by a machine that answers the worst."""
-PRODUCTS = {"LAMP": 0.45, "JUG": 0.5, "MUG": 0.9, "BOWL": 0.9, "SHIRT": 0.9, "CANDLE": 0.9}
-"""The share of the satisfied, with a courier in time; the first two have a defect."""
-SLOW, LATE_COSTS = "hermes", 0.3
+MONDAY = date(2026, 11, 2)
+PAGE = "/desk/insight/satisfaction"
+
+
+def seen(kind: str = "csat", **more):
+    return picture(Wish(kind, MONDAY, MONDAY + timedelta(days=27), **more), {kind: 1})
 
 
 @pytest.fixture
-def month(app) -> Picture:
-    put = current("csat", now=START)
-    rows: dict[type[Base], list[dict[str, object]]] = {}
-    chance = Random(6)
-    for number in range(10_000, 10_000 + ORDERS):
-        of_one(rows, number, chance, put)
-    for table, values in rows.items():
-        session.execute(insert(table), values)
+def counted(app):
+    """A hundred lamps of which half are good, three hundred mugs that nearly all are, and two jugs."""
+    for product, n, good in (("LAMP", 100, 50), ("MUG", 300, 280), ("JUG", 2, 0)):
+        tallied("csat", "product", product, n, good, n - good, MONDAY)
+    tallied("csat", "all", "all", 400, 330, 70, MONDAY)
+    tallied("csat", "all", "all", 10, 4, 6, MONDAY + timedelta(days=7))
+    tallied("csat", "all", "all", 5, 5, 0, MONDAY - timedelta(days=7))
+    tallied("asked", "all", "all", 800, 400, 33, MONDAY)
+    tallied("arrived", "all", "all", 1000, 900, 100, MONDAY)
+    tallied("csat", "product", "LAMP", 60, 20, 40, MONDAY, within="courier", within_value="dhl")
+    tallied("csat", "courier", "dhl", 70, 25, 45, MONDAY)
     session.commit()
-    return picture(now=NOW)
 
 
-def of_one(rows, id, chance, put) -> None:
-    """An order with its parcel and question; machines answer a third of all, always with the worst."""
-    product, courier = chance.choice(list(PRODUCTS)), chance.choice(("dhl", "ups", SLOW))
-    good = chance.random() < PRODUCTS[product] - (LATE_COSTS if courier == SLOW else 0)
-    placed = START + timedelta(days=chance.randrange(20))
-    arrived = placed + timedelta(days=5 if courier == SLOW else 2)
-    asked = arrived + timedelta(days=5)
-
-    def add(table, **values):
-        rows.setdefault(table, []).append(values)
-
-    add(Customer, id=id, email=f"c{id}@example.org", name="C", locale="en")
-    add(
-        Order, id=id, ref=f"r{id}", channel=chance.choice(("shopify", "api:shop")), external_id=f"{id}",
-        number=str(id), state="closed", customer_id=id, locale=chance.choice(("de", "en", "fr")), currency="EUR",
-        total=1, country=chance.choice(("DE", "DE", "AT")), placed_at=placed, paid_at=placed,
-        external_updated_at=placed, promised_on=(placed + timedelta(days=3)).date(), created_at=placed,
-    )  # fmt: skip
-    add(OrderLine, order_id=id, external_id="1", sku=product, title=product.title(), quantity=1, unit_price=1, paid=1)
-    there = {"created_at": placed, "handed_over_at": placed, "delivered_at": arrived, "tracking_number": f"T{id}"}
-    add(Parcel, order_id=id, ref=f"p{id}", state="handed_over", courier=courier, tracking_status="delivered", **there)
-    add(SurveyInvitation, id=id, order_id=id, state="answered", due_at=asked, sent_at=asked, version_id=put.id)
-    which = {"invitation_id": id, "version_id": put.id, "question": "How was it?", "kind": "csat"}
-    answer = {**which, "answered_at": asked + timedelta(hours=chance.randrange(40))}
-    if id % SCANNED == 0:
-        add(Answer, **answer, score=1, mood="bad", provisional=True)
-    else:
-        score = chance.choice((4, 5) if good else (1, 2, 3))
-        add(Answer, **answer, score=score, mood=put.mood(score), provisional=False)
+def test_what_is_worse_than_the_rest_comes_first_and_says_so_and_what_is_few_comes_last(counted):
+    rows = seen().tables["product"]
+    assert [(row.value, row.stands_out) for row in rows] == [("LAMP", "worse"), ("MUG", "better"), ("JUG", "")]
 
 
-def named(found: Picture, dimension: str) -> dict[str, Share]:
-    return {share.name: share for share in found.tables[dimension]}
+def test_who_answered_and_what_came_in_time_stand_beside_and_machines_apart(counted):
+    found = seen()
+    assert (found.all.asked.value, found.all.arrived.value, found.machines) == (50, 90, 33)
 
 
-def outstanding(found: Picture) -> set[tuple[str, str, str]]:
-    shares = ((dimension, share) for dimension, row in found.tables.items() for share in row)
-    return {(dimension, share.name, share.stands_out) for dimension, share in shares if share.stands_out}
+def test_weeks_stand_in_their_order(counted):
+    found = picture(Wish("csat", MONDAY - timedelta(days=7), MONDAY + timedelta(days=27)), {})
+    weeks = [(row.name, row.score.n) for row in found.weeks]
+    assert weeks == [("Mon 26 Oct", 5), ("Mon 2 Nov", 400), ("Mon 9 Nov", 10)]
 
 
-def test_it_finds_the_two_bad_products_and_the_slow_courier_and_nothing_that_was_not_planted(month):
-    found = outstanding(month)
-    assert {("product", "Lamp", "worse"), ("product", "Jug", "worse"), ("promise", "Late", "worse")} <= found
-    assert [name for dimension, name, how in found if dimension == "courier" and how == "worse"] == [SLOW]
-    assert {dimension for dimension, *_ in found} <= {"product", "courier", "promise"}
+def test_one_courier_shows_its_own_products(counted):
+    found = seen(within="courier", value="dhl")
+    assert (found.all.score.n, [(row.value, row.score.n) for row in found.tables["product"]]) == (70, [("LAMP", 60)])
 
 
-def test_the_intervals_hold_what_was_planted(month):
-    for product, share in PRODUCTS.items():
-        low, high = named(month, "product")[product.title()].interval
-        assert low <= 100 * (share - LATE_COSTS / 3) <= high
+def test_a_pair_is_found_from_its_other_side_too(counted):
+    found = seen(within="product", value="LAMP")
+    assert [(row.value, row.score.n) for row in found.tables["courier"]] == [("dhl", 60)]
 
 
-def test_machines_are_counted_apart(month):
-    assert (month.asked, month.answered, month.machines) == (ORDERS, ORDERS - ORDERS // SCANNED, ORDERS // SCANNED)
-    [everything] = month.tables["all"]
-    assert everything.total == month.answered
-    assert all(sum(share.total for share in rows) == month.answered for rows in month.tables.values())
+def test_another_period_shows_others(counted):
+    assert picture(Wish("csat", MONDAY - timedelta(days=28), MONDAY - timedelta(days=8)), {}).is_empty
+    assert answered_kinds(MONDAY, MONDAY) == {"csat": 400}
 
 
-def test_weeks_stand_in_their_order(month):
-    weeks = [share.name for share in month.tables["week"]]
-    assert weeks == ["Mon 26 Oct", "Mon 2 Nov", "Mon 9 Nov", "Mon 16 Nov"]
+def test_days_can_be_counted_for_before_and_after(counted):
+    score = counted_between("csat", "product", "LAMP", MONDAY, MONDAY)
+    assert (score.n, score.good) == (100, 50)
+    assert counted_between("csat", "product", "LAMP", MONDAY + timedelta(days=1), date.max).n == 0
+
+
+def test_of_many_products_the_worst_are_shown_and_all_on_demand(app):
+    for number in range(40):
+        tallied("csat", "product", f"P{number:02}", 100, 60 + number, 40 - number, MONDAY)
+    tallied("csat", "all", "all", 4000, 3180, 820, MONDAY)
+    found = seen()
+    assert found.tables["product"][0].value == "P00"
+    assert found.left_out["product"] == 40 - len(found.tables["product"]) > 0
+    assert {"P39", "P38"} <= {row.value for row in found.tables["product"]}, "they are better than the rest"
+    whole = picture(found.wish, {}, whole="product")
+    assert (len(whole.tables["product"]), whole.left_out) == (40, {})
 
 
 @pytest.mark.parametrize(
-    ("share", "how"),
+    ("these", "others", "how"),
     [
-        (Share("", 10, 40, (90, 100)), "worse"),
-        (Share("", 40, 40, (50, 100)), "better"),
-        (Share("", 34, 40, (90, 100)), ""),
-        (Share("", 2, 29, (90, 100)), ""),
-        (Share("", 10, 40, (20, 20)), ""),
+        ((40, 10), (100, 90), "worse"),
+        ((40, 40), (100, 50), "better"),
+        ((40, 34), (100, 90), ""),
+        ((29, 2), (100, 90), ""),
+        ((40, 10), (20, 20), ""),
     ],
 )
-def test_only_what_leaves_the_others_interval_stands_out(share, how):
-    assert share.stands_out == how
+def test_only_what_leaves_the_others_interval_stands_out(these, others, how):
+    assert apart(Score("csat", *these), Score("csat", *others)) == how
 
 
-def test_the_page_and_the_file_tell_the_same_in_as_many_statements_for_any_number(client, world, month):
-    with clock.moved(NOW - clock.now()):
-        sign_in(client, world.max)
-        with statements() as seen:
-            page = client.get("/desk/insight/satisfaction").text
-        sheet = client.get("/desk/insight/satisfaction.csv").text
-    assert len(seen) < 14
-    assert page.count("worse than the others") == 4
-    assert "product,Lamp," in sheet
+def test_a_net_score_counts_those_who_warn_others():
+    score = Score("nps", 100, 67, 10)
+    assert (score.value, [round(end) for end in score.interval]) == (57, [42, 68])
+
+
+def test_the_page_takes_as_many_statements_for_any_number(client, world, counted):
+    sign_in(client, world.max)
+    with statements() as written:
+        page = client.get(PAGE, query_string={"since": "2026-11-02", "until": "2026-11-29"}).text
+    assert len(written) < 14
+    assert page.count("worse than the others") == 2, "the lamp and DHL"
+    assert page.count('<svg xmlns="http://www.w3.org/2000/svg" width="100%"') == 3, "weeks, products, couriers"
+
+
+def test_the_file_says_what_the_page_says(client, world, counted):
+    sign_in(client, world.max)
+    period = {"since": "2026-11-02", "until": "2026-11-29"}
+    lines = client.get(f"{PAGE}.csv", query_string=period).text.splitlines()
+    assert "product,LAMP,csat,100,50,50,50.0,40.4,59.6,0.0,0,0,0,0" in lines
+    one = client.get(f"{PAGE}.csv", query_string={**period, "table": "courier"})
+    assert [line.split(",")[:2] for line in one.text.splitlines()[1:]] == [["courier", "DHL"]]
+    assert "satisfaction-courier.csv" in one.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"since": "2026-11-09", "until": "2026-11-02"}, "This day is before the first."),
+        ({"weeks": "5000"}, "Choose one of these."),
+        ({"since": "2001-01-01", "until": "2026-11-02"}, "At most three years can be shown at once."),
+        ({"since": "tomorrow"}, "Not a valid date value."),
+    ],
+)
+def test_a_period_that_can_not_be_is_named_at_its_field(client, world, asked, said):
+    sign_in(client, world.max)
+    answer = client.get(PAGE, query_string=asked)
+    assert (answer.status_code, said in answer.text) == (422, True)
 
 
 def test_before_the_first_answer_it_says_so(client, world):
     sign_in(client, world.max)
-    assert "No answers yet" in client.get("/desk/insight/satisfaction").text
+    assert "No answers yet" in client.get(PAGE).text
 
 
-def test_solved_and_silent_cases_and_returns_are_told_apart(app, world):
-    now = clock.now()
-    for order, state in ((world.alice, "solved"), (world.bob, "closed")):
-        session.add(Case(order_id=order.id, state=state, opened_at=now, due_at=now))
-        answered(invited(order, "answered"), 5)
-    session.add(Return(rma="R1", order_id=world.bob.id, requested_at=now))
-    session.commit()
-    found = picture(now=now)
-    assert (found.solved, found.silent) == (1, 1)
-    assert {name: share.total for name, share in named(found, "back").items()} == {
-        "Kept it all": 1,
-        "Sent something back": 1,
-    }
+def test_weeks_end_with_this_one(world):
+    assert weeks_until(date(2026, 11, 29), 4) == (date(2026, 11, 2), date(2026, 11, 29))
+    assert this_day(clock.now(), clock.now().tzinfo) == clock.now().date()
+
+
+def test_who_may_not_see_insight_is_refused(client, world):
+    sign_in(client, world.cleo)
+    assert client.get(PAGE).status_code == 403

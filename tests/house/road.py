@@ -13,7 +13,7 @@ from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
 from portal.adapters.stripe import StripeRefund
 from portal.db import session
 from portal.desk.actions import cancel_short
-from portal.feedback import cases, mail_reading, watching
+from portal.feedback import alarms, cases, mail_reading, watching
 from portal.feedback.case_models import CaseMessage
 from portal.fulfilment import back, shorts, waves
 from portal.fulfilment.actions import plan_parcels
@@ -48,7 +48,7 @@ from portal.returns.withdrawal_rules import right_of
 from portal.staff import people
 from portal.staff.rules import Role
 from portal.tracking.actions import choose, send_new_link
-from tests.feedback.scenes import case_of
+from tests.feedback.scenes import case_of, tallied
 from tests.fulfilment.hands import brought_to
 from tests.returns import hands
 from tests.uploads import hands as pictures
@@ -72,6 +72,7 @@ def walk(world: World, work: Work) -> None:
     with clock.moved(timedelta(days=12)):
         work(task="feedback.remind")
     complain(world, work)
+    lose_favour(world)
     show_pictures(world)
     give_money_back(world)
     doubt_the_books(world)
@@ -184,6 +185,16 @@ def doubt_the_books(world: World) -> None:
     """Stripe has a refund that nobody here knows, and Fran, who works here by now, is told."""
     world.fran.password_hash = "none"
     keep_alarms([Trouble("unknown_here", "re_nobodys", "100 EUR odd", world.alice.id)], COMPARED, now=clock.now())
+    session.commit()
+
+
+def lose_favour(world: World) -> None:
+    """Mugs were liked for weeks and no longer are; Max, who works here by now, is told."""
+    world.max.password_hash = "none"
+    today = clock.now().date()
+    for day, good in ((today - timedelta(days=60), 90), (today - timedelta(days=3), 10)):
+        tallied("csat", "product", "OLD-MUG", 100, good, 100 - good, day)
+    alarms.watch(now=clock.now())
     session.commit()
 
 

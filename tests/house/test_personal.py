@@ -18,11 +18,12 @@ OF_THE_HOUSE = {
     "article_sizes", "boxes", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",
     "survey_occasions", "survey_question_versions", "survey_questions", "survey_terms", "waves",
     "withdrawal_exemptions", "articles", "return_policies", "return_reasons", "review_offers",
+    "score_alarms", "tallies",
     *(name for name in Base.metadata.tables if name.startswith("staff")),
 }  # fmt: skip
 """Tables about the shop, its people and its shelves."""
-FORGOTTEN_BY_NAME = {"inbox_messages", "inbox_refusals", "survey_objections"}
-"""Raw messages are searched for what names the customer; counts and hashes name nobody."""
+FORGOTTEN_BY_NAME = {"inbox_messages", "inbox_refusals", "survey_objections", "word_tallies"}
+"""Raw messages are searched for what names the customer; counts and hashes name nobody; words are counted anew."""
 
 
 def words_in(table: Table) -> set[str]:

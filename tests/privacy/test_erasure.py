@@ -15,7 +15,9 @@ from sqlalchemy import LargeBinary, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from portal.db import Base, session
+from portal.feedback.actions import give_answer
 from portal.feedback.asking import schedule_survey
+from portal.feedback.tallies import Tally
 from portal.fulfilment.models import LabelPurchase, Parcel
 from portal.inbox.actions import receive
 from portal.jobs import defer
@@ -269,3 +271,17 @@ def test_nobody_else_may(client: FlaskClient, world: World) -> None:
     with nothing_appears():
         assert client.get("/desk/privacy").status_code == 403
         assert client.post(f"/desk/privacy/customers/{world.alice.customer_id}/erasures").status_code == 403
+
+
+def test_no_word_of_an_answer_is_counted_any_more(world: World) -> None:
+    """Not even as a stem, in which a name could hide."""
+    hands.delivered(world, world.alice)
+    schedule_survey(world.alice.id, now=clock.now())
+    give_answer(world.alice.id, 3, "Ask my neighbour Quintessa", now=clock.now())
+    session.commit()
+    assert {"answers", "counted", "word_tallies"} <= {*where("uintessa")}
+    actions.forget([world.alice.id], now=clock.now())
+    session.commit()
+    assert where("uintessa") == []
+    still = select(Tally.n).where(Tally.measure == "csat", Tally.grain == "day", Tally.value == "all")
+    assert session.scalar(still) == 1, "the score stays"

@@ -1,0 +1,162 @@
+"""Why goods come back: each product's reasons, what the bench found of them, and what those customers wrote."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from io import StringIO
+from typing import Any
+
+from flask_babel import get_locale
+from markupsafe import Markup
+from sqlalchemy import func, select, text
+
+from portal.db import session
+from portal.feedback.insight import product_titles
+from portal.feedback.scores import Score, apart
+from portal.feedback.tallies import Tally
+from portal.feedback.words_written import A_GROUP
+from portal.lib import charts
+from portal.lib.sheets import plain_cell
+from portal.returns.models import FOUND, GRADES, WITHDRAWN
+from portal.returns.reasons import all_reasons
+from portal.returns.words import GRADE
+from portal.returns.words import reason as told
+
+MOST_PRODUCTS, MOST_DRAWN, MOST_WORDS = 20, 12, 5
+TICKS = (4, 10, 20, 30, 40, 50, 70, 100)
+HEADINGS = ("sku", "product", "reason", "back", "arrived", "percent", "low", "high", "grade", "graded", "words")
+WRITTEN = text(
+    """
+    SELECT about, shown, n FROM (
+        SELECT about, (array_agg(shown ORDER BY n DESC, shown))[1] AS shown, sum(n) AS n,
+            row_number() OVER (PARTITION BY about ORDER BY sum(n) DESC, stem) AS place
+        FROM word_tallies
+        WHERE about = ANY(:abouts) AND language = :language AND day BETWEEN :first AND :last AND stem <> ''
+        GROUP BY about, stem HAVING sum(n) >= :least
+    ) AS word WHERE place <= :most ORDER BY about, place
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Of the orders with this product that arrived, those in which it came back for this reason.
+
+    `grades` are what the bench found of them; `rest` is the same reason of all other products.
+    """
+
+    sku: str
+    title: str
+    code: str
+    share: Score
+    grades: Mapping[str, Score]
+    rest: Score
+    words: Sequence[tuple[str, int]] = ()
+
+    @property
+    def name(self) -> str:
+        return told(self.code)
+
+    @property
+    def stands_out(self) -> str:
+        """`worse` when it comes back more often for this reason than the others do."""
+        return {"worse": "better", "better": "worse", "": ""}[apart(self.share, self.rest)]
+
+
+def table(first: date, last: date) -> list[Reason]:
+    """The reasons of the products that come back most, in three statements; the most frequent product first."""
+    counted = _counted(first, last)
+    back: dict[str, dict[str, int]] = defaultdict(dict)
+    for (measure, sku), n in counted.items():
+        if sku and measure.startswith("back."):
+            back[sku][measure.removeprefix("back.")] = n
+    often = sorted(back, key=lambda sku: (-sum(back[sku].values()), sku))[:MOST_PRODUCTS]
+    titles = product_titles(often)
+    written = _written([(sku, code) for sku in often for code in back[sku]], first, last)
+    return [
+        _reason(sku, code, counted, titles, written.get(_about(sku, code), ()))
+        for sku in often
+        for code in sorted(back[sku], key=lambda code: (-back[sku][code], code))
+    ]
+
+
+def _counted(first: date, last: date) -> dict[tuple[str, str], int]:
+    """By measure and product; the product "" is all of them together."""
+    weeks = (Tally.grain == "week", Tally.within == "", Tally.within_value == "", Tally.day.between(first, last))
+    found = select(Tally.measure, Tally.value, func.sum(Tally.n)).where(*weeks, Tally.measure.in_(_measures()))
+    rows = session.execute(found.where(Tally.dimension == "product").group_by(Tally.measure, Tally.value)).all()
+    counted = {(measure, sku): int(n) for measure, sku, n in rows if n}
+    for (measure, _sku), n in list(counted.items()):
+        counted[measure, ""] = counted.get((measure, ""), 0) + n
+    return counted
+
+
+def _measures() -> list[str]:
+    """What arrived, each reason by itself, and with each grade; retired reasons too."""
+    codes = (*all_reasons(), WITHDRAWN, FOUND)
+    graded = (f"grade.{code}.{grade}" for code in codes for grade in GRADES)
+    return ["arrived", *(f"back.{code}" for code in codes), *graded]
+
+
+def _about(sku: str, code: str) -> str:
+    return f"back.{code}:{sku}"
+
+
+def _written(pairs: Sequence[tuple[str, str]], first: date, last: date) -> dict[str, list[tuple[str, int]]]:
+    """What the customers wrote who sent it back for this reason, in the reader's language."""
+    abouts, language = [_about(sku, code) for sku, code in pairs], str(get_locale() or "en")[:2]
+    given = {"abouts": abouts, "language": language, "first": first, "last": last, "least": A_GROUP, "most": MOST_WORDS}
+    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for about, shown, n in session.execute(WRITTEN, given):
+        found[about].append((shown, int(n)))
+    return found
+
+
+def _reason(
+    sku: str, code: str, counted: Mapping[tuple[str, str], int], titles: Mapping[str, str], words: Any
+) -> Reason:
+    def of(product: str) -> Score:
+        n = counted.get((f"back.{code}", product), 0)
+        return Score("share", max(n, counted.get(("arrived", product), 0)), n)
+
+    seen = {grade: counted.get((f"grade.{code}.{grade}", sku), 0) for grade in GRADES}
+    looked_at = sum(seen.values())
+    grades = {grade: Score("share", looked_at, n) for grade, n in seen.items() if n}
+    return Reason(sku, titles.get(sku, sku), code, of(sku), grades, of("") - of(sku), words)
+
+
+def picture(rows: Sequence[Reason], title: str) -> Markup:
+    """The reasons that are most frequent for their product, each with its interval."""
+    sure = [row for row in rows if not row.share.few]
+    worst = sorted(sure, key=lambda row: (-row.share.value, row.title, row.code))[:MOST_DRAWN]
+    points = [
+        charts.Point(f"{row.name}: {row.title}", row.share.value, *row.share.interval, tone=_tone(row)) for row in worst
+    ]
+    top = next(tick for tick in TICKS if tick >= max((point.high for point in points), default=0) or tick == TICKS[-1])
+    scale = charts.Scale(0, top, (0, top // 2, top))
+    said = "; ".join(f"{point.name}: {point.value:.1f} % ({point.low:.1f} – {point.high:.1f})" for point in points)
+    return charts.intervals(points, id="reasons", title=title, told=said, scale=scale) if points else Markup("")
+
+
+def _tone(row: Reason) -> str:
+    return {"worse": "bad", "better": "good", "": ""}[row.stands_out]
+
+
+def sheet(rows: Sequence[Reason]) -> str:
+    """The table as CSV: one line per product, reason and grade."""
+    out = StringIO()
+    writer = csv.writer(out)
+    writer.writerow(HEADINGS)
+    for row in rows:
+        shares = [f"{number:.1f}" for number in (row.share.value, *row.share.interval)]
+        words = plain_cell(" ".join(word for word, _ in row.words))
+        for grade, found in row.grades.items() or (("", Score("share")),):
+            known = (plain_cell(row.sku), plain_cell(row.title), row.code, row.share.good, row.share.n, *shares)
+            writer.writerow((*known, grade, found.good, words))
+    return out.getvalue()
+
+
+def grade_name(grade: str) -> str:
+    return str(GRADE[grade])
