@@ -19,8 +19,9 @@ from portal import backups, checks, config, create_app, serving
 from portal.adapters.channels.sheet import BadSheet
 from portal.adapters.mail_door import open_door
 from portal.adapters.stock_sheet import BadStockSheet
-from portal.db import bundled, dump, session, transaction
+from portal.db import bundled, dump, session
 from portal.feedback import rollups
+from portal.feedback.jobs import count_everything
 from portal.feedback.mail_keeper import Keeper
 from portal.jobs import worker as jobs_worker
 from portal.lib import clock, logs
@@ -316,17 +317,6 @@ def rebuild() -> None:
     click.echo("Everything is equal now." if not left else f"Sums that changed while this ran: {left}. Run it again.")
     session.commit()
     sys.exit(bool(wrong or sums or left))
-
-
-def count_everything() -> int:
-    """How many orders had to be counted again; some hundreds at a time, so that nobody waits for it."""
-    wrong = 0
-    for batch in rollups.batches():
-        with transaction():
-            if found := rollups.stale(batch):
-                rollups.count_again(found)
-                wrong += len(found)
-    return wrong
 
 
 @main.group()

@@ -1,6 +1,6 @@
 """The worker's door: ask when it is time, remind once, stop listening when it is over."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app
 
@@ -75,13 +75,21 @@ def count(order_id: int) -> None:
         rollups.count_again([order_id])
 
 
+def count_everything(since: datetime | None = None) -> int:
+    """How many orders had to be counted again; some hundreds at a time, so that nobody waits for it."""
+    wrong = 0
+    for batch in rollups.batches(since):
+        with transaction():
+            if found := rollups.stale(batch):
+                rollups.count_again(found)
+                wrong += len(found)
+    return wrong
+
+
 @task(queue="sweeps", periodic="23 2 * * *")
 def count_by_night() -> None:
     """What was missed is counted: orders of the last months are compared with what is so."""
-    for batch in rollups.batches(since=clock.now() - COMPARED_FOR):
-        with transaction():
-            if wrong := rollups.stale(batch):
-                rollups.count_again(wrong)
+    count_everything(clock.now() - COMPARED_FOR)
     with transaction():
         rollups.forget_words()
 
