@@ -62,6 +62,8 @@ from portal.refunds import pages as credit_notes
 from portal.refunds import staff as desk_refunds
 from portal.returns import asking_staff as desk_asking
 from portal.returns import bench_staff as desk_bench
+from portal.returns import claims_pages as claims
+from portal.returns import claims_staff as desk_claims
 from portal.returns import dispatch_pages as return_parcels
 from portal.returns import dispatch_staff as desk_dispatch
 from portal.returns import jobs as returns_jobs
@@ -140,6 +142,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, pictures.bp, has_link)
     register(app, returns.bp, has_link)
     register(app, return_parcels.bp, has_link)
+    register(app, claims.bp, has_link)
     register(app, withdrawals.bp, has_link)
     register(app, withdrawals.public, anyone)
     register(app, feedback.bp, has_link)
@@ -177,6 +180,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_dispatch.bp, signed_in)
     register(app, desk_oddities.bp, signed_in)
     register(app, desk_oddities.second, signed_in)
+    register(app, desk_claims.bp, signed_in)
     register(app, desk_withdrawals.bp, signed_in)
     register(app, desk_policy.bp, signed_in)
     register(app, desk_reasons.bp, signed_in)

@@ -79,6 +79,7 @@ LINKS = {
     ("Callum MacRae", "case_reopened"): "something went wrong",
     ("Grace Llewellyn", "left_lying"): "a promise that breaks, and the choice",
     ("George Whitaker", "refunded"): "the money is back",
+    ("Oliver Shah", "claim_open"): "a mug that arrived broken",
 }
 """Which orders a newcomer is shown, and why."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from portal.adapters.channels import IncomingOrder
 from portal.adapters.couriers import Tracking, own
 from portal.db import session
+from portal.demo import faults
 from portal.demo.calendar import Diary
 from portal.demo.catalogue import DELIVERY, PRODUCTS, Person
 from portal.demo.courier import STEPS, Courier, UnderWay
@@ -67,6 +68,7 @@ AGES = {
     "case_reopened": 10, "return_requested": 4, "return_approved": 6, "return_received": 9, "return_declined": 8,
     "refund_requested": 10, "refunded": 16, "refund_failed": 12, "money_as_credit": 13, "money_by_hand": 11,
     "two_parcels": 3, "own_courier": 1, "left_lying": 3, "withdrawn": 5, "withdrawn_unclear": 4,
+    "claim_open": 3, "claim_asked": 4, "claim_replaced": 6,
 }  # fmt: skip
 """How many working days ago an order was handed over, at the least, that got so far."""
 COURIERS = {"DE": "dhl", "AT": "dpd", "GB": "royalmail", "FR": "laposte", "NL": "postnl"}
@@ -302,6 +304,7 @@ class Life:
         self.scan("delivered")
 
     def afterwards(self) -> Story:
+        yield from faults.tell(self)
         if self.plan.until in ("answered", "case_open", "case_waiting", "case_solved", "case_reopened"):
             yield from self.answer()
         elif self.plan.until.startswith(("return", "refund", "money")):

@@ -8,10 +8,9 @@ from flask_babel import lazy_gettext as _l
 from portal import mail
 from portal.db import may
 from portal.fulfilment import shorts, watching
-from portal.fulfilment.models import Parcel, ParcelLine
+from portal.fulfilment.models import Parcel
 from portal.fulfilment.shorts import ShortPick
 from portal.lib.errors import Refused
-from portal.lib.money import share
 from portal.mail.models import Letter
 from portal.orders.letters import write
 from portal.orders.models import Order
@@ -20,6 +19,7 @@ from portal.refunds.actions import open_refund
 from portal.refunds.models import Refund
 from portal.refunds.rules import RefundPart
 from portal.returns.goods import read
+from portal.returns.undelivered import money_for
 from portal.staff.models import Staff
 
 words("letter.resent", staff=_l('Letter sent again: "%(subject)s"'))
@@ -46,22 +46,7 @@ def give_up_parcel(parcel: Parcel, *, goods_are_fine: bool, by: Staff, now: date
     order = parcel.order
     if order.payment is None:
         return None
-    parts = [_paid_for(packed) for packed in parcel.lines]
-    if _is_all(parcel, order):
-        parts += [RefundPart(line.id, line.quantity, line.paid) for line in order.lines if line.kind != "item"]
-    return open_refund(order, parts, reason=f"undelivered:{parcel.ref}", by=by, now=now)
-
-
-def _paid_for(packed: ParcelLine) -> RefundPart:
-    line = packed.line
-    return RefundPart(
-        line.id, packed.quantity, share(line.paid, packed.quantity, line.quantity, currency=line.order.currency)
-    )
-
-
-def _is_all(parcel: Parcel, order: Order) -> bool:
-    ordered = {line.id: line.quantity for line in order.lines if line.kind == "item"}
-    return ordered == {packed.order_line_id: packed.quantity for packed in parcel.lines}
+    return open_refund(order, money_for(parcel), reason=f"undelivered:{parcel.ref}", by=by, now=now)
 
 
 def cancel_short(short: ShortPick, *, by: Staff, now: datetime) -> Refund | None:

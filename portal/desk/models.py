@@ -25,6 +25,7 @@ from portal.orders.pushes import ChannelPush
 from portal.orders.shelves import missing
 from portal.orders.timeline import Entry, for_staff
 from portal.refunds.models import UNDER_WAY, Refund
+from portal.returns.claims_terms import terms_of
 from portal.returns.dates import FourDates, four_dates
 from portal.returns.exchanges import orders_for, return_behind
 from portal.returns.goods import counts, last_delivery
@@ -158,7 +159,8 @@ def _dates(
     for ret in returns:
         attributes.set_committed_value(ret, "refunds", [one for one in refunds if one.return_id == ret.id])
     sent = [packed for parcel in parcels if counts(parcel) for packed in parcel.lines]
-    return four_dates(last_delivery(order.lines, sent), order.country, returns, settings)
+    months = terms_of(order.country).guarantee_months
+    return four_dates(last_delivery(order.lines, sent), order.country, returns, settings, guarantee=months)
 
 
 def _given_by_channel(order_id: int) -> Any:

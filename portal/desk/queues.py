@@ -132,6 +132,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
             Queue("policy", _l("Return policy"), "back", "/desk/return-policy", "returns.see"),
             Queue("reasons", _l("Return reasons"), "back", "/desk/return-reasons", "returns.policy"),
             Queue("exempt", _l("Exempt from withdrawal"), "cross", "/desk/withdrawals/exemptions", "returns.exempt"),
+            Queue("claim_terms", _l("Terms for claims"), "calendar", "/desk/claims/terms", "claims.set"),
             Queue("limits", _l("Limits for money"), "money", "/desk/limits", "refunds.limit"),
             Queue("calendar", _l("Working calendar"), "calendar", "/desk/calendar", "promise.set"),
             Queue("keys", _l("API keys"), "door", "/desk/keys", "keys.manage"),

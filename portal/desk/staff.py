@@ -22,6 +22,7 @@ from portal.mail.rendering import with_links
 from portal.orders import flags, links
 from portal.orders.looks import looked_at
 from portal.orders.models import Order
+from portal.returns.signals import signals
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
@@ -59,6 +60,7 @@ def order(id: int) -> ResponseReturnValue:
         whole=whole,
         order=whole.order,
         goods=models.lines_of(whole.order),
+        signals=signals(whole.order, now=clock.now()),
         today=_today(),
         words=words,
         couriers=rules,

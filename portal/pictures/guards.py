@@ -12,7 +12,7 @@ def init_app(app: Flask) -> None:
 def let_pictures_in() -> ResponseReturnValue | None:
     """A view that takes pictures lets its guard ask first: a stranger sends nothing large."""
     view = current_app.view_functions.get(str(request.endpoint))
-    if (most := getattr(view, "most_bytes", None)) is None or request.method != "POST":
+    if (most := getattr(view, "most_bytes", None)) is None or request.method != "POST" or "\0" in request.path:
         return None
     guard = current_app.extensions["guards"][str(request.endpoint).rpartition(".")[0]]
     refusal: ResponseReturnValue | None = guard()

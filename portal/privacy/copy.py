@@ -3,16 +3,19 @@
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from flask import render_template
 from flask_babel import lazy_gettext as _l
 
+from portal.db import session
 from portal.db.personal import Ids
+from portal.orders.models import Order
 from portal.pictures.models import sent_pictures
 from portal.privacy.models import everything
+from portal.returns.signals import signals
 
 TABLES: Mapping[str, Any] = {
     "customers": _l("You"),
@@ -30,6 +33,8 @@ TABLES: Mapping[str, Any] = {
     "returns": _l("Returns"),
     "return_lines": _l("What you sent back, and why"),
     "return_overrides": _l("Where we decided in your favour against a rule of ours"),
+    "claims": _l("What was wrong"),
+    "claim_messages": _l("What was written about it"),
     "inspections": _l("What we found"),
     "refunds": _l("Money back"),
     "credit_notes": _l("Credit notes"),
@@ -43,6 +48,7 @@ TABLES: Mapping[str, Any] = {
     "cases": _l("Cases"),
     "case_messages": _l("What was written"),
     "case_attachments": _l("What came with your mails"),
+    "signs": _l("What our staff is shown before they decide; it decides nothing by itself"),
     "letters": _l("Mails to you"),
     "looks": _l("Who of our staff looked at your orders"),
     "links": _l("Links in our mails"),
@@ -53,7 +59,7 @@ TABLES: Mapping[str, Any] = {
 
 def packed(ids: Ids, *, now: datetime) -> bytes:
     """A ZIP file with data.json, in the reader's language data.html, and all pictures."""
-    known = everything(ids)
+    known = {**everything(ids), **noted_about(ids, now=now)}
     paper = io.BytesIO()
     with zipfile.ZipFile(paper, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("data.json", json.dumps({"made_at": now, **known}, default=_plain, ensure_ascii=False, indent=2))
@@ -62,6 +68,12 @@ def packed(ids: Ids, *, now: datetime) -> bytes:
         for picture in sent_pictures(ids):
             file.writestr(f"pictures/{picture.name}", picture.content, zipfile.ZIP_STORED)
     return paper.getvalue()
+
+
+def noted_about(ids: Ids, *, now: datetime) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The signs that staff see, as they are now: they are kept nowhere."""
+    found = [sign for order in ids[-1:] for sign in signals(session.get_one(Order, order), now=now, orders=ids)]
+    return {"signs": [{"sign": sign.code, "why": sign.why} for sign in found]} if found else {}
 
 
 def _plain(value: Any) -> str:

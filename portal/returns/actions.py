@@ -140,6 +140,7 @@ def needs_words(note: str) -> None:
 
 def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
     """Say yes: the goods are awaited, and the customer is told where to send them and until when."""
+    _refuse_claims(ret)
     send_by = local_day(now + timedelta(days=current_app.config["SETTINGS"].return_send_days))
     move(ret, "decision", "approve", decided_at=now, decided_by_id=by.id, send_back_by=send_by)
     record(ret.order_id, "return.approved", by=by, now=now, rma=ret.rma)
@@ -151,9 +152,15 @@ def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
         _write("return-approved", ret, now)
 
 
+def _refuse_claims(ret: Return) -> None:
+    if ret.kind == "claim":
+        raise Refused(_("This is a claim. Decide it on its own page."))
+
+
 def decline_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     """Say no, with a reason that the customer reads."""
     needs_words(note)
+    _refuse_claims(ret)
     move(ret, "decision", "decline", decided_at=now, decided_by_id=by.id, decision_note=note)
     let_go(ret, now=now)
     record(ret.order_id, "return.declined", by=by, now=now, rma=ret.rma, note=note)

@@ -9,14 +9,13 @@ from flask_babel import gettext as _
 
 from portal.config import Settings
 from portal.lib import days
+from portal.returns.claims_terms import LEGAL_MONTHS, guarantee_until
 from portal.returns.withdrawal_rules import withdraw_until
 
 PAY_WITHIN = timedelta(days=14)
 """From being informed of the withdrawal (Directive 2011/83/EU, Art. 13(1))."""
 SEND_BACK_WITHIN = timedelta(days=14)
 """Art. 14(1)."""
-GUARANTEE_YEARS = 2
-"""Directive (EU) 2019/771, Art. 10."""
 
 
 class Dated(Protocol):
@@ -61,9 +60,17 @@ class FourDates:
 
 
 def four_dates(
-    delivered_at: datetime | None, country: str | None, returns: Iterable[Dated], settings: Settings
+    delivered_at: datetime | None,
+    country: str | None,
+    returns: Iterable[Dated],
+    settings: Settings,
+    *,
+    guarantee: int = LEGAL_MONTHS,
 ) -> FourDates:
-    """The dates of an order of which the last parcel arrived then; of several returns the earliest day counts."""
+    """The dates of an order of which the last parcel arrived then; of several returns the earliest day counts.
+
+    `guarantee` are months, the law's or more.
+    """
     open_still = [ret for ret in returns if ret.decision == "approved" and not ret.closed_as]
     awaited = [ret.send_back_by for ret in open_still if ret.goods == "awaited" and ret.send_back_by]
     owed = [ret for ret in open_still if ret.kind == "withdrawal" and not ret.paid_back]
@@ -71,7 +78,7 @@ def four_dates(
         withdraw_until=withdraw_until(delivered_at, country, settings),
         send_back_until=min(awaited, default=None),
         money_back_by=min((money_back_by(ret.requested_at, ret.released_at, settings) for ret in owed), default=None),
-        guarantee_until=_guarantee_until(delivered_at, settings),
+        guarantee_until=guarantee_until(delivered_at, guarantee),
     )
 
 
@@ -86,14 +93,6 @@ def money_back_by(informed_at: datetime, released_at: datetime | None, settings:
 def send_back_by(informed_at: datetime, settings: Settings) -> date:
     """The last day on which who withdrew sends the goods."""
     return _local(informed_at, settings) + SEND_BACK_WITHIN
-
-
-def _guarantee_until(delivered_at: datetime | None, settings: Settings) -> date | None:
-    if delivered_at is None:
-        return None
-    day = _local(delivered_at, settings)
-    leap_day, year = (day.month, day.day) == (2, 29), day.year + GUARANTEE_YEARS
-    return date(year, 3, 1) if leap_day else day.replace(year=year)
 
 
 def _local(moment: datetime, settings: Settings) -> date:

@@ -18,6 +18,7 @@ from portal.lib.money import Money, share
 from portal.orders.models import Order, OrderLine
 from portal.orders.promise import on_or_after
 from portal.refunds.models import HOLDING, Refund, RefundLine
+from portal.returns.claims_models import holds_pieces
 from portal.returns.models import Inspection, Return, ReturnLine
 from portal.returns.policy import NO_POLICY, Policy
 
@@ -175,7 +176,8 @@ def _claimed(order_id: int, besides: int | None) -> dict[int, int]:
     )
     # what is believed to have come is paid, and gone for the customer, though nobody counted it
     believed = case((Inspection.id == _first_of(ReturnLine.id), ReturnLine.believed), else_=0)
-    lives = or_(Return.decision.in_(("requested", "approved")), Return.goods == "received")
+    alive = and_(Return.kind != "claim", Return.decision.in_(("requested", "approved")))
+    lives = or_(alive, holds_pieces(), Return.goods == "received")
     found = (
         select(ReturnLine.order_line_id, func.sum(kept + believed))
         .join(ReturnLine.ret)

@@ -19,6 +19,7 @@ from portal.orders.models import INSTEAD
 from portal.orders.timeline import for_staff
 from portal.returns import lists, oddities, settlement, words
 from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, inspection_form
+from portal.returns.claims_terms import terms_of
 from portal.returns.dates import four_dates, money_back_by
 from portal.returns.dispatch_forms import BackParcelForm
 from portal.returns.exchanges import return_behind
@@ -27,6 +28,7 @@ from portal.returns.goods import Facts, read
 from portal.returns.models import Return, whole
 from portal.returns.overrides import overrides_of
 from portal.returns.policy_heard import heard, verdicts
+from portal.returns.signals import signals
 
 
 def show_list(name: str, number: int, unknown: str = "") -> str:
@@ -70,6 +72,7 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
         ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
         dates=_dates(ret, facts), couriers=couriers, odd=oddities.of_return(ret.id), scan=ScanForm(),
+        signals=signals(ret.order, now=clock.now()),
         back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),
     )  # fmt: skip
 
@@ -86,5 +89,7 @@ def _others(ret: Return) -> Sequence[Return]:
 
 def _dates(ret: Return, facts: Facts) -> list[tuple[str, str]]:
     """The four, as the customer reads them."""
-    known = four_dates(facts.delivered_at, ret.order.country, [ret], current_app.config["SETTINGS"])
+    country, settings = ret.order.country, current_app.config["SETTINGS"]
+    months = terms_of(country).guarantee_months
+    known = four_dates(facts.delivered_at, country, [ret], settings, guarantee=months)
     return known.told(str(get_locale() or "en"))

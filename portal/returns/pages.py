@@ -21,6 +21,7 @@ from portal.orders.guards import opened, opened_here
 from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.returns import actions, labels_back, rules, settlement, words
+from portal.returns.claims_terms import terms_of
 from portal.returns.dates import four_dates
 from portal.returns.exchanges import orders_for
 from portal.returns.goods import read
@@ -130,7 +131,8 @@ def _request(form: ReturnForm) -> Return:
 @bp.get("/orders/<ref>/returns/<rma>")
 @opens("return", Tier.acts)
 def show(ref: str, rma: str) -> ResponseReturnValue:
-    return _page(ref, _find(rma))
+    ret = _find(rma)
+    return redirect(url_for("claims.show", ref=ref, rma=rma), 303) if ret.kind == "claim" else _page(ref, ret)
 
 
 @bp.post("/orders/<ref>/returns/<rma>/cancellation")
@@ -176,7 +178,8 @@ def _find(rma: str) -> Return:
 
 def _page(ref: str, ret: Return, refusal: str = "") -> str:
     facts = read(ret.order, now=clock.now(), besides=ret.id)
-    dates = four_dates(facts.delivered_at, ret.order.country, [ret], _settings())
+    months = terms_of(ret.order.country).guarantee_months
+    dates = four_dates(facts.delivered_at, ret.order.country, [ret], _settings(), guarantee=months)
     return render_template(
         "returns/show.html", ref=ref, ret=ret, order=ret.order, refusal=refusal, words=words, amount=Money,
         choices=CHOICE, sent=[other for _id, other in orders_for([ret.id]) if other.state != "cancelled"],

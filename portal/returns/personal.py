@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from portal.db.personal import Ids, Kept
+from portal.returns.claims_models import Claim, ClaimMessage
 from portal.returns.models import Inspection, Return, ReturnFee, ReturnLine, SentInstead
 from portal.returns.oddities import Oddity
 from portal.returns.overrides import ReturnOverride
@@ -20,6 +21,19 @@ def _lines(ids: Ids) -> Select[Any]:
 
 
 KEPT = (
+    Kept(
+        ClaimMessage,
+        lambda ids: ClaimMessage.claim_id.in_(select(Claim.id).where(Claim.return_id.in_(_returns(ids)))),
+        shown=("at", "words"),
+        taken={"words": "–"},
+        stays=("form_key",),
+    ),
+    Kept(
+        Claim,
+        lambda ids: Claim.return_id.in_(_returns(ids)),
+        shown=("fault", "wish", "remedy", "goods_back"),
+        stays=("fault", "wish", "remedy"),
+    ),
     Kept(
         Return,
         lambda ids: Return.order_id.in_(ids),

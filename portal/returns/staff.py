@@ -1,6 +1,6 @@
 """The desk's door to returns: lists, decisions, money."""
 
-from flask import Blueprint, abort, flash, request
+from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -30,6 +30,8 @@ def index() -> ResponseReturnValue:
 @requires("returns.see")
 def show(id: int) -> ResponseReturnValue:
     ret = find(id)
+    if ret.kind == "claim" and ret.decision == "requested":
+        return redirect(url_for("desk_claims.show", id=id), 303)
     looked_at(ret.order_id, by=current_staff(), now=clock.now())
     return page(ret)
 

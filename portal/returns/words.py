@@ -15,6 +15,7 @@ from portal.lib import days
 from portal.lib.money import Money
 from portal.refunds.models import WENT_WRONG, Refund
 from portal.refunds.words import STATE, for_customer
+from portal.returns.claims_models import FAULTS, NOT_THERE
 from portal.returns.fees import KINDS as FEE
 from portal.returns.models import FOUND, WITHDRAWN, Return, ReturnFee, ReturnLine
 from portal.returns.policy_rules import CONDITION
@@ -81,6 +82,8 @@ def reason(code: str) -> str:
     """Why it comes back; codes that are no longer offered stay readable."""
     if code == WITHDRAWN:
         return _("Withdrawal, no reason needed")
+    if code in NOT_THERE:
+        return str(FAULTS[code])
     return _("Nobody announced it") if code == FOUND else label(code)
 
 
@@ -208,7 +211,7 @@ def steps(ret: Return, zone: Any) -> list[Step]:
     named = list(_moments(ret))
     reached = max(index for index, (_label, at) in enumerate(named) if at)
     return [
-        Step(label, _short(at, zone) if at else "", _state(at, index, reached, last=len(named) - 1))
+        Step(label, short(at, zone) if at else "", state(at, index, reached, last=len(named) - 1))
         for index, (label, at) in enumerate(named)
     ]
 
@@ -229,12 +232,12 @@ def _moments(ret: Return) -> Iterator[tuple[str, datetime | None]]:
     yield _("Money back"), money
 
 
-def _state(at: datetime | None, index: int, reached: int, last: int) -> str:
+def state(at: datetime | None, index: int, reached: int, last: int) -> str:
     """Money may come before the goods are here: what has no moment is still to come."""
     if at is None:
         return "todo"
     return "current" if index == reached and index != last else "done"
 
 
-def _short(at: datetime, zone: Any) -> str:
+def short(at: datetime, zone: Any) -> str:
     return days.short(at.astimezone(zone).date(), str(get_locale() or "en")).replace(" ", "\N{NO-BREAK SPACE}")

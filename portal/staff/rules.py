@@ -37,6 +37,7 @@ PERMISSIONS[Role.manager] = frozenset().union(*PERMISSIONS.values()) | {
     "returns.exempt",
     "returns.override",
     "returns.policy",
+    "claims.set",
     "surveys.set",
     "cases.set",
 }

@@ -176,6 +176,7 @@ class Tracked:
     number: str
     state: str
     country: str | None
+    guarantee: int
     placed_at: datetime
     promised_on: date
     survey: str | None
@@ -268,6 +269,7 @@ def told(found: dict[str, Any]) -> Tracked:
         number=found["number"],
         state=found["state"],
         country=found["country"],
+        guarantee=found["guarantee"],
         placed_at=datetime.fromisoformat(found["placed_at"]),
         promised_on=date.fromisoformat(found["promised_on"]),
         survey=survey["state"],

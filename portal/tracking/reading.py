@@ -15,6 +15,7 @@ from portal.fulfilment.promises import PromiseBreak
 from portal.orders.models import ChannelRefund, Order, OrderLine
 from portal.refunds.credit import CreditEntry, StoreCredit
 from portal.refunds.models import Refund
+from portal.returns.claims_terms import guarantee_months
 from portal.returns.models import Return, ReturnLine, SentInstead
 from portal.returns.policy import ReturnPolicy
 
@@ -28,6 +29,7 @@ def page() -> Json:
         number=Order.number,
         state=Order.state,
         country=Order.country,
+        guarantee=guarantee_months(Order.country),
         placed_at=Order.placed_at,
         promised_on=Order.promised_on,
         survey=_survey(),

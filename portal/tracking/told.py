@@ -165,6 +165,9 @@ def ways(tracked: Tracked, told: Words, settings: Settings, owns: bool) -> list[
         if until:
             text = _("Until %(day)s. You don't have to say why.", day=told.day(until))
         found.append(Way(_("Withdraw from contract here"), text, f"{at}/withdrawal", "door"))
+    if tracked.state != "cancelled":
+        text = _("Damaged, wrong, missing, broken, or it never arrived.")
+        found.append(Way(_("Something is wrong"), text, f"{at}/claims/new", "alert"))
     shown = _("Yours to see in this browser.") if owns else _("We send a code to your e-mail address first.")
     found.append(Way(_("Address and tracking number"), shown, f"{at}/details", "person"))
     subject = f"mailto:{settings.shop_email}?subject={quote(_('Order %(number)s', number=tracked.number))}"
@@ -176,4 +179,5 @@ def dates(tracked: Tracked, told: Words, settings: Settings) -> list[tuple[str, 
     """The four that an order has, as far as they are known: until when the customer may, and until when we must."""
     if tracked.state == "cancelled":
         return []
-    return four_dates(tracked.delivered_at, tracked.country, tracked.returns, settings).told(told.locale)
+    known = four_dates(tracked.delivered_at, tracked.country, tracked.returns, settings, guarantee=tracked.guarantee)
+    return known.told(told.locale)

@@ -38,8 +38,9 @@ from portal.refunds.models import Refund
 from portal.refunds.rules import RefundPart
 from portal.refunds.ways import prove
 from portal.returns import actions as returns
-from portal.returns import bench, deciding, dispatch, exemptions, labels_back, oddities, withdrawals
+from portal.returns import bench, claims, deciding, dispatch, exemptions, labels_back, oddities, withdrawals
 from portal.returns.bench import Finding
+from portal.returns.claims_terms import Terms, set_terms
 from portal.returns.exchanges import Substitute, send_instead
 from portal.returns.oddities import Oddity
 from portal.returns.parcels_back import note_number
@@ -51,6 +52,7 @@ from portal.tracking.actions import choose, send_new_link
 from tests.feedback.scenes import case_of, tallied
 from tests.fulfilment.hands import brought_to
 from tests.returns import hands
+from tests.returns.claim_hands import accepted, claimed
 from tests.uploads import hands as pictures
 from tests.world import ALICES_ORDER, BOBS_ORDER, World
 
@@ -80,6 +82,7 @@ def walk(world: World, work: Work) -> None:
     send_back(world)
     withdraw_from_contracts(world)
     give_back_otherwise(world)
+    find_faults(world)
     wait_for_offices(world)
     send_new_link("1001", "alice@example.org", now=clock.now())
     codes.ask(world.alice, "her browser", now=clock.now())
@@ -223,6 +226,20 @@ def show_pictures(world: World) -> None:
     """Alice sent one, and has another beside a form that she has not sent."""
     pictures.sent(world.alice, "return:1")
     pictures.draft(world.alice, turn=5)
+
+
+def find_faults(world: World) -> None:
+    """Something is wrong with Carl's mug: asked about and declined, claimed once more and replaced."""
+    his = {"external_id": "A-1011", "number": "1011", "payment_intent": "pi_carl", "email": "carl@example.org"}
+    order, _ = accept_order(replace(BOBS_ORDER, name="Carl", **his), by="channel", now=clock.now())
+    hands.delivered(world, order)
+    first = claimed(order)
+    claims.ask_customer(first, "Can you show us the box?", by=world.rita, now=clock.now())
+    claims.decline_claim(first, note="It fell down.", by=world.rita, now=clock.now())
+    session.commit()
+    accepted(world, claimed(order), "replacement")
+    set_terms("AT", Terms(guarantee_months=36))
+    session.commit()
 
 
 def give_money_back(world: World) -> None:

@@ -15,7 +15,7 @@ OF_THE_HOUSE = {
     "channel_readings", "channels", "closed_days", "departments", "erasures", "job_failures",
     "lanes", "closing_parcels", "closings", "manifests", "number_series", "pickup_terms", "retention_terms",
     "seals", "stock_claims", "stock_items", "stock_moves", "stock_places", "transit_times", "vans", "warehouse_hours",
-    "article_sizes", "boxes", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",
+    "article_sizes", "boxes", "claim_terms", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",
     "survey_occasions", "survey_question_versions", "survey_questions", "survey_terms", "waves",
     "withdrawal_exemptions", "articles", "return_policies", "return_reasons", "review_offers",
     "score_alarms", "tallies",
@@ -54,4 +54,4 @@ def test_a_table_of_which_nobody_said_it_is_found() -> None:
 
 
 def test_all_that_is_shown_has_a_name_in_the_copy() -> None:
-    assert {kept.table.name for kept in KEPT if kept.shown} == set(TABLES)
+    assert {kept.table.name for kept in KEPT if kept.shown} == set(TABLES) - {"signs"}

@@ -29,6 +29,7 @@ from portal.pictures.models import Picture
 from portal.pulse import has_metrics_token
 from portal.refunds.credit import StoreCredit
 from portal.refunds.models import Refund
+from portal.returns.claims_models import Claim
 from portal.returns.models import Return
 from portal.returns.oddities import Oddity
 from portal.returns.policy import ReturnPolicy
@@ -169,6 +170,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "feedback.thumbnail": session.scalar(select(Picture.id).where(Picture.about.startswith("case_message:"))),
         "pictures": session.scalar(select(Picture.id)),
         "desk_pictures": session.scalar(select(Picture.id)),
+        "desk_claims": session.scalar(select(Claim.return_id)),
+        "claims": session.scalar(select(Parcel.id).where(Parcel.order_id == world.alice.id)),
         "desk_returns": session.scalar(select(Return.id)),
         "desk_bench": session.scalar(select(Return.id)),
         "desk_second": session.scalar(select(Return.id)),

@@ -216,4 +216,4 @@ def test_a_return_s_page_takes_as_many_statements_whatever_it_holds(desk, world)
     session.expire_all()
     with statements() as many:
         page_of(desk, large)
-    assert len(few) == len(many) <= 22
+    assert len(few) == len(many) <= 26

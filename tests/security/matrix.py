@@ -30,6 +30,7 @@ from portal.pulse import has_metrics_token
 from portal.refunds.credit import CreditEntry
 from portal.refunds.credit_notes import CreditNote
 from portal.refunds.models import Refund
+from portal.returns.claims_models import Claim
 from portal.returns.models import Return
 from portal.returns.withdrawals import Withdrawal
 from portal.staff.guards import password_shown, signed_in
@@ -48,8 +49,16 @@ def _case_pictures() -> Select[Any]:
     return select(Picture.id, Picture.order_id).where(Picture.about.startswith("case_message:"))
 
 
+def _sent_pictures() -> Select[Any]:
+    """Those that customers sent with a form."""
+    return select(Picture.id, Picture.order_id).where(Picture.about.startswith("return:"), Picture.staff_id.is_(None))
+
+
 BY_ORDER: Mapping[str, tuple[Any, Callable[[], Select[Any]]]] = {
     "returns": (Return.rma, lambda: select(Return.rma, Return.order_id)),
+    "claims": (Return.rma, lambda: select(Return.rma, Return.order_id).join(Claim, Claim.return_id == Return.id)),
+    "pictures": (Picture.id, _sent_pictures),
+    "parcels": (Parcel.id, lambda: select(Parcel.id, Parcel.order_id).where(Parcel.state != "cancelled")),
     "cases": (Case.id, lambda: select(Case.id, Case.order_id)),
     "case-pictures": (Picture.id, _case_pictures),
     "withdrawal": (Withdrawal.reference, lambda: select(Withdrawal.reference, Withdrawal.order_id)),
@@ -72,12 +81,14 @@ BY_PARENT: Mapping[tuple[str, str], Callable[[], Select[Any]]] = {
 BY_PERSON: Mapping[str, Callable[[], Select[Any]]] = {
     "sessions": lambda: select(StaffSession.id, StaffSession.staff_id),
     "passkeys": lambda: select(StaffPasskey.id, StaffPasskey.staff_id),
+    "drafts": lambda: select(Picture.id, Picture.staff_id),
 }
 """At the desk: what is a person's own, whatever their role."""
 
 THE_SHOPS = {
-    "absences", "attention", "boxes", "cases", "closed-days", "closings", "credit", "credit-notes", "customers",
-    "departments", "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests", "oddities",
+    "absences", "attention", "boxes", "cases", "claims", "closed-days", "closings", "credit", "credit-notes",
+    "customers", "departments", "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests",
+    "oddities",
     "offices", "orders", "parcels", "people", "pictures", "pushes", "questions", "refunds", "return-policy",
     "return-reasons", "returns", "rules", "short-picks", "snippets", "stock", "terms", "transit-times", "waves",
     "withdrawals", "workshop",

@@ -1,6 +1,7 @@
 """Every route × everybody who may come × whose the things are that its address names."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from portal.feedback import mail_reading
 from portal.fulfilment.models import BackParcel, LabelPurchase, Parcel
 from portal.lib import clock
 from portal.lib.guards import anyone
+from portal.orders.actions import accept_order
 from portal.orders.guards import has_link
 from portal.orders.models import Order
 from portal.pictures.models import Picture
@@ -27,10 +29,13 @@ from portal.staff.guards import signed_in
 from tests.feedback.scenes import case_of
 from tests.house.road import as_stripe_has_it, go_together, walk, with_a_picture
 from tests.house.test_routes import fingerprint, rules
+from tests.returns import hands
+from tests.returns.claim_hands import claimed
 from tests.security import matrix
 from tests.security.matrix import BY_ORDER, BY_PARENT, BY_PERSON, METRICS, OPEN, expected, got, guard_of, named
 from tests.staff.device import Device
-from tests.world import World, show_code, sign_in
+from tests.uploads import hands as pictures
+from tests.world import BOBS_ORDER, World, show_code, sign_in
 
 TO_THE_WORLD = {
     "GET /find", "POST /find", "GET /withdrawal", "POST /withdrawal",
@@ -122,6 +127,9 @@ def walked(world: World, work: Callable[..., int], mails: object) -> World:
     for return_id, order_id in session.execute(select(Return.id, Return.order_id)):
         when = {"since": clock.now(), "created_at": clock.now()}
         session.add(BackParcel(ref=f"back-{return_id}", return_id=return_id, order_id=order_id, source="typed", **when))
+    again, _ = accept_order(replace(BOBS_ORDER, external_id="A-1020", number="1020"), by="channel", now=clock.now())
+    hands.delivered(world, again)
+    claimed(again)
     for parcel_id in session.scalars(select(Parcel.id).where(Parcel.state == "picking")):
         asked = {"asked_by_id": world.pat.id, "asked_at": clock.now(), "next_look_at": None}
         session.add(LabelPurchase(parcel_id=parcel_id, seller="easypost", reference=f"r{parcel_id}", **asked))
@@ -203,6 +211,7 @@ def test_8_2_2_what_is_a_persons_own_is_reached_by_nobody_else_whatever_their_ro
     world.max.role = "admin"
     sign_in(app.test_client(), world.sam)
     add_passkey(sign_in(app.test_client(), world.pat))
+    pictures.draft(world.alice, who=pictures.uploader(world.alice, None, world.rita))
     sign_in(client, world.max)
     for rule in (rule for rule in behind(app, signed_in, 1) if named(rule)[0][0] in BY_PERSON):
         [(thing, gap)] = named(rule)

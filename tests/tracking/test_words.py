@@ -39,8 +39,9 @@ def a_parcel(status: str = "in_transit", *scans: str, **changes: Any) -> Tracked
 
 def an_order(*parcels: TrackedParcel, **changes: Any) -> Tracked:
     values: dict[str, Any] = {
-        "ref": "abc", "number": "1001", "state": "accepted", "country": "DE", "placed_at": NOW - timedelta(days=3),
-        "promised_on": TUESDAY, "survey": None, "survey_closes_at": None, "parcels": list(parcels),
+        "ref": "abc", "number": "1001", "state": "accepted", "country": "DE", "guarantee": 24,
+        "placed_at": NOW - timedelta(days=3), "promised_on": TUESDAY, "survey": None, "survey_closes_at": None,
+        "parcels": list(parcels),
     }  # fmt: skip
     return Tracked(**{**values, **changes})
 
