@@ -69,5 +69,6 @@ def keep(language: str, name: str, words: str, *, by: Staff, now: datetime) -> S
     return snippet
 
 
-def remove(snippet_id: int) -> None:
-    session.execute(delete(Snippet).where(Snippet.id == snippet_id))
+def remove(snippet_id: int) -> bool:
+    """Whether there was such a one."""
+    return session.scalar(delete(Snippet).where(Snippet.id == snippet_id).returning(Snippet.id)) is not None

@@ -1,6 +1,6 @@
 """The desk's door to building blocks for answers."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -45,6 +45,7 @@ def keep() -> ResponseReturnValue:
 @bp.post("/<int:id>/removal")
 @requires("cases.work")
 def remove(id: int) -> ResponseReturnValue:
-    snippets.remove(id)
+    if not snippets.remove(id):
+        abort(404)
     flash(_("Removed."), "good")
     return redirect(url_for(".index"), 303)

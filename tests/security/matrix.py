@@ -49,15 +49,9 @@ def _case_pictures() -> Select[Any]:
     return select(Picture.id, Picture.order_id).where(Picture.about.startswith("case_message:"))
 
 
-def _sent_pictures() -> Select[Any]:
-    """Those that customers sent with a form."""
-    return select(Picture.id, Picture.order_id).where(Picture.about.startswith("return:"), Picture.staff_id.is_(None))
-
-
 BY_ORDER: Mapping[str, tuple[Any, Callable[[], Select[Any]]]] = {
     "returns": (Return.rma, lambda: select(Return.rma, Return.order_id)),
     "claims": (Return.rma, lambda: select(Return.rma, Return.order_id).join(Claim, Claim.return_id == Return.id)),
-    "pictures": (Picture.id, _sent_pictures),
     "parcels": (Parcel.id, lambda: select(Parcel.id, Parcel.order_id).where(Parcel.state != "cancelled")),
     "cases": (Case.id, lambda: select(Case.id, Case.order_id)),
     "case-pictures": (Picture.id, _case_pictures),
