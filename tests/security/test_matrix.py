@@ -127,7 +127,8 @@ def walked(world: World, work: Callable[..., int], mails: object) -> World:
     for return_id, order_id in session.execute(select(Return.id, Return.order_id)):
         when = {"since": clock.now(), "created_at": clock.now()}
         session.add(BackParcel(ref=f"back-{return_id}", return_id=return_id, order_id=order_id, source="typed", **when))
-    again, _ = accept_order(replace(BOBS_ORDER, external_id="A-1020", number="1020"), by="channel", now=clock.now())
+    once_more = replace(BOBS_ORDER, external_id="A-1020", number="1020", payment_intent="pi_again")
+    again, _ = accept_order(once_more, by="channel", now=clock.now())
     hands.delivered(world, again)
     claimed(again)
     for parcel_id in session.scalars(select(Parcel.id).where(Parcel.state == "picking")):
