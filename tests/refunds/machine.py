@@ -5,31 +5,20 @@ The real adapter speaks to the stand-in's core without a network. Whatever happe
 step; and once everything is quiet, our rows and Stripe's refunds tell the same.
 """
 
-import json
 import time
-from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
-import stripe as sdk
 from flask import Flask
 from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from requests.structures import CaseInsensitiveDict
-from sqlalchemy import func, select, text
+from hypothesis.stateful import initialize, invariant, precondition, rule
+from sqlalchemy import func, select
 
-from portal import jobs
-from portal.adapters.errors import Temporary, Unknown
-from portal.db import db, session
+from portal.db import session
 from portal.demo.stripe import StandIn
 from portal.demo.stripe.calls import Call
-from portal.demo.stripe.hooks import sign
-from portal.demo.stripe.refunds import LIVE
-from portal.demo.stripe.routes import read_form
 from portal.lib import clock
-from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.orders.models import Payment
 from portal.refunds import actions
@@ -38,79 +27,22 @@ from portal.refunds.jobs import sweep, try_key
 from portal.refunds.models import GIVEN_UP, HOLDING, Refund
 from portal.refunds.rules import RefundPart
 from tests.refunds.hands import paid
-from tests.standin import KEY, SECRET
-from tests.world import World, found
-
-ONE_AT_A_TIME = st.integers(0, 50)
-"""Which of those there are, counted round."""
-
+from tests.stage import ONE_AT_A_TIME, Died, Line, Stage
+from tests.standin import KEY
 
 CARDS = st.sampled_from(["pm_card_visa", "pm_card_pendingRefund", "pm_card_refundFail"])
 YES_OR_NO = st.booleans()
 AMOUNTS = st.sampled_from([500, 1500, 3900])
 
 
-class Died(BaseException):
-    """The worker's process is gone: no `except` and no `finally` of the portal's may matter."""
-
-
-class Line:
-    """The way from the library to the stand-in's core, without a network; a worker can die on it."""
-
-    def __init__(self, stand_in: StandIn) -> None:
-        self.stand_in, self.dies = stand_in, ""
-
-    def request(
-        self, _client: Any, method: str, url: str, headers: Any, post_data: Any = None
-    ) -> tuple[bytes, int, Any]:
-        """In place of the library's HTTP client."""
-        parts = urlsplit(url)
-        call = Call(method.upper(), parts.path, read_form(post_data or parts.query), dict(headers))
-        dies = self._death(call)
-        if dies == "before":
-            raise Died
-        reply = self.stand_in.reply(call)
-        if dies == "after":
-            raise Died
-        if reply is None:
-            cut: Any = sdk.APIConnectionError
-            raise cut("the line was cut", should_retry=False)
-        raw = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
-        return raw.encode(), reply.status, CaseInsensitiveDict(reply.headers)
-
-    def _death(self, call: Call) -> str:
-        if call.method != "POST":
-            return ""
-        dies, self.dies = self.dies, ""
-        return dies
-
-
-class MoneyBack(RuleBasedStateMachine):
+class MoneyBack(Stage):
     """Alice has paid 84 euros. Rita asks for money, Fran and Max decide, workers send, the world misbehaves."""
 
     def __init__(self, app: Flask, stand_in: StandIn, line: Line) -> None:
-        super().__init__()
-        self.line, self.stand_in, self.control = line, stand_in, stand_in.control
-        self.client = app.test_client()
-        self.undo = ExitStack()
-        session.remove()
-        connection: Any = db.engine
-        nested = connection.begin_nested()
-        self.undo.callback(nested.rollback)
-        self.undo.callback(session.remove)
-        self.world: World = found()
-        self._forget_stripe()
+        super().__init__(app, stand_in, line)
         self.captured = paid(self.world.alice).captured
         self.intent = self.control.pay({"amount": self.captured, "currency": "eur", "id": "pi_alice"})
         session.commit()
-
-    def _forget_stripe(self) -> None:
-        self.stand_in.faults.forget()
-        self.line.dies = ""
-        for kept in self.stand_in.book.data.values():
-            if not isinstance(kept, float):
-                kept.clear()
-        self.stand_in.book.data["ahead"] = 0.0
 
     # people
 
@@ -317,63 +249,10 @@ class MoneyBack(RuleBasedStateMachine):
 
     # how
 
-    def _try(self, act: Any) -> None:
-        """A person acts; a refusal leaves everything as it was."""
-        try:
-            with session.begin_nested():
-                act()
-        except Refused:
-            session.rollback()
-        session.commit()
-
     def _one(self, which: int, *states: str) -> Refund | None:
         rows = list(session.scalars(select(Refund).where(Refund.state.in_(states)).order_by(Refund.id)))
         rows = [row for row in rows if row.source == "ours"]
         return rows[which % len(rows)] if rows else None
-
-    def _due(self) -> list[Any]:
-        due = text(
-            "SELECT id, task_name, args FROM procrastinate_jobs WHERE status = 'todo' AND task_name LIKE 'refunds.%'"
-            " AND coalesce(scheduled_at, :now) <= :now ORDER BY id"
-        )
-        rows = list(session.execute(due, {"now": clock.now()}))
-        session.commit()
-        return rows
-
-    def _work(self, job: Any) -> bool:
-        """One job; one that raised stays, one whose worker died is lost."""
-        try:
-            jobs.app.tasks[job.task_name].func(**job.args)
-        except (Temporary, Unknown):
-            session.rollback()
-            return False
-        except Died:
-            session.rollback()
-        session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": job.id})
-        session.commit()
-        return True
-
-    def _work_off(self) -> None:
-        stuck: set[int] = set()
-        while due := [job for job in self._due() if job.id not in stuck]:
-            if not self._work(due[0]):
-                stuck.add(due[0].id)
-
-    def _tell(self, event: Any) -> None:
-        body = json.dumps(event).encode()
-        headers = {"Stripe-Signature": sign(body, SECRET, int(time.time()))}
-        session.commit()
-        assert self.client.post("/hooks/stripe", data=body, headers=headers).status_code == 200
-
-    def _forward(self, by: timedelta) -> None:
-        self.undo.enter_context(clock.moved(by))
-        self.control.move_clock({"forward": by.total_seconds()})
-
-    def _at_stripe(self) -> list[Any]:
-        return self.stand_in.book.all("refunds")
-
-    def _live_at_stripe(self) -> list[Any]:
-        return [made for made in self._at_stripe() if made["status"] in LIVE]
 
     def _key(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {KEY}", "Idempotency-Key": f"dashboard-{time.monotonic_ns()}"}
