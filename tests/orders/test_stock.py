@@ -192,7 +192,7 @@ def test_an_exchange_keeps_back_its_variant_or_is_refused(world: World) -> None:
 @pytest.mark.parametrize("change", ["UPDATE stock_moves SET note = ''", "DELETE FROM stock_moves"])
 def test_what_moved_is_never_changed(world: World, change: str) -> None:
     lie("VASE", 1)
-    with pytest.raises(DBAPIError, match="stock_moves is append-only"):
+    with pytest.raises(DBAPIError, match="permission denied for table stock_moves"):
         session.execute(text(change))
 
 

@@ -253,7 +253,7 @@ def test_credit_that_is_partly_spent_stays(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("statement", "said"),
-    [("UPDATE credit_entries SET amount = 1", "append-only"), ("DELETE FROM credit_entries", "append-only"),
+    [("UPDATE credit_entries SET amount = 1", "permission denied"), ("DELETE FROM credit_entries", "permission denied"),
      ("INSERT INTO credit_entries (credit_id, number, kind, amount, balance, at, by_id, note) "
       "SELECT credit_id, 2, 'spent', -4001, -1, at, by_id, '' FROM credit_entries", "ck_credit_entries_balance"),
      ("INSERT INTO credit_entries (credit_id, number, kind, amount, balance, at, by_id, note) "

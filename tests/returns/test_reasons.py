@@ -117,9 +117,8 @@ def test_a_manager_adds_words_and_retires_reasons(desk, world):
     )  # fmt: skip
     page = desk.get("/desk/return-reasons").text
     assert "It smells" in page
-    form = {
-        f"r{row.id}-{name}": value for name, value in {"label_en": "It stinks", "words": "off", "fault": "y"}.items()
-    }
+    changed = {"label_en": "It stinks", "label_de": "", "words": "off", "fault": "y"}
+    form = {f"r{row.id}-{name}": value for name, value in changed.items()}
     assert desk.post(f"/desk/return-reasons/{row.id}", data=form).status_code == 303
     session.expire_all()
     assert (row.labels, row.fault, row.words) == ({"en": "It stinks"}, True, "off")
