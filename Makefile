@@ -36,11 +36,11 @@ test: $(DEV) $(MO) browser ## Run the whole suite
 mutants: $(DEV) $(MO) ## Take out each rule that keeps money safe, and show which test turns red; some minutes
 	@$(BIN)/python -m tests.mutants
 
-planted: $(DEV) $(MO) ## Plant bugs at the doors (a vote by GET, a code that works twice, …), and show which test turns red
+planted: $(DEV) $(MO) ## Plant bugs at the doors and in returns (a vote by GET, a code that works twice, …), and show which test turns red
 	@$(BIN)/python -m tests.planted
 
-machine: $(DEV) $(MO) ## Let money and cases go wrong in 500 random ways (more: make machine MACHINE_EXAMPLES=5000)
-	@MACHINE_EXAMPLES=$(or $(MACHINE_EXAMPLES),500) MACHINE_STEPS=60 MACHINE_SHRINK=yes $(BIN)/python -m pytest tests/refunds/test_machine.py tests/feedback/test_case_machine.py
+machine: $(DEV) $(MO) ## Let money, goods and cases go wrong in 500 random ways (more: make machine MACHINE_EXAMPLES=5000)
+	@MACHINE_EXAMPLES=$(or $(MACHINE_EXAMPLES),500) MACHINE_STEPS=60 MACHINE_SHRINK=yes $(BIN)/python -m pytest tests/refunds/test_machine.py tests/returns/test_machine.py tests/feedback/test_case_machine.py
 
 day: $(DEV) $(MO) ## Live a shop's day: three hundred orders, three channels, two couriers, four people; two minutes
 	@DAY_ORDERS=$(or $(DAY_ORDERS),300) $(BIN)/python -m pytest tests/road/test_a_day.py
