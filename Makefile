@@ -19,7 +19,7 @@ export PYTHONUTF8 := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test mutants planted machine day check lint types browser bench bench-large pictures words lock clean
+.PHONY: help run fresh test mutants planted machine day month check lint types browser bench bench-large pictures words lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ machine: $(DEV) $(MO) ## Let money, goods and cases go wrong in 500 random ways 
 
 day: $(DEV) $(MO) ## Live a shop's day: three hundred orders, three channels, two couriers, four people; two minutes
 	@DAY_ORDERS=$(or $(DAY_ORDERS),300) $(BIN)/python -m pytest tests/road/test_a_day.py
+
+month: $(DEV) $(MO) ## Live a month of a shop whose truth was planted, with three seeds; many minutes
+	@MONTH_ORDERS=$(or $(MONTH_ORDERS),600) MONTH_SEEDS=$(or $(MONTH_SEEDS),3) $(BIN)/python -m pytest tests/feedback/test_a_month.py
 
 check: lint types $(DEV) $(MO) ## Style, types and the laws of the house
 	@$(BIN)/python -m pytest tests/house
