@@ -145,6 +145,7 @@ def test_the_customer_may_say_so_without_being_asked(client, case, page):
 def test_the_customers_no_goes_to_a_manager_with_a_new_deadline(client, world, case, page):
     before = answered(case, world.sam, asks=True).due_at
     with clock.moved(timedelta(hours=76)):
+        open_link(client, world.alice, "case", case.id)
         client.post(f"{page}/verdict", data={"solved": "no"})
         assert (last(case).state, case.owner_id, case.reopened) == ("open", world.max.id, 1)
         assert case.due_at > before
