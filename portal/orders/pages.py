@@ -22,9 +22,8 @@ LEADS_TO = {
     "trap": "/orders/{ref}/survey",
 }
 
-CHOOSES = ("v", "a")
+CHOOSES = {"v": re.compile(r"10|[0-9]"), "a": re.compile(r"[0-9]{1,12}")}
 """What a link in a letter may choose on the page it leads to: a score, and the article that it is about."""
-NUMBER = re.compile(r"[0-9]{1,12}")
 
 
 @bp.get("/l/<token>")
@@ -55,6 +54,6 @@ def ended() -> ResponseReturnValue:
 
 def _target(link: Link) -> str:
     path = LEADS_TO[link.purpose].format(ref=session.get_one(Order, link.order_id).ref, subject=link.subject)
-    chosen = [(name, request.args.get(name, "")) for name in CHOOSES]
-    plain = [f"{name}={number}" for name, number in chosen if NUMBER.fullmatch(number)]
+    chosen = [(name, request.args.get(name, ""), shape) for name, shape in CHOOSES.items()]
+    plain = [f"{name}={number}" for name, number, shape in chosen if shape.fullmatch(number)]
     return f"{path}?{'&'.join(plain)}" if plain else path

@@ -74,7 +74,7 @@ def test_the_shop_is_full_of_life(running: Running) -> None:
             "unknown", "label_created", "in_transit", "delayed", "out_for_delivery", "attempt_failed",
             "ready_for_pickup", "delivered", "returning", "returned", "exception",
         },
-        "channels": {"api:webshop", "shopify", "woocommerce", "checkout"},
+        "channels": {"api:webshop", "shopify", "woocommerce", "checkout", "instead"},
         "asked": {"changed", "not_paid", "missing_sku", "bad_email"},
         "changes": {"applied", "held"},
         "told": {"told", "failed"},

@@ -70,10 +70,11 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
         "Stuck parcels": 1, "Came back or lost": 1,
         "Can't be promised": 1, "Missing goods": 1,
         "Handed to you": 0,
-        "Returns to decide": 1, "Withdrawals to look at": 0, "Returns to inspect": 1,
+        "Returns to decide": 1, "Withdrawals to look at": 0, "Returns to inspect": 1, "Odd parcels": 0, "Workshop": 0,
         "Money to propose": 1, "Money to approve": 1,
         "Money to give back by hand": 1, "Money that failed": 1, "Money that does not fit": 1,
-        "Work of the offices": 0, "Open cases": 1, "Letters that failed": 1,
+        "Work of the offices": 0, "Open cases": 1, "Satisfaction": 0,
+        "Letters that failed": 1,
     }  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def test_delivered_closes_the_order_tells_the_customer_and_those_who_follow(parc
     assert (world.alice.state, world.alice.closed_at) == ("closed", world.now + timedelta(hours=20))
     assert {letter.kind for letter in session.scalars(select(Letter))} == {"on-its-way", "delivered"}
     assert {"parcel.delivered", "order.delivered"} <= set(kinds(world.alice))
-    assert announced == [("parcel.delivered", parcel.id), ("order.delivered", None)]
+    assert announced == [("parcel.delivered", parcel.id), ("order.delivered", None), ("parcel.arrived", None)]
 
 
 def test_the_order_waits_for_its_last_parcel(world):
