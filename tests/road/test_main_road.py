@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -18,11 +19,13 @@ from tests.running import Demo, stop
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 PATIENCE = 60.0
+PLACED = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+"""A promise of today can't be broken yet, whatever day it is."""
 ROSA = "rosa.kowalski@example.org"
 ORDER = {
     "external_id": "road-1",
     "number": "R-2001",
-    "placed_at": "2026-11-20T08:00:00Z",
+    "placed_at": PLACED,
     "currency": "EUR",
     "total": 10290,
     "name": "Rosa Kowalski",
