@@ -235,7 +235,7 @@ def make_it_right(road: Road) -> None:
     desk = road.at_the_desk("sam")
     desk.goto("/desk/cases")
     desk.get_by_role("link", name="Rosa Kowalski").or_(desk.get_by_role("link", name="R-2001")).first.click()
-    desk.get_by_text("One mug has a crack.").wait_for()
+    desk.locator(".talk").get_by_text("One mug has a crack.").wait_for()
     desk.locator("[name=words]").fill("We are sorry, Rosa. Please send it back, we pay for it.")
     desk.locator("[name=asks]").check()
     press(desk, "Send the answer")
