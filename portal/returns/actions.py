@@ -32,6 +32,7 @@ from portal.returns.overrides import check_may_overrule, overrule
 from portal.returns.policy import Policy, current_policy, policy_of
 from portal.returns.policy_facts import read_under
 from portal.returns.rules import Wish
+from portal.returns.shown import keep_pictures, with_pictures
 from portal.staff.models import Actor, Staff
 
 RMA_LENGTH = 8
@@ -71,7 +72,7 @@ def request_return(
     if earlier := made_by(order_id, key):
         return earlier
     person = check_may_overrule(by, because) if because else None
-    facts = read_under(policy or current_policy(), order, now=now)
+    facts, wishes = read_under(policy or current_policy(), order, now=now), with_pictures(order_id, key, wishes)
     overruled, fees = rules.insist(facts, wishes, overriding=person is not None), fees_for(facts, wishes)
     ret = Return(
         rma=reference(RMA_LENGTH).upper(), order_id=order_id, form_key=key, requested_at=now,
@@ -79,6 +80,7 @@ def request_return(
     )  # fmt: skip
     session.add(ret)
     session.flush()
+    keep_pictures(ret, key, wishes)
     record(order_id, "return.requested", by=by, now=now, rma=ret.rma, pieces=ret.pieces)
     hold(ret, now=now)
     if person:

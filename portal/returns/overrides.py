@@ -13,13 +13,13 @@ from portal.lib.errors import Refused
 from portal.orders.timeline import names, record, words
 from portal.returns.models import Return
 from portal.returns.policy_rules import KINDS
-from portal.returns.rules import Verdict
+from portal.returns.rules import PICTURES, Verdict
 from portal.staff.models import Actor, Staff
 
 MAY = "returns.override"
 
 words("return.overruled", staff=_l("Return %(rma)s allowed against a rule (%(rule)s): %(note)s"))
-names({f"rule:{what}": kind.label for what, kind in KINDS.items()})
+names({f"rule:{what}": kind.label for what, kind in KINDS.items()} | {f"rule:{PICTURES}": _l("Pictures")})
 
 
 class ReturnOverride(Base):

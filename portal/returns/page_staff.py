@@ -28,6 +28,7 @@ from portal.returns.goods import Facts, read
 from portal.returns.models import Return, whole
 from portal.returns.overrides import overrides_of
 from portal.returns.policy_heard import heard, verdicts
+from portal.returns.shown import shown
 from portal.returns.signals import signals
 
 
@@ -72,7 +73,7 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
         ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
         dates=_dates(ret, facts), couriers=couriers, odd=oddities.of_return(ret.id), scan=ScanForm(),
-        signals=signals(ret.order, now=clock.now()),
+        signals=signals(ret.order, now=clock.now()), pictures=shown(ret),
         back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),
     )  # fmt: skip
 

@@ -17,9 +17,12 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
 from portal.lib.money import Money
-from portal.orders.guards import opened, opened_here
+from portal.lib.tokens import digest
+from portal.orders.guards import opened, opened_here, this_browser
 from portal.orders.links import Tier
 from portal.orders.models import Order
+from portal.pictures.actions import Uploader
+from portal.pictures.forms import takes_pictures
 from portal.returns import actions, labels_back, rules, settlement, words
 from portal.returns.claims_terms import terms_of
 from portal.returns.dates import four_dates
@@ -29,6 +32,7 @@ from portal.returns.models import Return, whole
 from portal.returns.policy import seal, seen_policy
 from portal.returns.policy_facts import read_under
 from portal.returns.policy_rules import CHOICE
+from portal.returns.shown import key_of, shown
 from portal.returns.slip import return_slip
 from portal.returns.wish_forms import ASKED, ReturnForm, return_form
 
@@ -55,11 +59,19 @@ def new(ref: str) -> ResponseReturnValue:
 
 @bp.post("/orders/<ref>/returns/new")
 @opens("return", Tier.acts)
+@takes_pictures
 def change(ref: str) -> ResponseReturnValue:
-    """The next step, or one before, with all that was filled in. Nothing is written."""
+    """The next step, or one before, with all that was filled in. Nothing is written but pictures, beside the form."""
     form = _form()
+    if stays := _bring_pictures(form):
+        return _step(ref, "show", form), stays
     step = request.form.get("step", "")
-    before = form.steps[: form.steps.index(step)] if step in form.steps else []
+    if step == "show" and not form.showing:
+        step = "how"
+    steps = form.steps(step)
+    if step == "how" and step not in steps:
+        return _preview(ref, form)
+    before = steps[: steps.index(step)] if step in steps else []
     if not before:
         return _step(ref, "what", form)
     form.validate()
@@ -70,9 +82,16 @@ def change(ref: str) -> ResponseReturnValue:
 
 @bp.post("/orders/<ref>/returns/preview")
 @opens("return", Tier.acts)
+@takes_pictures
 def preview(ref: str) -> ResponseReturnValue:
-    """What comes back, how much money, and what happens next. Nothing is written."""
+    """What comes back, how much money, and what happens next. Nothing is written but pictures, beside the form."""
     form = _form()
+    if stays := _bring_pictures(form):
+        return _step(ref, "show", form), stays
+    return _preview(ref, form)
+
+
+def _preview(ref: str, form: ReturnForm) -> ResponseReturnValue:
     if not form.validate():
         return _step(ref, form.wrong_step(), form), 422
     facts = form.facts
@@ -94,6 +113,7 @@ def create(ref: str) -> ResponseReturnValue:
     if earlier := actions.made_by(opened().order_id, request.form.get("key", "")):
         return redirect(url_for(".show", ref=ref, rma=earlier.rma), 303)
     form = _form()
+    _bring_pictures(form)
     if not form.validate():
         return _step(ref, form.wrong_step(), form), 422
     try:
@@ -112,6 +132,20 @@ def _form(**how: Any) -> ReturnForm:
     form.saw = saw
     form.policy.data = sealed if sealed and saw else seal(policy, order_id, now=now)
     return form
+
+
+def _bring_pictures(form: ReturnForm) -> int:
+    """Keep those that came with it, and look for those that are there already. The status with which the step of the
+    pictures is shown once more: one was refused, or one was taken away.
+    """
+    if not form.showing or not form.key.validate(form):
+        return 0
+    forget, browser = request.form.get("forget", type=int), digest(this_browser())
+    fields = {form.part(goods).photos: key_of(str(form.key.data), goods.line.id) for goods in form.showing}
+    for photos, key in fields.items():
+        photos.take_in(Uploader(opened().order_id, key, browser), forget=forget, now=clock.now())
+    refused = any(photos.refused for photos in fields)
+    return 422 if refused else 200 if "forget" in request.form else 0
 
 
 def _order() -> Order:
@@ -166,8 +200,8 @@ def _step(ref: str, step: str, form: ReturnForm, refusal: str = "") -> str:
     window = facts.policy.window_days
     days = _settings().return_window_days if window is None else window
     return render_template(
-        template, ref=ref, step=step, steps=form.steps, facts=facts, policy=facts.policy, form=form, why_not=why_not,
-        said=said, refusal=refusal, window=days, track=_track(ref),
+        template, ref=ref, step=step, steps=form.steps(step), facts=facts, policy=facts.policy, form=form, why_not=why_not,
+        said=said, refusal=refusal, window=days, track=_track(ref), drafts_at=f"/orders/{ref}/drafts/",
     )  # fmt: skip
 
 
@@ -185,7 +219,8 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
         choices=CHOICE, sent=[other for _id, other in orders_for([ret.id]) if other.state != "cancelled"],
         headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
         outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")), couriers=couriers,
-        labels=labels_back.papers(ret),
+        labels=labels_back.papers(ret), pictures=shown(ret) if opened().tier >= Tier.owns else {},
+        pictures_at=f"/orders/{ref}/pictures/",
     )  # fmt: skip
 
 

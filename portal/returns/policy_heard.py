@@ -13,9 +13,9 @@ from portal.returns.rules import Said, Wish
 
 
 def wishes_of(ret: Return) -> list[Wish]:
-    """What was asked for."""
+    """What was asked for. Whether its reason needed pictures was looked at then."""
     return [
-        Wish(row.order_line_id, row.quantity, row.reason, row.words, condition=row.condition)
+        Wish(row.order_line_id, row.quantity, row.reason, row.words, condition=row.condition, pictures=1)
         for row in ret.lines
         if row.quantity
     ]

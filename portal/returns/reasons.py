@@ -125,6 +125,12 @@ def offered(product_type: str) -> dict[str, list[tuple[str, str]]]:
     return {label: reasons for label, reasons in found.items() if reasons}
 
 
+def may_ask_for_pictures(product_type: str) -> bool:
+    """Whether a reason that can be chosen for an article of this type asks for them."""
+    known = [all_reasons()[code] for named in offered(product_type).values() for code, _label in named]
+    return any(reason.photo != "off" for reason in known)
+
+
 def is_fault(code: str) -> bool:
     """Whether the mistake was ours."""
     known = all_reasons().get(code)

@@ -23,10 +23,18 @@ class ReasonForm(FlaskForm):
     types = StringField(_l("Only for these product types"), [Length(max=500)])
     fault = BooleanField(_l("The mistake is ours"))
     words = SelectField(_l("Words"), choices=[SelectChoice(code, told) for code, told in ASKED.items()])
+    photo = SelectField(_l("Pictures"), choices=[SelectChoice(code, told) for code, told in ASKED.items()])
 
     def labels(self) -> dict[str, str]:
         typed = {language: (self[f"label_{language}"].data or "").strip() for language in LANGUAGES}
         return {language: said for language, said in typed.items() if said}
+
+    def asks(self) -> dict[str, Any]:
+        """What it asks for, and for which articles."""
+        return {
+            "types": self.product_types(), "fault": bool(self.fault.data), "words": self.words.data or "",
+            "photo": self.photo.data or "",
+        }  # fmt: skip
 
     def product_types(self) -> list[str]:
         return [name for part in (self.types.data or "").split(",") if (name := part.strip())]
@@ -44,7 +52,7 @@ def _with_labels(base: type[ReasonForm], **how: Any) -> Any:
 def reason_form(row: ReturnReason, **how: Any) -> ReasonForm:
     """The form for a reason that is there; what is not shown is not touched."""
     labels = {f"label_{language}": said for language, said in row.labels.items()}
-    said = {"types": ", ".join(row.types), "fault": row.fault, "words": row.words}
+    said = {"types": ", ".join(row.types), "fault": row.fault, "words": row.words, "photo": row.photo}
     form: ReasonForm = _with_labels(ReasonForm, data={**labels, **said}, prefix=f"r{row.id}-", **how)
     return form
 
@@ -52,6 +60,7 @@ def reason_form(row: ReturnReason, **how: Any) -> ReasonForm:
 def new_reason_form(groups: dict[str, str], **how: Any) -> NewReasonForm:
     form: NewReasonForm = _with_labels(NewReasonForm, **how)
     form.words.data = form.words.data or "optional"
+    form.photo.data = form.photo.data or "off"
     form.group.choices = [SelectChoice("", _l("A new group")), *(SelectChoice(*group) for group in groups.items())]
     return form
 

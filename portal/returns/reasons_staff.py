@@ -37,8 +37,7 @@ def add() -> ResponseReturnValue:
 
     def make() -> None:
         row = reasons.add_reason(form.group.data or "", form.labels())
-        about = {"types": form.product_types(), "fault": bool(form.fault.data), "words": form.words.data}
-        reasons.change_reason(row, labels=form.labels(), photo=row.photo, **about)
+        reasons.change_reason(row, labels=form.labels(), **form.asks())
 
     return _do(make, new=form)
 
@@ -50,8 +49,7 @@ def change(id: int) -> ResponseReturnValue:
     form = reason_form(row)
     if not form.validate():
         return _page(changed={id: form}), 422
-    about = {"types": form.product_types(), "fault": bool(form.fault.data), "words": form.words.data}
-    return _do(lambda: reasons.change_reason(row, labels=form.labels(), photo=row.photo, **about), changed={id: form})
+    return _do(lambda: reasons.change_reason(row, labels=form.labels(), **form.asks()), changed={id: form})
 
 
 @bp.post("/return-reasons/<int:id>/retirement")

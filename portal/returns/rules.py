@@ -43,7 +43,7 @@ class Verdict:
 class Wish:
     """What a customer wants to send back of one line, why, in what state it is, and what they would like for it.
 
-    `variant` is the SKU of what it is to be exchanged for.
+    `variant` is the SKU of what it is to be exchanged for, `pictures` how many came with it.
     """
 
     line_id: int
@@ -53,6 +53,7 @@ class Wish:
     condition: str = ""
     choice: str = "money"
     variant: str = ""
+    pictures: int = 0
 
 
 YES = Verdict(Answer.yes)
@@ -149,6 +150,19 @@ def has_a_state(_goods: Goods, wish: Wish, facts: Facts) -> Verdict:
     return _no(_("Choose in what state it is."), "condition") if asked else YES
 
 
+def has_pictures(goods: Goods, wish: Wish, facts: Facts) -> Verdict:
+    """Where the reason needs them. The shop asks for them, so a person of the shop may do without."""
+    reason = find(wish.reason, facts.types.get(goods.line.sku, ""), facts.today)
+    if reason is None or reason.photo != "required" or wish.pictures:
+        return YES
+    about = _("Please add a picture of %(title)s: this reason needs one.", title=goods.line.title)
+    return Verdict(Answer.no, about, "photos", policy=PICTURES)
+
+
+PICTURES = "pictures"
+"""What the shop's own wish for pictures is called, where a person overrules it."""
+
+
 def surely_arrived(goods: Goods, wish: Wish, _facts: Facts) -> Verdict:
     if wish.quantity <= goods.arrived - goods.claimed:
         return YES
@@ -190,8 +204,8 @@ def choices_for(goods: Goods, pieces: int, facts: Facts) -> list[str]:
 
 
 LINE_RULES: tuple[Callable[[Goods, Wish, Facts], Verdict], ...] = (
-    is_an_item, has_arrived, quantity_fits, money_is_left, has_a_reason, has_a_state, may_be_chosen, surely_arrived,
-    nothing_wrong_with_it,
+    is_an_item, has_arrived, quantity_fits, money_is_left, has_a_reason, has_a_state, has_pictures, may_be_chosen,
+    surely_arrived, nothing_wrong_with_it,
 )  # fmt: skip
 
 
@@ -207,13 +221,13 @@ def _said(rule: Rule, facts: Facts, goods: Goods | None = None) -> Verdict:
 
 
 def of_line(goods: Goods, wish: Wish, facts: Facts) -> list[Verdict]:
-    """The same of one line; after the first "no" nothing else is asked."""
+    """The same of one line; after the first "no" nothing else is asked, but for pictures, which a person may forgo."""
     said: list[Verdict] = []
     for verdict in _of_line(goods, wish, facts):
-        if verdict.answer is Answer.no:
-            return [verdict]
         said.append(verdict)
-    return said
+        if verdict.answer is Answer.no and verdict.policy != PICTURES:
+            break
+    return [verdict for verdict in said if verdict.answer is Answer.no] or said
 
 
 def _of_line(goods: Goods, wish: Wish, facts: Facts) -> Iterator[Verdict]:
@@ -225,7 +239,7 @@ def _of_line(goods: Goods, wish: Wish, facts: Facts) -> Iterator[Verdict]:
 
 def why_not(goods: Goods, facts: Facts) -> str:
     """Why nothing of this line can be chosen, whatever its reason and state; empty when something can."""
-    open_questions = ("reason", "condition", "words", "choice", "variant")
+    open_questions = ("reason", "condition", "words", "photos", "choice", "variant")
     verdicts = of_line(goods, Wish(goods.line.id, 1, "other", condition="sealed"), facts)
     return next((one.message for one in verdicts if one.answer is Answer.no and one.field not in open_questions), "")
 

@@ -228,6 +228,7 @@ class Expected:
     fees: tuple[Fee, ...]
     worth: Money
     bonus: Money
+    pictures: int = 0
 
     @property
     def money(self) -> Money:
@@ -253,6 +254,7 @@ def _expected(goods: Goods, wish: Wish, facts: Facts, fees: Sequence[Fee]) -> Ex
     return Expected(
         goods.line.title, goods.line.variant, wish.quantity, wish.reason, wish.words, wish.condition, wish.choice,
         next((other.told for other in others if other.sku == wish.variant), ""), mine, worth, Money(bonus, currency),
+        wish.pictures,
     )  # fmt: skip
 
 

@@ -11,18 +11,20 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.lib.tokens import mint
+from portal.pictures.forms import PicturesField
 from portal.returns.forms import put
 from portal.returns.goods import Facts, Goods
 from portal.returns.policy_rules import CHOICE, CONDITION
-from portal.returns.reasons import offered
+from portal.returns.reasons import find, may_ask_for_pictures, offered
 from portal.returns.rules import MOST_WORDS, Verdict, Wish, choices_for, of_line
 
 STEPS: dict[str, tuple[str, ...]] = {
     "what": ("quantity",),
     "why": ("reason", "condition", "words"),
+    "show": ("photos",),
     "how": ("choice", "variant"),
 }
-"""What is asked in which step; the last is left out where there is nothing to choose."""
+"""What is asked in which step; the last two are left out where no reason asks for pictures, or nothing is to choose."""
 
 
 class WishForm(PlainForm):
@@ -36,6 +38,7 @@ class WishForm(PlainForm):
     words = TextAreaField(
         _l("Anything we should know? (if you like)"), [Length(max=MOST_WORDS, message=_l("That is too long."))]
     )
+    photos = PicturesField(_l("Pictures (if you like)"))
     choice = RadioField(_l("What would you like?"), choices=[], validate_choice=False)
     variant = SelectField(_l("Instead I would like"), choices=[], validate_choice=False)
 
@@ -57,13 +60,30 @@ class ReturnForm(FlaskForm):
         form: WishForm = self[f"line_{goods.line.id}"].form
         return form
 
+    def steps(self, step: str) -> list[str]:
+        """Those that this form has, as far as it is known in this one: before a reason is given any may be given."""
+        parts, known = [self.part(goods) for goods in self.chosen or self.offered], step not in ("what", "why")
+        choosing = any(len(part.choice.choices) > 1 or part.choice.errors or part.variant.errors for part in parts)
+        has = {"show": bool(self.showing) if known else self.may_show, "how": choosing}
+        return [each for each in STEPS if has.get(each, True)]
+
     @property
-    def steps(self) -> list[str]:
-        """Those that this form has: where all gets money back, nobody is asked what they would like."""
-        parts = [self.part(goods) for goods in self.chosen or self.offered]
-        if any(len(part.choice.choices) > 1 or part.choice.errors or part.variant.errors for part in parts):
-            return list(STEPS)
-        return [step for step in STEPS if step != "how"]
+    def showing(self) -> list[Goods]:
+        """The lines whose reason asks for pictures."""
+        return [goods for goods in self.chosen if self.pictures_for(goods) != "off"]
+
+    def pictures_for(self, goods: Goods) -> str:
+        """Whether the reason that was given asks for them: one of `reasons.ASKED`."""
+        reason = find(self.part(goods).reason.data or "", self._type(goods), self.facts.today)
+        return reason.photo if reason else "off"
+
+    def _type(self, goods: Goods) -> str:
+        return self.facts.types.get(goods.line.sku, "")
+
+    @property
+    def may_show(self) -> bool:
+        """Whether there is a reason for what was chosen that asks for pictures."""
+        return any(may_ask_for_pictures(self._type(goods)) for goods in self.chosen)
 
     @property
     def chosen(self) -> list[Goods]:
@@ -110,15 +130,16 @@ class ReturnForm(FlaskForm):
                 self.part(goods)[name].errors = []
 
 
-ASKED = tuple(name for names in STEPS.values() for name in names)
+ASKED = tuple(name for names in STEPS.values() for name in names if name != "photos")
+"""What travels from step to step in hidden fields; pictures wait beside the form."""
 
 
 def _wish(goods: Goods, part: WishForm) -> Wish:
     words, state = (part.words.data or "").strip(), part.condition.data or ""
     choice = part.choice.data or (str(part.choice.choices[0].value) if len(part.choice.choices) == 1 else "")
     variant = (part.variant.data or "") if choice == "exchange" else ""
-    pieces, reason = part.quantity.data or 0, part.reason.data or ""
-    return Wish(goods.line.id, pieces, reason, words, condition=state, choice=choice, variant=variant)
+    pieces, reason, pictures = part.quantity.data or 0, part.reason.data or "", len(part.photos.drafts)
+    return Wish(goods.line.id, pieces, reason, words, state, choice, variant, pictures)
 
 
 def return_form(facts: Facts, **how: Any) -> ReturnForm:
@@ -133,6 +154,9 @@ def return_form(facts: Facts, **how: Any) -> ReturnForm:
 
 def _offer(part: WishForm, goods: Goods, facts: Facts) -> None:
     asks_state, pieces = facts.policy.asks_condition, part.quantity.data or 1
+    given = find(part.reason.data or "", facts.types.get(goods.line.sku, ""), facts.today)
+    if given and given.photo == "required":
+        part.photos.label.text = _l("Pictures")
     part.reason.choices = [SelectChoice("", _l("Please choose")), *_grouped(facts.types.get(goods.line.sku, ""))]
     part.condition.choices = [SelectChoice(code, told) for code, told in CONDITION.items()] if asks_state else []
     part.choice.choices = [SelectChoice(code, CHOICE[code]) for code in choices_for(goods, pieces, facts)]

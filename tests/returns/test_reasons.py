@@ -107,6 +107,7 @@ def test_a_manager_adds_words_and_retires_reasons(desk, world):
         "label_en": "It smells",
         "label_de": "Es riecht",
         "words": "required",
+        "photo": "optional",
         "types": "Candles, Soap",
     }
     assert desk.post("/desk/return-reasons", data=fields).status_code == 303
@@ -117,11 +118,11 @@ def test_a_manager_adds_words_and_retires_reasons(desk, world):
     )  # fmt: skip
     page = desk.get("/desk/return-reasons").text
     assert "It smells" in page
-    changed = {"label_en": "It stinks", "label_de": "", "words": "off", "fault": "y"}
+    changed = {"label_en": "It stinks", "label_de": "", "words": "off", "photo": "required", "fault": "y"}
     form = {f"r{row.id}-{name}": value for name, value in changed.items()}
     assert desk.post(f"/desk/return-reasons/{row.id}", data=form).status_code == 303
     session.expire_all()
-    assert (row.labels, row.fault, row.words) == ({"en": "It stinks"}, True, "off")
+    assert (row.labels, row.fault, row.words, row.photo) == ({"en": "It stinks"}, True, "off", "required")
     desk.post(f"/desk/return-reasons/{row.id}/retirement")
     session.expire_all()
     assert row.retired_at is not None
@@ -133,7 +134,7 @@ def test_a_manager_adds_words_and_retires_reasons(desk, world):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"group": "mind", "label_de": "Es riecht", "words": "off"}, "Give it a name in English"),
+        ({"group": "mind", "label_de": "Es riecht", "words": "off", "photo": "off"}, "Give it a name in English"),
         ({"group": "no such", "label_en": "It smells", "words": "off"}, "Not a valid choice"),
         ({"group": "", "label_en": "x" * 101, "words": "off"}, "Field cannot be longer"),
     ],
