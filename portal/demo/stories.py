@@ -366,8 +366,8 @@ class Life:
         reason, _, variant = reason.partition(">")
         reason, _, pieces = reason.partition("*")
         line = session.get_one(Order, self.order_id).lines[0]
-        chosen = {"choice": "exchange", "variant": variant} if variant else {}
-        wish = Wish(line.id, int(pieces or line.quantity), reason, words, **chosen)
+        choice = "exchange" if variant else "money"
+        wish = Wish(line.id, int(pieces or line.quantity), reason, words, choice=choice, variant=variant)
         returns.request_return(self.order_id, [wish], key=f"demo-{self.number}", by="customer", now=clock.now())
 
     def ret(self) -> Return:

@@ -200,8 +200,8 @@ def _step(ref: str, step: str, form: ReturnForm, refusal: str = "") -> str:
     window = facts.policy.window_days
     days = _settings().return_window_days if window is None else window
     return render_template(
-        template, ref=ref, step=step, steps=form.steps(step), facts=facts, policy=facts.policy, form=form, why_not=why_not,
-        said=said, refusal=refusal, window=days, track=_track(ref), drafts_at=f"/orders/{ref}/drafts/",
+        template, ref=ref, step=step, steps=form.steps(step), facts=facts, policy=facts.policy, form=form,
+        why_not=why_not, said=said, refusal=refusal, window=days, track=_track(ref), drafts_at=f"/orders/{ref}/drafts/",
     )  # fmt: skip
 
 
