@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
+from flask_compress import Compress
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 
@@ -119,6 +120,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
 
     app.session_interface = cookies.Sessions(app)
     headers.init_app(app)
+    Compress(app)
     db.init_app(app)
     Migrate(app, db.db, directory="migrations", compare_type=True)
     pictures_guards.init_app(app)

@@ -1,6 +1,5 @@
 """The customer's page, through the link, as HTML: what it tells, what it keeps to itself, what it costs."""
 
-import gzip
 import re
 from datetime import timedelta
 
@@ -289,22 +288,6 @@ def test_l21_and_8_2_2_somebody_elses_order_is_the_page_of_a_link_that_ended(cli
 def test_a_survey_link_does_not_open_the_page(client: FlaskClient, world: World) -> None:
     open_link(client, world.alice, "survey")
     assert client.get(f"/orders/{world.alice.ref}").status_code == 404
-
-
-@pytest.mark.parametrize(("lines", "parcels"), [(2, 1), (12, 3), (40, 5)])
-def test_it_is_light_enough_for_a_bad_line(
-    app: Flask, client: FlaskClient, world: World, lines: int, parcels: int
-) -> None:
-    order = an_order("2001", lines=lines)
-    for n in range(parcels):
-        a_parcel(order, share=(n, parcels), scans=("picked_up", *("in_transit", "delayed") * 4))
-    html = page_of(client, order).encode()
-    files = re.findall(rb'(?:href|src)="(/static/[^"]+)"', html)
-    extras = [client.get(name.decode()).data for name in files]
-    assert len(files) == 2, "the stylesheet and the icon in the tab"
-    assert len(gzip.compress(html)) < 14_000
-    assert len(gzip.compress(extras[1])) < 20_000, "the stylesheet"
-    assert len(gzip.compress(html)) + sum(len(gzip.compress(extra)) for extra in extras) < 40_000
 
 
 def test_l15_nothing_comes_from_elsewhere_and_nothing_is_inline(client: FlaskClient, world: World) -> None:
