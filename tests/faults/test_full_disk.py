@@ -52,11 +52,14 @@ def small(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def cramped(small: Path, server_url: str, template: str) -> Iterator[tuple[Flask, str]]:
-    """The portal on a database that lies there, and its owner's address."""
+    """The portal on a database that lies there, and its owner's address.
+
+    Its files are copied whole: files with holes would fill up later, in whichever test's connection writes them back.
+    """
     name = f"small_{os.getpid()}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE TABLESPACE {name} LOCATION '{small}'")
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} TABLESPACE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} TABLESPACE {name} STRATEGY FILE_COPY")
         url = server_url.replace("/postgres?", f"/{name}?")
         try:
             app = create_app(settings_for(url, 9), **AS_TESTS, DB_POOL=False)
