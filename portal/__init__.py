@@ -12,6 +12,7 @@ from portal import config, db, edge, jobs, problems, pulse
 from portal.adapters import smtp
 from portal.desk import staff as desk
 from portal.feedback import case_rules_staff as desk_case_rules
+from portal.feedback import causes_staff as desk_causes
 from portal.feedback import insight_staff as desk_satisfaction
 from portal.feedback import jobs as feedback_jobs
 from portal.feedback import pages as feedback
@@ -199,6 +200,7 @@ def create_app(settings: config.Settings | None = None, **overrides: Any) -> Fla
     register(app, desk_surveys.bp, signed_in)
     register(app, desk_questions.bp, signed_in)
     register(app, desk_satisfaction.bp, signed_in)
+    register(app, desk_causes.bp, signed_in)
     register(app, desk_privacy.bp, signed_in)
     register(app, desk_breach.bp, signed_in)
     csrf.exempt(hooks.bp)

@@ -12,6 +12,7 @@ from portal.db import Base, session
 from portal.db.counting import bounded, told
 from portal.feedback.alarms import ScoreAlarm
 from portal.feedback.case_models import Case
+from portal.feedback.cause_models import Cause
 from portal.fulfilment import handoff_lists, lists
 from portal.fulfilment.shorts import ShortPick
 from portal.fulfilment.waves import Wave
@@ -116,6 +117,7 @@ GROUPS: tuple[tuple[Any, tuple[Queue, ...]], ...] = (
         (
             Queue("office_work", _l("Work of the offices"), "check", "/desk/offices", "orders.see"),
             Queue("cases", _l("Open cases"), "talk", "/desk/cases", "cases.see"),
+            Queue("causes", _l("Causes"), "search", "/desk/causes", "cases.see"),
             Queue(
                 "letters", _l("Letters that failed"), "letter", "/desk/letters?state=failed", "letters.see", bad=True
             ),
@@ -171,6 +173,7 @@ def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
         "wrong": _number(Refund, wrong_and_waiting()),
         "differs": _number(MoneyAlarm, MoneyAlarm.closed_at.is_(None)),
         "cases": _number(Case, Case.state == "open"),
+        "causes": _number(Cause, Cause.state == "open", Cause.owner_id == person.id, ~Cause.changes.any()),
         "satisfied": _number(ScoreAlarm, ScoreAlarm.closed_at.is_(None)),
         "waves": _number(Wave, Wave.ended_at.is_(None)),
         "short_picks": _number(ShortPick, ShortPick.state == "open"),

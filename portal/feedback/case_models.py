@@ -39,6 +39,7 @@ class Case(Base):
         CheckConstraint("escalated BETWEEN 0 AND 2", name="escalated"),
         CheckConstraint("opened_for IN ('answer', 'late', 'return')", name="opened_for"),
         Index("uq_cases_order_id_opened_for", "order_id", "opened_for", unique=True),
+        Index("ix_cases_opened", "opened_at", "state"),
         Index("ix_cases_open", "due_at", "id", postgresql_where="state IN ('open', 'waiting_for_customer')"),
     )
     MOVES = {

@@ -46,7 +46,7 @@ SCORES: dict[str, Any] = {
     "up_to": _l("Up to this score"),
     "any": _l("Any score"),
 }
-SEVERITIES: dict[int, Any] = {1: _l("Low"), 2: _l("Usual"), 3: _l("High")}
+SEVERITIES: dict[int, Any] = {1: _l("Minor"), 2: _l("Usual"), 3: _l("High")}
 LOOK_BACK = timedelta(days=30)
 USUAL = "bad-answer"
 SHOWN = 20

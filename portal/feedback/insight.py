@@ -5,13 +5,14 @@ All of it is read from tallies by week (`tallies`), so that it takes no longer w
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from flask import current_app
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Date, Select, and_, case, cast, func, literal, select, text, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, select, text, union_all
 
 from portal.db import session
 from portal.feedback.case_models import Case
@@ -222,18 +223,16 @@ def called_in(dimension: str, value: str, titles: Mapping[str, str]) -> str:
 
 def _cases(wish: Wish) -> tuple[int, int]:
     """How many cases the customer called solved, and how many ended in silence."""
-    ended = func.count().filter(Case.state == "solved"), func.count().filter(Case.state == "closed")
-    opened = cast(Case.opened_at, Date).between(wish.first, wish.last)
-    solved, silent = session.execute(select(*ended).where(opened)).one()
+    solved, silent = session.execute(cases_ended(wish)).one()
     return solved, silent
 
 
-def counted_between(kind: str, dimension: str, value: str, first: date, last: date) -> Score:
-    """One value's score from day to day, both included: to show before and after something was changed."""
-    where = (Tally.grain == "day", Tally.within == "", Tally.within_value == "", Tally.measure == kind)
-    which = (Tally.day.between(first, last), Tally.dimension == dimension, Tally.value == value)
-    sums = [func.coalesce(func.sum(column), 0) for column in SUMS]
-    return Score(kind, *(int(n) for n in session.execute(select(*sums).where(*where, *which)).one()))
+def cases_ended(wish: Wish) -> Select[Any]:
+    """Of the cases opened in these weeks; read from an index by itself (`ix_cases_opened`)."""
+    ended = func.count().filter(Case.state == "solved"), func.count().filter(Case.state == "closed")
+    zone = current_app.config["SETTINGS"].zone
+    begin, end = (datetime.combine(day, time(), zone) for day in (wish.first, wish.last + timedelta(days=1)))
+    return select(*ended).where(Case.opened_at >= begin, Case.opened_at < end)
 
 
 def weeks_until(today: date, weeks: int) -> tuple[date, date]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 
 from portal.db import session, transaction
-from portal.feedback import alarms, asking, case_rules, cases, mail_reading, rollups, watching
+from portal.feedback import alarms, asking, case_rules, cases, causes, mail_reading, rollups, watching
 from portal.feedback.models import SurveyInvitation
 from portal.feedback.timing import terms
 from portal.jobs import defer, follows, task
@@ -117,7 +117,7 @@ def watch_cases() -> None:
 
 @task(queue="feedback", periodic="*/20 * * * *")
 def open_cases() -> None:
-    """Late parcels and returns that rules open cases for, before anybody complains."""
+    """Late parcels and returns that rules open cases for, before anybody complains; and what fits finds its cause."""
     now, zone = clock.now(), current_app.config["SETTINGS"].shop_timezone
     with transaction():
         found = [(rule, case_rules.due(rule, now=now, zone=zone)) for rule in case_rules.by_themselves()]
@@ -125,6 +125,8 @@ def open_cases() -> None:
         for order_id in order_ids:
             with transaction():
                 cases.open_by_rule(order_id, rule, now=now)
+    with transaction():
+        causes.gather_lately(now=now)
 
 
 @follows("mail.came")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint, and_, exists, or_, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, and_, exists, or_, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.db import Base, session
@@ -62,6 +62,7 @@ class Answer(Base):
         CheckConstraint("score BETWEEN 0 AND 10", name="score"),
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
         CheckConstraint(f"mood IN {MOODS}", name="mood"),
+        Index("ix_answers_bad", "answered_at", postgresql_where="mood = 'bad'"),
     )
     invitation_id: Mapped[int | None] = mapped_column(ForeignKey("survey_invitations.id"), unique=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("survey_question_versions.id"), index=True)

@@ -25,7 +25,6 @@ from portal.returns.words import GRADE
 from portal.returns.words import reason as told
 
 MOST_PRODUCTS, MOST_DRAWN, MOST_WORDS = 20, 12, 5
-TICKS = (4, 10, 20, 30, 40, 50, 70, 100)
 HEADINGS = ("sku", "product", "reason", "back", "arrived", "percent", "low", "high", "grade", "graded", "words")
 WRITTEN = text(
     """
@@ -134,8 +133,7 @@ def picture(rows: Sequence[Reason], title: str) -> Markup:
     points = [
         charts.Point(f"{row.name}: {row.title}", row.share.value, *row.share.interval, tone=_tone(row)) for row in worst
     ]
-    top = next(tick for tick in TICKS if tick >= max((point.high for point in points), default=0) or tick == TICKS[-1])
-    scale = charts.Scale(0, top, (0, top // 2, top))
+    scale = charts.up_to(max((point.high for point in points), default=0))
     said = "; ".join(f"{point.name}: {point.value:.1f} % ({point.low:.1f} – {point.high:.1f})" for point in points)
     return charts.intervals(points, id="reasons", title=title, told=said, scale=scale) if points else Markup("")
 

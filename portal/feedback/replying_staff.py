@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.db import session
-from portal.feedback import acts, case_models, cases, snippets
+from portal.feedback import acts, case_models, cases, cause_models, snippets
 from portal.feedback.acts import Act
 from portal.feedback.case_models import Case
+from portal.feedback.cause_forms import OfCaseForm
 from portal.feedback.forms import OwnerForm, ReplyForm
 from portal.feedback.rules import SCORES
 from portal.feedback.story import story_of
@@ -28,11 +29,13 @@ def find(id: int) -> Case:
 
 def page(case: Case, form: ReplyForm, told: dict[str, Any] | None = None) -> str:
     """The case with its story; `told` is what would go with the answer that stands in the form."""
-    zone = current_app.config["SETTINGS"].zone
+    zone, cause, of_case = current_app.config["SETTINGS"].zone, cause_models.cause_of(case.id), cause_form()
+    of_case.cause.data = cause.id if cause else 0
     return render_template(
         "desk/feedback/show.html", case=case, form=offer(case, form), owner=owner_form(case), scores=SCORES, told=told,
         told_amount=Money(told["amount"], told["currency"]) if told and "amount" in told else None,
-        story=story_of(case.order, current_staff().locale, zone, now=clock.now()),
+        story=story_of(case.order, current_staff().locale, zone, now=clock.now()), cause=cause, of_case=of_case,
+        cause_name=cause_models.names_of([cause])[0] if cause else "",
     )  # fmt: skip
 
 
@@ -49,6 +52,14 @@ def offer(case: Case, form: ReplyForm) -> ReplyForm:
 def owner_form(case: Case) -> OwnerForm:
     form = OwnerForm(formdata=None, owner=case.owner_id, instead_of=case.owner_id)
     form.owner.choices = people()
+    return form
+
+
+def cause_form() -> OfCaseForm:
+    """Which of the open causes the case came of."""
+    form, causes = OfCaseForm(), cause_models.open_causes()
+    names = cause_models.names_of(causes)
+    form.cause.choices = [(0, "–"), *((cause.id, name) for cause, name in zip(causes, names, strict=True))]
     return form
 
 

@@ -48,6 +48,13 @@ class Scale:
 
 PER_CENT = Scale()
 NET = Scale(-100, 100, (-100, -50, 0, 50, 100))
+SMALL = (4, 10, 20, 30, 40, 50, 70, 100)
+
+
+def up_to(high: float) -> Scale:
+    """For shares that are small: from nothing to a round number of per cent that none of them passes."""
+    top = next((tick for tick in SMALL if tick >= high), SMALL[-1])
+    return Scale(0, top, (0, top // 2, top))
 
 
 def intervals(

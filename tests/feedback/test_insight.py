@@ -3,13 +3,15 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from portal.db import session
-from portal.feedback.insight import Wish, answered_kinds, counted_between, picture, this_day, weeks_until
+from portal.feedback import cases
+from portal.feedback.insight import Wish, answered_kinds, cases_ended, picture, this_day, weeks_until
 from portal.feedback.scores import Score, apart
 from portal.lib import clock
 from tests.conftest import statements
-from tests.feedback.scenes import tallied
+from tests.feedback.scenes import case_of, invited, tallied
 from tests.world import sign_in
 
 MONDAY = date(2026, 11, 2)
@@ -66,10 +68,22 @@ def test_another_period_shows_others(counted):
     assert answered_kinds(MONDAY, MONDAY) == {"csat": 400}
 
 
-def test_days_can_be_counted_for_before_and_after(counted):
-    score = counted_between("csat", "product", "LAMP", MONDAY, MONDAY)
-    assert (score.n, score.good) == (100, 50)
-    assert counted_between("csat", "product", "LAMP", MONDAY + timedelta(days=1), date.max).n == 0
+def test_cases_are_counted_from_an_index_alone(world):
+    invited(world.alice)
+    cases.say_solved(case_of(world.alice), now=clock.now())
+    wish = Wish("csat", *weeks_until(this_day(clock.now(), clock.now().tzinfo), 4))
+    assert (picture(wish, {}).solved, picture(wish.before, {}).solved) == (1, 0)
+    plan = explained(cases_ended(wish))
+    assert "Scan using ix_cases_opened" in plan
+    assert "Seq Scan" not in plan
+
+
+def explained(statement) -> str:
+    """How the database would carry it out if the table were too long to be read whole."""
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    session.execute(text("SET LOCAL enable_bitmapscan = off"))
+    how = str(statement.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
+    return "\n".join(session.scalars(text(f"EXPLAIN {how}")))
 
 
 def test_of_many_products_the_worst_are_shown_and_all_on_demand(app):

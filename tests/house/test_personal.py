@@ -18,7 +18,7 @@ OF_THE_HOUSE = {
     "article_sizes", "boxes", "claim_terms", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",
     "survey_occasions", "survey_question_versions", "survey_questions", "survey_terms", "waves",
     "withdrawal_exemptions", "articles", "return_policies", "return_reasons", "review_offers",
-    "score_alarms", "tallies",
+    "score_alarms", "tallies", "causes", "cause_changes", "cause_members",
     *(name for name in Base.metadata.tables if name.startswith("staff")),
 }  # fmt: skip
 """Tables about the shop, its people and its shelves."""
