@@ -227,7 +227,7 @@ def _cases(wish: Wish) -> tuple[int, int]:
     return solved, silent
 
 
-def cases_ended(wish: Wish) -> Select[Any]:
+def cases_ended(wish: Wish) -> Select[int, int]:
     """Of the cases opened in these weeks; read from an index by itself (`ix_cases_opened`)."""
     ended = func.count().filter(Case.state == "solved"), func.count().filter(Case.state == "closed")
     zone = current_app.config["SETTINGS"].zone
