@@ -120,6 +120,7 @@ class Settings(BaseModel):
     return_labels_each: int = Field(default=3, ge=1, le=5)
     return_labels_a_day: int = Field(default=50, ge=0, le=10_000)
     return_parcel_grams: int = Field(default=1000, ge=50, le=70_000)
+    show_inspection_pictures: bool = True
     withdrawal_notice: bool = True
     standard_delivery: Annotated[list[str], BeforeValidator(_listed)] = []
     partial_withdrawal_delivery: Literal["difference", "share", "nothing"] = "difference"

@@ -134,10 +134,17 @@ def next_in(name: str, *, now: datetime) -> int | None:
 
 
 def scanned(code: str) -> int | None:
-    """The parcel that this code is about: its own number, its order's, or the most urgent one to pack with the article.
+    """The parcel that this code is about: by its number, its order's, or the most urgent to pack with the article."""
+    wants = select(ParcelLine.id).join(ParcelLine.line).where(ParcelLine.parcel_id == Parcel.id)
+    wants = wants.where(func.lower(OrderLine.sku) == code.lower(), ParcelLine.boxed < ParcelLine.quantity)
+    article = select(Parcel.id).join(Parcel.order).where(Parcel.state == "picked", wants.exists())
+    lines = select(func.count()).where(ParcelLine.parcel_id == Parcel.id).scalar_subquery()
+    article = article.order_by(lines > 1, *URGENT_FIRST).limit(1)
+    return (numbered(code) or session.scalar(article)) if code else None
 
-    Of an order's parcels the one that is still here leads.
-    """
+
+def numbered(code: str) -> int | None:
+    """The parcel with this number, or of the order with it: of an order's parcels the one that is still here leads."""
     number = sscc.read(code)
     own_number = or_(
         Parcel.ref == code.lower(),
@@ -146,13 +153,8 @@ def scanned(code: str) -> int | None:
         Order.number == code,
     )
     gone = Parcel.state.in_(("handed_over", "cancelled"))
-    named = select(Parcel.id).join(Parcel.order).where(own_number).order_by(gone, Parcel.id.desc()).limit(1)
-    wants = select(ParcelLine.id).join(ParcelLine.line).where(ParcelLine.parcel_id == Parcel.id)
-    wants = wants.where(func.lower(OrderLine.sku) == code.lower(), ParcelLine.boxed < ParcelLine.quantity)
-    article = select(Parcel.id).join(Parcel.order).where(Parcel.state == "picked", wants.exists())
-    lines = select(func.count()).where(ParcelLine.parcel_id == Parcel.id).scalar_subquery()
-    article = article.order_by(lines > 1, *URGENT_FIRST).limit(1)
-    return (session.scalar(named) or session.scalar(article)) if code else None
+    found = select(Parcel.id).join(Parcel.order).where(own_number).order_by(gone, Parcel.id.desc())
+    return session.scalar(found.limit(1)) if code else None
 
 
 def last_courier() -> str | None:

@@ -1,5 +1,6 @@
 """What may be done with pictures: keep one beside a form, take it away again, give it to what the form made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -67,6 +68,16 @@ def attach(order_id: int, key: str, about: str) -> int:
     mine = (Picture.order_id == order_id, Picture.form_key == key, Picture.about.is_(None))
     given = update(Picture).where(*mine).values(about=about, browser=None).returning(Picture.id)
     return len(session.scalars(given).all())
+
+
+def hand_over(about: str, to: str) -> None:
+    """What the pictures were about is gone: they belong to something else."""
+    session.execute(update(Picture).where(Picture.about == about).values(about=to))
+
+
+def drop(picture_id: int, abouts: Sequence[str]) -> None:
+    """Take away a picture for good, when it belongs to one of these."""
+    session.execute(delete(Picture).where(Picture.id == picture_id, Picture.about.in_(abouts)))
 
 
 def sweep_drafts(*, now: datetime) -> None:

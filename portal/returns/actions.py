@@ -51,6 +51,7 @@ words(
 )
 words("return.called_off", staff=_l("Return %(rma)s called off: %(note)s"), customer=_l("Return %(rma)s called off"))
 words("return.accepted_anyway", staff=_l("Return %(rma)s accepted after all"), customer=_l("Return %(rma)s accepted"))
+words("return.unasked", staff=_l("Return %(rma)s: goods came that nobody had announced"))
 words("return.received", staff=_l("Return %(rma)s is here"), customer=_l("Return %(rma)s has arrived"))
 words(
     "return.closed",
@@ -187,6 +188,29 @@ def receive_return(ret: Return, *, by: Staff, now: datetime) -> None:
     _write("return-received", ret, now)
     if ret.decision in ("declined", "cancelled"):
         oddities.find("unwanted", ret, by=by, now=now)
+
+
+def take_unasked(order_id: int, *, by: Staff, now: datetime) -> Return:
+    """Goods of an order are here and nobody had asked: a return of nothing announced, to which the bench adds what it
+    finds. Raises Refused while a return of the order is open, to which it may belong, and when nothing was sent.
+    """
+    order = lock(order_id)
+    waits = (Return.decision.in_(("requested", "approved")), Return.goods != "received", Return.closed_at.is_(None))
+    if rma := session.scalar(select(Return.rma).where(Return.order_id == order_id, *waits).limit(1)):
+        raise Refused(_("Return %(rma)s of this order is not here yet. Type its number, if this is it.", rma=rma))
+    if not any(goods.arrived + goods.unsure for goods in read(order, now=now).goods):
+        raise Refused(_("Nothing of this order has reached the customer."))
+    ret = Return(
+        rma=reference(RMA_LENGTH).upper(), order_id=order_id, requested_at=now, lines=[],
+        policy_id=current_policy().version or None,
+    )  # fmt: skip
+    session.add(ret)
+    session.flush()
+    move(ret, "decision", "approve", decided_at=now, decided_by_id=by.id)
+    record(order_id, "return.unasked", by=by, now=now, rma=ret.rma)
+    receive_return(ret, by=by, now=now)
+    announce("return.changed", order_id=order_id)
+    return ret
 
 
 def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Refund:

@@ -18,6 +18,7 @@ from portal.lib.money import Money
 from portal.orders import stock, workshop
 from portal.orders.models import OrderLine
 from portal.orders.timeline import record, words
+from portal.pictures.actions import attach, drop, hand_over
 from portal.returns import deciding, dispatch, settlement
 from portal.returns.exchanges import send_exchanges
 from portal.returns.goods import Facts, read
@@ -34,7 +35,9 @@ words("return.inspected", staff=_l("Return %(rma)s inspected"), customer=_l("Ret
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Pieces of a return's line that are in one state; `deduction` is in minor units, for all of them."""
+    """Pieces of a return's line that are in one state; `deduction` is in minor units, for all of them. `shown` is the
+    key under which their pictures wait.
+    """
 
     line_id: int
     counted: int
@@ -42,6 +45,7 @@ class Finding:
     disposition: str | None = None
     deduction: int = 0
     note: str = ""
+    shown: str = ""
 
     @property
     def kept(self) -> int:
@@ -103,14 +107,17 @@ def _refuse_unless_at_the_bench(ret: Return) -> None:
 def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: datetime) -> None:
     """Count and grade each line; once more replaces what was found before, until money is proposed."""
     _refuse_unless_at_the_bench(ret)
+    if not ret.lines:
+        raise Refused(_("Say first what was in the parcel."))
     by_line = {row.id: [finding for finding in findings if finding.line_id == row.id] for row in ret.lines}
     if not all(by_line.values()) or sum(map(len, by_line.values())) != len(findings):
         raise Refused(_("Each line of the return is counted once; none is 0."))
     _check(ret, by_line, now)
-    for row in ret.lines:
-        _note_down(row, by_line[row.id], by, now)
+    noted = [pair for row in ret.lines for pair in _note_down(row, by_line[row.id], by, now)]
     ret.inspected_at = now
     session.flush()
+    for found, finding in noted if any(finding.shown for finding in findings) else ():
+        attach(ret.order_id, finding.shown, f"inspection:{found.id}")
     for row in ret.lines:
         _put_away(row, by, now)
     record(ret.order_id, "return.inspected", by=by, now=now, rma=ret.rma)
@@ -131,10 +138,15 @@ def _check(ret: Return, by_line: dict[int, list[Finding]], now: datetime) -> Non
                 raise Refused(_("%(title)s: %(why)s", title=row.line.title, why=verdict.message))
 
 
-def _note_down(row: ReturnLine, findings: Sequence[Finding], by: Staff, now: datetime) -> None:
-    """One row per state; what is found anew takes the rows that are there, so that what hangs on them stays."""
+def _note_down(
+    row: ReturnLine, findings: Sequence[Finding], by: Staff, now: datetime
+) -> Iterator[tuple[Inspection, Finding]]:
+    """One row per state; what is found anew takes the rows that are there, so that what hangs on them stays. Pictures
+    of a state that is no more go to the first.
+    """
     counted = [finding for finding in findings if finding.counted] or [findings[0]]
     while len(row.inspections) > len(counted):
+        hand_over(f"inspection:{row.inspections[-1].id}", f"inspection:{row.inspections[0].id}")
         session.delete(row.inspections.pop())
     for place, finding in enumerate(counted):
         found = row.inspections[place] if place < len(row.inspections) else Inspection()
@@ -145,6 +157,13 @@ def _note_down(row: ReturnLine, findings: Sequence[Finding], by: Staff, now: dat
         row.believed = 0
         if place == len(row.inspections):
             row.inspections.append(found)
+        yield found, finding
+
+
+def take_away(ret: Return, picture_id: int) -> None:
+    """A picture that shows the wrong thing. Raises Refused once money was proposed: it may be the reason."""
+    _refuse_unless_at_the_bench(ret)
+    drop(picture_id, [f"inspection:{found.id}" for row in ret.lines for found in row.inspections])
 
 
 def _put_away(row: ReturnLine, by: Staff, now: datetime) -> None:

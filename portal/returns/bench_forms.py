@@ -7,11 +7,13 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Form as PlainForm
-from wtforms import FormField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms import FormField, HiddenField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from portal.lib.money import Money, NotMoney, to_minor
+from portal.lib.tokens import mint
+from portal.pictures.forms import PicturesField
 from portal.returns.bench import MOST_STATES, Finding, of_line
 from portal.returns.forms import choices, put
 from portal.returns.goods import Facts
@@ -22,7 +24,8 @@ from portal.returns.words import DISPOSITION, GRADE
 
 class ScanForm(PlainForm):
     code = StringField(
-        _l("Scan or type a return number"), [InputRequired(_l("Scan a return number first.")), Length(max=200)]
+        _l("Scan the return number, or the parcel's label"),
+        [InputRequired(_l("Scan a return number first.")), Length(max=200)],
     )
 
 
@@ -44,13 +47,15 @@ COUNT = _l("Count the pieces; none is 0.")
 
 
 class StateForm(PlainForm):
-    """Pieces of one line in one state."""
+    """Pieces of one line in one state. Its pictures wait beside the form under `shown_under`."""
 
     counted = IntegerField(_l("Counted"), [Optional(), NumberRange(0, 9999, COUNT)])
     grade = SelectField(_l("State"), [Optional()], choices=choices(GRADE))
     disposition = SelectField(_l("What becomes of it"), [Optional()], choices=choices(DISPOSITION))
     deduction = StringField(_l("Deduct"), [Length(max=20)])
     note = StringField(_l("Note"), [Length(max=300)])
+    photos = PicturesField(_l("Pictures"))
+    shown_under = ""
 
 
 class FindingForm(StateForm):
@@ -62,12 +67,16 @@ class FindingForm(StateForm):
 class InspectionForm(FlaskForm):
     """For each line of the return a part for each state that its pieces may be in. Made by `inspection_form`."""
 
+    key = HiddenField(validators=[Length(20, 40)], default=mint)
     rows: tuple[ReturnLine, ...] = ()
     facts: Facts
 
     def states(self, row: ReturnLine) -> list[StateForm]:
         """The first is always filled in; the others when the pieces are not all in the same state."""
-        return [self[name].form for name in _names(row)]
+        parts = [self[name].form for name in _names(row)]
+        for name, part in zip(_names(row), parts, strict=True):
+            part.shown_under = f"{self.key.data}.{name}"
+        return parts
 
     def findings(self) -> list[Finding]:
         return [finding for row in self.rows for finding in self._of(row)]
@@ -113,7 +122,8 @@ def _minor(part: StateForm, currency: str) -> int:
 def _finding(row: ReturnLine, part: StateForm, currency: str) -> Finding:
     grade, disposition = part.grade.data or None, part.disposition.data or None
     note = (part.note.data or "").strip()
-    return Finding(row.id, part.counted.data, grade, disposition, _minor(part, currency), note)
+    shown = part.shown_under if part.photos.drafts else ""
+    return Finding(row.id, part.counted.data, grade, disposition, _minor(part, currency), note, shown)
 
 
 def inspection_form(ret: Return, facts: Facts, **how: Any) -> InspectionForm:
@@ -143,7 +153,9 @@ def _found(found: Inspection, currency: str) -> Mapping[str, Any]:
 
 
 class StrangerForm(FlaskForm):
-    """A parcel without a number."""
+    """A parcel without a return's number, or with another `code`."""
+
+    code = HiddenField(validators=[Length(max=200)])
 
     detail = TextAreaField(
         _l("Who sent it, as the parcel says, and what is in it"),
@@ -155,5 +167,5 @@ class DecideForm(FlaskForm):
     """What is to happen with something odd."""
 
     choice = StringField(validators=[DataRequired(_l("Choose what is to happen."))])
-    number = StringField(_l("Number of the return it belongs to"), [Length(max=40)])
+    number = StringField(_l("Number of the return, or of the order"), [Length(max=60)])
     note = TextAreaField(_l("Your words"), [Length(max=1000, message=_l("That is too long."))])

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from portal.db import session
 from portal.lib.errors import Refused
 from portal.returns import lists, oddities
-from portal.returns.actions import accept_anyway, lock_whole, receive_return
+from portal.returns.actions import accept_anyway, lock_whole, receive_return, take_unasked
 from portal.returns.going_back import goods_go_back
 from portal.returns.letters import write
 from portal.returns.models import Inspection, Return, ReturnLine
@@ -39,7 +39,7 @@ def _odd(ret: Return) -> Iterable[str]:
 
 
 def decide(oddity: Oddity, choice: str, note: str, *, number: str = "", by: Staff, now: datetime) -> None:
-    """Carry out a choice. `number` is that of the return to which a parcel without one belongs."""
+    """Carry out a choice. `number` is that of the return, or of the order, to which a parcel without one belongs."""
     if choice in oddity.about.choices and oddity.about.choices[choice].told and not note.strip():
         raise Refused(_("Say why; the customer reads it."))
     ret = oddity.ret
@@ -56,6 +56,8 @@ def decide(oddity: Oddity, choice: str, note: str, *, number: str = "", by: Staf
         receive_return(oddity.other, by=by, now=now)
     elif choice == "belongs":
         _give_to(oddity, number, by, now)
+    elif choice == "unasked":
+        _take_unasked(oddity, number, by, now)
     if ret is not None and oddity.about.choices[choice].told:
         write("return-decided", ret, now, note=note.strip(), once=f"return-decided:{oddity.id}")
 
@@ -107,8 +109,15 @@ def _surplus_back(row: ReturnLine) -> None:
 
 
 def _give_to(oddity: Oddity, number: str, by: Staff, now: datetime) -> None:
-    ret = lists.find_rma(number)
+    ret = lists.find_scanned(number)
     if ret is None:
         raise Refused(_("No return has the number %(code)s.", code=number[:40] or "–"))
     oddity.return_id = ret.id
     receive_return(ret, by=by, now=now)
+
+
+def _take_unasked(oddity: Oddity, number: str, by: Staff, now: datetime) -> None:
+    order = lists.order_of(number)
+    if order is None:
+        raise Refused(_("No order has the number %(code)s.", code=number[:40] or "–"))
+    oddity.order_id, oddity.return_id = order.id, take_unasked(order.id, by=by, now=now).id

@@ -8,8 +8,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 from sqlalchemy.orm import contains_eager, raiseload
 
+from portal.adapters.couriers import normal_number
 from portal.db import session
-from portal.fulfilment.models import BackParcel
+from portal.fulfilment.lists import numbered
+from portal.fulfilment.models import BackParcel, Parcel
+from portal.orders.models import Order
 from portal.refunds.models import Refund
 from portal.returns.models import Return, ReturnLine
 
@@ -81,9 +84,38 @@ def counts() -> dict[str, int]:
     return dict(session.execute(select(*columns).select_from(Return)).mappings().one())
 
 
-def find_rma(scanned: str) -> Return | None:
-    """The return with this number, however it was scanned or typed."""
-    return session.scalar(select(Return).where(Return.rma == normal_rma(scanned)))
+def find_scanned(code: str) -> Return | None:
+    """The return that a code means: its own number, or that of a parcel in which it comes. Of two returns that share
+    a parcel the one that is not here yet leads.
+
+    Couriers put more before the number into their bars (routing, postcode): it may be the end of what was scanned.
+    """
+    if found := session.scalar(select(Return).where(Return.rma == normal_rma(code))):
+        return found
+    number = normal_number(code)[-LONGEST_CODE:]
+    ends = [number[start:] for start in range(max(1, len(number) - SHORTEST_END + 1))]
+    parcel = (BackParcel.tracking_number.in_(ends), BackParcel.ended_at.is_(None))
+    travels = select(Return).join(BackParcel, BackParcel.return_id == Return.id).where(*parcel)
+    nearest = func.length(BackParcel.tracking_number).desc(), Return.goods == "received", BackParcel.id.desc()
+    return session.scalar(travels.order_by(*nearest).limit(1))
+
+
+LONGEST_CODE, SHORTEST_END = 60, 10
+"""Signs of a scan that are looked at, and of a number that is only its end."""
+
+
+def order_of(code: str) -> Order | None:
+    """The order that a code means which is no return's: its own number, or that of a parcel that we sent."""
+    parcel_id = numbered(code.strip())
+    if parcel_id is not None:
+        return session.get_one(Parcel, parcel_id).order
+    return session.scalar(select(Order).where(Order.number == code.strip()).order_by(Order.id.desc()).limit(1))
+
+
+def returns_of(order_id: int) -> Sequence[Return]:
+    """All of an order's returns, the newest first."""
+    found = select(Return).where(Return.order_id == order_id).options(raiseload("*"))
+    return session.scalars(found.order_by(Return.id.desc()).limit(PAGE)).all()
 
 
 def normal_rma(scanned: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from portal.db import Base, move, session
 from portal.lib.errors import Refused
+from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.returns.models import Return
 from portal.staff.models import Staff
@@ -92,11 +93,15 @@ KINDS: dict[str, Kind] = {
         },
     ),
     "no_number": Kind(
-        _l("A parcel without a number"),
+        _l("A parcel without a return's number"),
         _l("Look for the sender by name, and for the goods in what was sent lately."),
         {
             "belongs": Choice(
-                _l("It belongs to this return"), _l("Type its number: it is received and goes to the bench.")
+                _l("It belongs to a return"), _l("Type its number: it is received and goes to the bench.")
+            ),
+            "unasked": Choice(
+                _l("It belongs to an order without a return"),
+                _l("Type the order's number: it is taken as a return, the customer hears of it, and the bench counts."),
             ),
             "not_ours": Choice(_l("It is not for us"), _l("It goes back to who sent it; your words say how.")),
         },
@@ -119,7 +124,9 @@ words("oddity.settled", staff=_l("Decided about return %(rma)s: %(choice)s. %(no
 
 
 class Oddity(Base):
-    """One odd thing; of each kind one is open at a time for a return. A parcel without a number has no return yet."""
+    """One odd thing; of each kind one is open at a time for a return. A parcel without a return's number has none yet;
+    `order_id` is the order that was on it.
+    """
 
     __tablename__ = "oddities"
     __table_args__ = (
@@ -132,6 +139,7 @@ class Oddity(Base):
     MOVES = {"state": {"settle": (("open",), "settled")}}
     return_id: Mapped[int | None] = mapped_column(ForeignKey("returns.id"), index=True)
     other_id: Mapped[int | None] = mapped_column(ForeignKey("returns.id"))
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), index=True)
     kind: Mapped[str]
     detail: Mapped[str] = mapped_column(default="")
     state: Mapped[str] = mapped_column(default="open")
@@ -143,6 +151,7 @@ class Oddity(Base):
     settled_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     ret: Mapped[Return | None] = relationship(foreign_keys=[return_id])
     other: Mapped[Return | None] = relationship(foreign_keys=[other_id])
+    order: Mapped[Order | None] = relationship()
 
     @property
     def about(self) -> Kind:
@@ -150,14 +159,15 @@ class Oddity(Base):
 
 
 def find(
-    kind: str, ret: Return | None, *, detail: str = "", other: Return | None = None, by: Staff, now: datetime
-) -> None:
+    kind: str, ret: Return | None, *, detail: str = "", other: Return | None = None, order: Order | None = None,
+    by: Staff, now: datetime,
+) -> None:  # fmt: skip
     """Note it down; what is open already stays one."""
     if ret is not None and any(one.kind == kind for one in of_return(ret.id)):
         return
     made = Oddity(
         kind=kind, return_id=ret.id if ret else None, other_id=other.id if other else None, detail=detail,
-        found_at=now, found_by_id=by.id,
+        order_id=order.id if order else None, found_at=now, found_by_id=by.id,
     )  # fmt: skip
     session.add(made)
     session.flush()
@@ -191,7 +201,8 @@ def drop(return_id: int, kinds: Sequence[str], *, by: Staff, now: datetime) -> N
 def page_of(settled: bool, number: int) -> tuple[Sequence[Oddity], bool]:
     """One page, what waits longest first, what is done last first; and whether there is another."""
     found = select(Oddity).where(Oddity.state == ("settled" if settled else "open"))
-    found = found.options(joinedload(Oddity.ret).joinedload(Return.order), joinedload(Oddity.other))
+    found = found.options(joinedload(Oddity.ret).joinedload(Return.order))
+    found = found.options(joinedload(Oddity.other), joinedload(Oddity.order))
     found = found.order_by(Oddity.id.desc() if settled else Oddity.id)
     rows = session.scalars(found.limit(LISTED + 1).offset((number - 1) * LISTED)).all()
     return rows[:LISTED], len(rows) > LISTED

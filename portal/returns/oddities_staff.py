@@ -30,20 +30,22 @@ def index() -> ResponseReturnValue:
 @bp.post("")
 @requires("returns.receive")
 def add() -> ResponseReturnValue:
-    """A parcel came without any number."""
+    """A parcel came without any number, or with one that is no return's."""
     form = StrangerForm()
     if not form.validate():
         rows, more = oddities.page_of(False, 1)
         page = render_template("desk/oddities/list.html", rows=rows, more=more, settled=False, number=1, form=form)
         return page, 422
-    oddities.find("no_number", None, detail=form.detail.data, by=current_staff(), now=clock.now())
+    order = lists.order_of(form.code.data or "")
+    oddities.find("no_number", None, detail=form.detail.data or "", order=order, by=current_staff(), now=clock.now())
     return redirect(url_for(".index"), 303)
 
 
 @bp.get("/<int:id>")
 @requires("returns.see")
 def show(id: int) -> ResponseReturnValue:
-    return _page(_find(id), DecideForm(formdata=None))
+    oddity = _find(id)
+    return _page(oddity, DecideForm(formdata=None, number=oddity.order.number if oddity.order else ""))
 
 
 @bp.post("/<int:id>/decision")
@@ -66,7 +68,7 @@ def decide(id: int) -> ResponseReturnValue:
 def second_number(id: int) -> ResponseReturnValue:
     """The number of another return was in this one's parcel."""
     ret, code = find(id), request.form.get("code", "")
-    other = lists.find_rma(code)
+    other = lists.find_scanned(code)
     if other is None or other.id == ret.id:
         raise Refused(_("No return has the number %(code)s.", code=code[:40] or "–"))
     oddities.find("second_number", ret, detail=other.rma, other=other, by=current_staff(), now=clock.now())

@@ -1,6 +1,7 @@
 """One return's page at the desk, and how every door of it answers."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from flask import abort, current_app, redirect, render_template, url_for
@@ -15,7 +16,7 @@ from portal.fulfilment import rules as couriers
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.money import Money
-from portal.orders.models import INSTEAD
+from portal.orders.models import INSTEAD, Order
 from portal.orders.timeline import for_staff
 from portal.returns import lists, oddities, settlement, words
 from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, inspection_form
@@ -32,10 +33,19 @@ from portal.returns.shown import shown
 from portal.returns.signals import signals
 
 
-def show_list(name: str, number: int, unknown: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """What was scanned and is no return's: the order that it is about, if any, with its returns."""
+
+    code: str
+    order: Order | None
+    returns: Sequence[Return]
+
+
+def show_list(name: str, number: int, stray: Stray | None = None) -> str:
     rows, more = lists.page_of(name, number)
     return render_template(
-        "desk/returns/list.html", name=name, rows=rows, number=number, more=more, unknown=unknown, words=words,
+        "desk/returns/list.html", name=name, rows=rows, number=number, more=more, stray=stray, words=words,
         counts=lists.counts(), money_back_by=money_back_by, scan=ScanForm(), today=day_of(clock.now()),
     )  # fmt: skip
 

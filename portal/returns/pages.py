@@ -22,7 +22,9 @@ from portal.orders.guards import opened, opened_here, this_browser
 from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.pictures.actions import Uploader
+from portal.pictures.answers import jpeg
 from portal.pictures.forms import takes_pictures
+from portal.pictures.models import Picture
 from portal.returns import actions, labels_back, rules, settlement, words
 from portal.returns.claims_terms import terms_of
 from portal.returns.dates import four_dates
@@ -32,7 +34,7 @@ from portal.returns.models import Return, whole
 from portal.returns.policy import seal, seen_policy
 from portal.returns.policy_facts import read_under
 from portal.returns.policy_rules import CHOICE
-from portal.returns.shown import key_of, shown
+from portal.returns.shown import key_of, shown_to_customer
 from portal.returns.slip import return_slip
 from portal.returns.wish_forms import ASKED, ReturnForm, return_form
 
@@ -169,6 +171,25 @@ def show(ref: str, rma: str) -> ResponseReturnValue:
     return redirect(url_for("claims.show", ref=ref, rma=rma), 303) if ret.kind == "claim" else _page(ref, ret)
 
 
+@bp.get("/orders/<ref>/returns/<rma>/pictures/<int:id>")
+@opens("return", Tier.owns)
+def picture(ref: str, rma: str, id: int) -> Response:
+    """One of the customer's, or one that the bench took of what was deducted for."""
+    return jpeg(_picture(ref, rma, id))
+
+
+@bp.get("/orders/<ref>/returns/<rma>/pictures/<int:id>/thumbnail")
+@opens("return", Tier.owns)
+def thumbnail(ref: str, rma: str, id: int) -> Response:
+    return jpeg(_picture(ref, rma, id), small=True)
+
+
+def _picture(ref: str, rma: str, id: int) -> Picture:
+    ret = _find(rma)
+    seen = [one for pictures in shown_to_customer(ret).values() for one in pictures if ret.order.ref == ref]
+    return next((one for one in seen if one.id == id), None) or abort(404)
+
+
 @bp.post("/orders/<ref>/returns/<rma>/cancellation")
 @opens("return", Tier.acts)
 def cancel(ref: str, rma: str) -> ResponseReturnValue:
@@ -219,8 +240,8 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
         choices=CHOICE, sent=[other for _id, other in orders_for([ret.id]) if other.state != "cancelled"],
         headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
         outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")), couriers=couriers,
-        labels=labels_back.papers(ret), pictures=shown(ret) if opened().tier >= Tier.owns else {},
-        pictures_at=f"/orders/{ref}/pictures/",
+        labels=labels_back.papers(ret), pictures=shown_to_customer(ret), owns=opened().tier >= Tier.owns,
+        pictures_at=url_for(".show", ref=ref, rma=ret.rma) + "/pictures/",
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 
 from portal.db.personal import Ids, Kept
 from portal.returns.claims_models import Claim, ClaimMessage
@@ -66,7 +66,7 @@ KEPT = (
     ),
     Kept(
         Oddity,
-        lambda ids: Oddity.return_id.in_(_returns(ids)),
+        lambda ids: or_(Oddity.return_id.in_(_returns(ids)), Oddity.order_id.in_(ids)),
         taken={"detail": "", "note": ""},
         stays=("kind", "state", "choice"),
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from flask import current_app
 from sqlalchemy import func, select
 
 from portal.db import session
@@ -34,7 +35,15 @@ def keep_pictures(ret: Return, key: str, wishes: Sequence[Wish]) -> None:
             attach(ret.order_id, key_of(key, row.order_line_id), f"return-line:{row.id}")
 
 
-def shown(ret: Return) -> dict[int, list[Picture]]:
-    """By line of the return, what the customer shows of it; lines without are left out."""
-    abouts = {f"return-line:{row.id}": row.id for row in ret.lines}
-    return {abouts[about]: pictures for about, pictures in pictures_of(abouts).items() if pictures}
+def shown(ret: Return) -> dict[str, list[Picture]]:
+    """What the customer shows of each line, and the bench of each state: by "return-line:7" and "inspection:9"."""
+    lines = [f"return-line:{row.id}" for row in ret.lines]
+    return pictures_of(lines + [f"inspection:{found.id}" for row in ret.lines for found in row.inspections])
+
+
+def shown_to_customer(ret: Return) -> dict[str, list[Picture]]:
+    """The same for the customer: their own, and, where the shop shows them, those of what was deducted for."""
+    seen = [f"return-line:{row.id}" for row in ret.lines]
+    if current_app.config["SETTINGS"].show_inspection_pictures:
+        seen += [f"inspection:{found.id}" for row in ret.lines for found in row.inspections if found.deduction]
+    return pictures_of(seen)

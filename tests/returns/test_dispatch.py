@@ -148,6 +148,21 @@ def test_numbers_that_leave_and_come_back_live_in_one_space(world, work):
         note_number(ret, "dhl", NUMBER, by="customer", now=clock.now())
 
 
+@pytest.mark.parametrize("code", [NUMBER, NUMBER.lower(), "JJD00 9988 7766", "4201011590" + NUMBER])
+def test_the_bench_scans_the_label_as_well_as_the_slip(client, world, code):
+    """Couriers put where it goes before the number in their bars."""
+    ret = approved(world, world.alice)
+    numbered(ret)
+    answer = sign_in(client, world.rita).get("/desk/returns/bench", query_string={"code": code})
+    assert (answer.status_code, answer.location) == (303, f"/desk/returns/{ret.id}?scanned=1")
+
+
+@pytest.mark.parametrize("code", ["", " ", "%", "0" * 200, "66", "7766"])
+def test_what_is_only_a_part_of_a_number_leads_nowhere(client, world, code):
+    numbered(approved(world, world.alice))
+    assert sign_in(client, world.rita).get("/desk/returns/bench", query_string={"code": code}).status_code == 404
+
+
 def test_a_number_that_is_used_again_is_about_the_parcel_that_was_there(world, work):
     """Months ago it brought goods to Bob; now it takes Alice's back."""
     with clock.moved(-timedelta(days=200)):

@@ -191,6 +191,50 @@ def test_a_parcel_without_any_number_waits_until_somebody_knows_whose_it_is(desk
         assert desk_of.post(path, data={"choice": "not_ours", "note": "x"}).status_code == 409
 
 
+def test_what_was_scanned_and_is_no_return_s_goes_to_the_odd_parcels_with_the_order_it_names(desk_of, world):
+    """The customer used our box again: its label is that of the parcel which we had sent."""
+    number = session.scalars(select(Parcel.ref).where(Parcel.order_id == world.alice.id)).one()
+    for code, said in ((number, "Nobody announced a return of it."), ("1001", "Alice"), ("JUNK-1", "JUNK-1")):
+        page = desk_of.get("/desk/returns/bench", query_string={"code": code})
+        assert (page.status_code, said in page.text) == (404, True)
+    assert desk_of.post("/desk/oddities", data={"code": number, "detail": "Scanned: it"}).status_code == 303
+    [stranger] = session.scalars(select(Oddity)).all()
+    assert stranger.order_id == world.alice.id
+    assert 'value="1001"' in desk_of.get(f"/desk/oddities/{stranger.id}").text
+
+
+def test_goods_of_an_order_without_a_return_are_taken_counted_and_paid(desk_of, world, work, mails):
+    desk_of.post("/desk/oddities", data={"code": "1001", "detail": "one mug"})
+    [stranger] = session.scalars(select(Oddity)).all()
+    path = f"/desk/oddities/{stranger.id}/decision"
+    for number in ("", "nonsense", "1002"):
+        with nothing_appears():
+            assert desk_of.post(path, data={"choice": "unasked", "number": number}).status_code == 409
+    taken = desk_of.post(path, data={"choice": "unasked", "number": "1001"})
+    session.expire_all()
+    [ret] = session.scalars(select(Return)).all()
+    assert (taken.location, ret.decision, ret.goods, ret.decided_by_id) == (
+        f"/desk/returns/{ret.id}", "approved", "received", world.rita.id,
+    )  # fmt: skip
+    work()
+    assert mails[-1]["Subject"].startswith("Your parcel")
+    assert "What was in the parcel?" in desk_of.get(taken.location).text
+    with nothing_appears():
+        assert post(desk_of, ret, "inspection").status_code == 409
+    post(desk_of, ret, "lines", line=line_of(world.alice, "MUG-01").id)
+    counted_as(world, ret, Finding(ret.lines[0].id, 1, "as_new", "restock"))
+    assert due(ret) == 2000
+
+
+def test_a_return_that_waits_is_asked_for_before_a_new_one_is_made(desk_of, world):
+    ret = requested(world.alice)
+    desk_of.post("/desk/oddities", data={"code": "1001", "detail": "one mug"})
+    [stranger] = session.scalars(select(Oddity)).all()
+    with nothing_appears():
+        answer = desk_of.post(f"/desk/oddities/{stranger.id}/decision", data={"choice": "unasked", "number": "1001"})
+    assert (answer.status_code, f"Return {ret.rma} of this order is not here yet." in answer.text) == (409, True)
+
+
 def test_an_order_over_two_parcels_of_which_one_is_lost_takes_back_what_arrived(world):
     """Bob's second parcel never comes: what arrived can come back, what was lost is no part of it."""
     order = world.bob

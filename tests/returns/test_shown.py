@@ -13,9 +13,10 @@ from portal.db import session
 from portal.orders.models import Order
 from portal.pictures.models import Picture
 from portal.returns import actions
+from portal.returns.models import Return
 from portal.returns.overrides import ReturnOverride
 from tests.conftest import nothing_appears
-from tests.returns.hands import delivered, page_of, requested, wish
+from tests.returns.hands import at_the_bench, delivered, page_of, post, received, requested, wish
 from tests.returns.test_asking import filled_in, path, the_return
 from tests.returns.test_reasons import changed
 from tests.uploads import files
@@ -92,7 +93,7 @@ def test_they_are_shown_at_the_desk_and_to_the_customer_with_the_code(client, al
     [one], ret = kept(), the_return()
     assert f"pictures/{one.id}" not in alice.get(path(world.alice, ret.rma)).text
     show_code(alice, world.alice)
-    assert f"/orders/{world.alice.ref}/pictures/{one.id}/thumbnail" in alice.get(path(world.alice, ret.rma)).text
+    assert f"{path(world.alice, ret.rma)}/pictures/{one.id}/thumbnail" in alice.get(path(world.alice, ret.rma)).text
     desk = sign_in(client, world.rita)
     assert f"/desk/pictures/{one.id}/thumbnail" in page_of(desk, ret)
     assert "All rules say yes." in page_of(desk, ret)
@@ -113,3 +114,83 @@ def test_the_desk_may_do_without_where_somebody_says_why(client, alice, world):
     assert desk.post(f"{door}/exceptions", data={**filled_in(world.alice), "because": "She rang."}).status_code == 303
     [override] = session.scalars(select(ReturnOverride)).all()
     assert (override.rule, override.note) == ("pictures", "She rang.")
+
+
+# --- what the bench shows ---
+
+
+@pytest.fixture
+def desk(client: FlaskClient, world: World) -> FlaskClient:
+    """Rita sits at the returns desk; Alice's parcel arrived."""
+    delivered(world, world.alice)
+    return sign_in(client, world.rita)
+
+
+def taken(ret: Return, *raw: bytes, state: int = 1, **differs: Any) -> dict[str, Any]:
+    """The bench's form with pictures of the first line."""
+    place = f"row_{ret.lines[0].id}" + (f"_{state}" if state > 1 else "")
+    files_sent = [(io.BytesIO(each), "IMG_2.jpg") for each in raw]
+    return {**at_the_bench(ret, **differs), "key": "k" * 28, f"{place}-photos": files_sent}
+
+
+WORN = {"grade": "worn", "deduction": "5", "note": "The handle is chipped"}
+
+
+def test_the_bench_takes_pictures_which_stand_beside_the_deduction(desk, world):
+    ret = received(world, world.alice)
+    assert post(desk, ret, "inspection", **taken(ret, files.with_gps(), **WORN)).status_code == 303
+    [one] = kept()
+    assert (one.about, one.staff_id) == (f"inspection:{ret.lines[0].inspections[0].id}", world.rita.id)
+    assert b"Exif" not in one.content
+    assert f"/desk/pictures/{one.id}/thumbnail" in page_of(desk, ret)
+    open_link(desk, world.alice)
+    page = desk.get(path(world.alice, ret.rma)).text
+    assert "See our pictures" in page
+    show_code(desk, world.alice)
+    seen = f"{path(world.alice, ret.rma)}/pictures/{one.id}"
+    assert f"{seen}/thumbnail" in desk.get(path(world.alice, ret.rma)).text
+    assert desk.get(seen).data[:3] == b"\xff\xd8\xff"
+
+
+@pytest.mark.parametrize("hidden", ["by the shop", "without a deduction", "of another order"])
+def test_the_customer_sees_no_other_pictures_of_the_bench(desk, world, monkeypatch, hidden):
+    ret = received(world, world.alice)
+    differs = {} if hidden == "without a deduction" else WORN
+    post(desk, ret, "inspection", **taken(ret, files.photo(), **differs))
+    settings = desk.application.config["SETTINGS"]
+    told = settings.model_copy(update={"show_inspection_pictures": hidden != "by the shop"})
+    monkeypatch.setitem(desk.application.config, "SETTINGS", told)
+    order = world.bob if hidden == "of another order" else world.alice
+    show_code(desk, order)
+    assert desk.get(f"{path(order, ret.rma)}/pictures/{kept()[0].id}").status_code == 404
+    if order is world.alice:
+        assert "pictures/" not in desk.get(path(order, ret.rma)).text
+
+
+def test_at_the_bench_a_file_that_is_no_picture_loses_nothing_and_counts_nothing(desk, world):
+    ret = received(world, world.alice)
+    answer = post(desk, ret, "inspection", **taken(ret, files.photo(), b"no", **WORN))
+    assert (answer.status_code, ret.inspected_at) == (422, None)
+    assert "not a picture that we can read" in unescape(answer.text)
+    assert "The handle is chipped" in answer.text
+    [one] = kept()
+    assert f"/desk/pictures/drafts/{one.id}" in answer.text
+    assert post(desk, ret, "inspection", **taken(ret, **WORN)).status_code == 303
+    assert kept()[0].about == f"inspection:{ret.lines[0].inspections[0].id}"
+
+
+def test_pictures_stay_when_it_is_counted_again_and_can_be_taken_away_until_money_is_proposed(desk, world):
+    ret = received(world, world.alice, wish(world.alice, quantity=2))
+    second = f"row_{ret.lines[0].id}_2"
+    worn = {f"{second}-{name}": value for name, value in {"counted": "1", "disposition": "discard", **WORN}.items()}
+    post(desk, ret, "inspection", **{**taken(ret, files.photo(), state=2, counted="1"), **worn})
+    first, other = ret.lines[0].inspections
+    assert kept()[0].about == f"inspection:{other.id}"
+    post(desk, ret, "inspection", **at_the_bench(ret, counted="2"), **{f"{second}-counted": "0"})
+    assert (len(ret.lines[0].inspections), kept()[0].about) == (1, f"inspection:{first.id}")
+    assert post(desk, ret, f"pictures/{kept()[0].id}/removal").status_code == 303
+    assert kept() == []
+    post(desk, ret, "inspection", **taken(ret, files.photo(), counted="2"))
+    post(desk, ret, "refund", amount=4000)
+    assert post(desk, ret, f"pictures/{kept()[0].id}/removal").status_code == 409
+    assert len(kept()) == 1
