@@ -19,7 +19,7 @@ export PYTHONUTF8 := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test mutants planted machine day month check lint types browser bench bench-large pictures words lock clean
+.PHONY: help run fresh test mutants planted machine hostile day month check lint types browser bench bench-large pictures words lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ planted: $(DEV) $(MO) ## Plant bugs at the doors and in returns (a vote by GET, 
 
 machine: $(DEV) $(MO) ## Let money, goods and cases go wrong in 500 random ways (more: make machine MACHINE_EXAMPLES=5000)
 	@MACHINE_EXAMPLES=$(or $(MACHINE_EXAMPLES),500) MACHINE_STEPS=60 MACHINE_SHRINK=yes $(BIN)/python -m pytest tests/refunds/test_machine.py tests/returns/test_machine.py tests/feedback/test_case_machine.py
+
+hostile: $(DEV) $(MO) ## Ten thousand odd bodies for each parser, four hundred for each described door; some minutes
+	@HOSTILE_BODIES=$(or $(HOSTILE_BODIES),10000) DESCRIBED_BODIES=$(or $(DESCRIBED_BODIES),400) $(BIN)/python -m pytest tests/security/test_bodies.py tests/security/test_described.py
 
 day: $(DEV) $(MO) ## Live a shop's day: three hundred orders, three channels, two couriers, four people; two minutes
 	@DAY_ORDERS=$(or $(DAY_ORDERS),300) $(BIN)/python -m pytest tests/road/test_a_day.py

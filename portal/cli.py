@@ -272,17 +272,28 @@ FAULTS = {
 
 @main.command("lock-down")
 @click.option("--keys/--no-keys", default=True, show_default=True, help="Make the keys of shops' own systems anew too.")
+@click.option("--secret-key/--no-secret-key", default=True, show_default=True, help="Make another SECRET_KEY too.")
 @click.confirmation_option(prompt="Every link, session and key ends now. Go on?")
 @in_portal
-def lock_down(keys: bool) -> None:
-    """When something leaked: end every link in letters, every browser and session, and renew the keys of the API."""
+def lock_down(keys: bool, secret_key: bool) -> None:
+    """When something leaked: end every link in letters, every browser and session, and renew all keys of our own."""
     done = breach.lock(by=None, now=clock.now())
     click.echo(
         f"Ended: {done.links} links, {done.browsers} browsers of customers, {done.sessions} sessions at the desk."
     )
     for shop, name, secret in breach.renew_keys(by=None, now=clock.now()) if keys else ():
         click.echo(f"The key of {shop} called {name} is now, shown this once: {secret}")
+    if secret_key:
+        tell_secret_key(breach.renew_secret_key())
     click.echo("Yours to change: the webhooks' secrets and the keys of Stripe and couriers, where they were made.")
+
+
+def tell_secret_key(made: breach.Rekeyed) -> None:
+    """What the owner of the server has to do now: until then no code of an authenticator app opens the desk."""
+    click.echo(f"SECRET_KEY is now, shown this once: {made.key}")
+    click.echo(f"Put it into the settings and start web and workers anew. Authenticator apps sealed anew: {made.apps}.")
+    if made.lost:
+        click.echo(f"Apps that were sealed under an older key and have to be set up again: {made.lost}.")
 
 
 @main.command("retention")

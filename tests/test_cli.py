@@ -1,14 +1,17 @@
 """The `portal` command, as a shop uses it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
+import pyotp
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
@@ -20,13 +23,14 @@ from portal.demo.stripe import Remote, StandIn
 from portal.feedback.actions import give_answer
 from portal.lib import clock
 from portal.lib.tokens import digest
-from portal.orders.keys import ApiKey
+from portal.orders import links
+from portal.orders.keys import ApiKey, channel_of, make_key
 from portal.orders.models import Channel, Order
 from portal.orders.timeline import record
-from portal.staff import seals
+from portal.staff import codes, seals
 from portal.staff.actions import accept_invitation, find_invitation, sign_in
 from portal.staff.models import Staff
-from portal.staff.sessions import find_session
+from portal.staff.sessions import find_session, open_session
 from tests.conftest import SECRETS, as_owner
 from tests.feedback.scenes import invited
 from tests.standin import KEY, SECRET
@@ -372,6 +376,42 @@ def test_the_audit_says_what_was_meddled_with(portal: Portal, real: Flask) -> No
     assert meddled.exit_code == 1
     assert "was changed, or a seal before it was removed or reordered" in meddled.output
     assert "The seal 00ff is not in the chain any more" in meddled.output
+
+
+def test_13_3_1_a_lock_down_ends_every_way_in_and_makes_all_keys_of_our_own_anew(
+    portal: Portal, real: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has a copy of the database and the old SECRET_KEY opens nothing; apps of people go on under the new one."""
+    world, now = build(now=clock.now()), clock.now()
+    app = codes.opened(codes.new_secret(world.max), world.max)
+    assert app
+    assert codes.add_app(world.max, app, pyotp.TOTP(app).at(now), now=now)
+    world.pat.totp_secret = b"sealed under a key of long ago"
+    old, link = make_key("lantern", "till", by=None, now=now), links.mint(world.alice.id, "track", None, now)
+    desk = open_session(world.max, browser="", proven=True, now=now)
+    session.commit()
+    told = portal("lock-down", "--yes")
+    assert told.exit_code == 0, told.output
+    assert "Ended: 1 links, 0 browsers of customers, 1 sessions at the desk." in told.output
+    assert (links.find(link, now=now), find_session(desk, now=now), channel_of(old, now=now)) == (None, None, None)
+    new = re.findall(r"^The key of lantern called till is now, shown this once: (\w+)$", told.output, re.MULTILINE)
+    assert channel_of(new[0], now=now)
+    assert "sealed anew: 1.\nApps that were sealed under an older key and have to be set up again: 1." in told.output
+    [key] = re.findall(r"^SECRET_KEY is now, shown this once: (\w{64})$", told.output, re.MULTILINE)
+    later = now + timedelta(minutes=2)
+    assert codes.redeem(world.max, pyotp.TOTP(app).at(later), now=later) is None
+    monkeypatch.setitem(real.config, "SETTINGS", real.config["SETTINGS"].model_copy(update={"secret_key": key}))
+    assert codes.redeem(world.max, pyotp.TOTP(app).at(later), now=later) == "app"
+
+
+def test_a_lock_down_leaves_the_keys_when_it_is_told_so(portal: Portal, real: Flask) -> None:
+    world, now = build(now=clock.now()), clock.now()
+    key = make_key("lantern", "till", by=None, now=now)
+    session.commit()
+    told = portal("lock-down", "--yes", "--no-keys", "--no-secret-key")
+    assert (told.exit_code, "shown this once" in told.output) == (0, False)
+    assert channel_of(key, now=now)
+    assert (portal("lock-down").exit_code, world.alice.number) == (1, "1001")
 
 
 def answer(address: str) -> bytes:

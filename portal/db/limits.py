@@ -13,6 +13,8 @@ from portal.db import Base, session
 
 LONGEST = timedelta(days=1)
 """No limit refills over a longer time: a bucket untouched since then is full."""
+GUESSES = 30
+"""Links and keys that are none, which one network may show in a minute."""
 
 
 class Bucket(Base):
@@ -56,6 +58,11 @@ def network(address: str | None) -> str:
     except ValueError:
         return ""
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
+
+
+def is_guessing(address: str | None, *, now: datetime) -> bool:
+    """Whether this network has just shown more secrets that open nothing than a person ever would. Counts one more."""
+    return not take("unknown-link", network(address), GUESSES, timedelta(minutes=1), now)
 
 
 def forget(*, now: datetime) -> None:

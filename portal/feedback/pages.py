@@ -18,7 +18,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
 from portal.orders import links
-from portal.orders.guards import opened, this_browser
+from portal.orders.guards import no_link, opened, this_browser
 from portal.orders.links import Tier
 from portal.orders.models import Link, Order
 from portal.pictures.answers import jpeg
@@ -183,14 +183,15 @@ def verdict(ref: str, id: int) -> ResponseReturnValue:
 @unsubscribing.get("/unsubscribe/<token>")
 def confirm(token: str) -> ResponseReturnValue:
     """A person looks, or a machine follows the link: nothing happens before the button is pressed."""
-    _unsubscribe_link(token)
+    if _unsubscribe_link(token) is None:
+        return no_link()
     return render_template("feedback/unsubscribe.html", done=False)
 
 
-def _unsubscribe_link(token: str) -> Link:
+def _unsubscribe_link(token: str) -> Link | None:
     link = links.find(token, now=clock.now())
     if link is None or link.purpose != "unsubscribe" or link.subject is None:
-        abort(404, "link")
+        return None
     g.locale = session.get_one(Order, link.order_id).locale
     return link
 
@@ -199,5 +200,7 @@ def _unsubscribe_link(token: str) -> Link:
 def unsubscribe(token: str) -> ResponseReturnValue:
     """The button, and the mail program's one click (RFC 8058), which brings no cookie and wants no redirect."""
     link = _unsubscribe_link(token)
+    if link is None:
+        return no_link()
     actions.object_to_surveys(int(link.subject or 0), link.order_id, now=clock.now())
     return render_template("feedback/unsubscribe.html", done=True)

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from flask import abort, current_app, g, redirect, request, url_for
+from flask import abort, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from portal.db import limits
 from portal.lib import clock
 from portal.lib.guards import needed
 from portal.orders.keys import channel_of
@@ -31,6 +32,13 @@ def has_link() -> ResponseReturnValue | None:
     return None
 
 
+def no_link() -> ResponseReturnValue:
+    """The page of a link that has ended, or never was one; who asks for it all the time is guessing."""
+    if limits.is_guessing(request.remote_addr, now=clock.now()):
+        abort(429)
+    return render_template("errors/link.html"), 404
+
+
 def opened_here(ref: str, purpose: str, brings: Brings | None = None) -> Opened | None:
     """The order as this browser may see it through links that open `purpose`."""
     acts_for = timedelta(days=current_app.config["SETTINGS"].link_acts_days)
@@ -49,10 +57,15 @@ def opened() -> Opened:
 
 
 def has_api_key() -> ResponseReturnValue | None:
-    """The guard of the API: `Authorization: Bearer <key>`, one that was not taken back, of a channel not disabled."""
+    """The guard of the API: `Authorization: Bearer <key>`, one that was not taken back, of a channel not disabled.
+
+    Who tries one after the other is told to wait.
+    """
     sent = request.authorization
     key = sent.token if sent and sent.type == "bearer" and sent.token else ""
     channel = channel_of(key, now=clock.now())
+    if channel is None and limits.is_guessing(request.remote_addr, now=clock.now()):
+        return {"error": "Too many wrong keys", "message": "Wait a minute."}, 429, {"Retry-After": "60"}
     if channel is None:
         words = {"error": "No valid key", "message": "Send your key as 'Authorization: Bearer <key>'."}
         return words, 401, {"WWW-Authenticate": "Bearer"}

@@ -1,15 +1,14 @@
 """GET /l/<token>: a link is exchanged for a cookie and an address without the secret."""
 
 import re
-from datetime import timedelta
 
-from flask import Blueprint, abort, current_app, redirect, render_template, request
+from flask import Blueprint, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 
-from portal.db import limits, session
+from portal.db import session
 from portal.lib import clock, tokens
 from portal.orders import links
-from portal.orders.guards import cookie_name
+from portal.orders.guards import cookie_name, no_link
 from portal.orders.models import Link, Order
 
 bp = Blueprint("links", __name__)
@@ -31,7 +30,7 @@ def exchange(token: str) -> ResponseReturnValue:
     """303 to the clean address; the same 404 for unknown, expired and revoked links. HEAD and prefetch get no grant."""
     link = links.find(token, now=clock.now())
     if link is None or link.purpose not in LEADS_TO:
-        return ended()
+        return no_link()
     if request.method == "HEAD" or "prefetch" in request.headers.get("Sec-Purpose", ""):
         return "", 204
     known = request.cookies.get(cookie_name(), "")
@@ -43,13 +42,6 @@ def exchange(token: str) -> ResponseReturnValue:
         cookie_name(), browser, max_age=links.GRANT_LASTS, httponly=True, secure=https, samesite="Lax", path="/"
     )
     return response
-
-
-def ended() -> ResponseReturnValue:
-    """The page of a link that has ended; who asks for it all the time is guessing."""
-    if not limits.take("unknown-link", limits.network(request.remote_addr), 30, timedelta(minutes=1), clock.now()):
-        abort(429)
-    return render_template("errors/link.html"), 404
 
 
 def _target(link: Link) -> str:

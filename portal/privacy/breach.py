@@ -2,6 +2,7 @@
 
 import csv
 import io
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from portal.lib.sheets import plain_cell
 from portal.orders.keys import all_keys, make_key, revoke
 from portal.orders.looks import Look
 from portal.orders.models import Code, Customer, Grant, Link, Order, TimelineEntry
+from portal.staff import codes
 from portal.staff.journal import note
 from portal.staff.models import Staff, StaffEvent, StaffInvitation, StaffSession
 
@@ -136,3 +138,18 @@ def renew_keys(*, by: Staff | None, now: datetime) -> tuple[tuple[str, str, str]
     for key in living:
         revoke(key, by=by, now=now)
     return tuple((shop, name, make_key(shop, name, by=by, now=now)) for shop, name in named)
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """A new SECRET_KEY, shown this once. So many apps' secrets are sealed under it; the `lost` ones open no more."""
+
+    key: str
+    apps: int
+    lost: int
+
+
+def renew_secret_key() -> Rekeyed:
+    """Make another SECRET_KEY and seal under it what is sealed. Cookies and open forms end with the old one."""
+    key = secrets.token_hex(32)
+    return Rekeyed(key, *codes.seal_anew(key))

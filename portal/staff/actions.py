@@ -184,9 +184,9 @@ def _redeemed(row: StaffSession, code: str, now: datetime, *, counts: bool = Tru
     return how
 
 
-def _counted(row: StaffSession, now: datetime) -> str:
+def _counted(row: StaffSession, now: datetime, what: str = "second-factor") -> str:
     """Tries count for the person, whichever form they are made in."""
-    if not limits.take("second-factor", str(row.staff_id), CODE_TRIES, A_QUARTER, now):
+    if not limits.take(what, str(row.staff_id), CODE_TRIES, A_QUARTER, now):
         note("locked", row.staff_id, now=now, browser=row.browser)
         raise Refused(_("Too many tries. Please wait a quarter of an hour."))
     return "counted"
@@ -204,7 +204,10 @@ def begin_with_app(row: StaffSession, secret: str, code: str, *, now: datetime) 
 def begin_with_passkey(
     row: StaffSession, challenge: str, credential: str, *, name: str, now: datetime
 ) -> tuple[str, list[str]] | None:
-    """The first second factor of all, as a passkey. The session's new secret, and the recovery codes."""
+    """The first second factor of all, as a passkey. The session's new secret, and the recovery codes.
+
+    Raises Refused after many tries.
+    """
     if not add_passkey(row, challenge, credential, name=name, now=now):
         return None
     note("signed_in", row.staff_id, now=now, browser=row.browser, detail="password, passkey")
@@ -212,7 +215,11 @@ def begin_with_passkey(
 
 
 def add_passkey(row: StaffSession, challenge: str, credential: str, *, name: str, now: datetime) -> bool:
-    """Keep the passkey that this browser's device made; False when it is not what was asked for."""
+    """Keep the passkey that this browser's device made; False when it is not what was asked for.
+
+    Raises Refused after many tries.
+    """
+    _counted(row, now, "new-passkey")
     if passkeys.add(row.staff, challenge, credential, name=name, now=now) is None:
         return False
     note("passkey_added", row.staff_id, now=now, browser=row.browser)

@@ -136,7 +136,7 @@ def ask() -> ResponseReturnValue:
     form = FindForm()
     if not form.validate():
         return render_template("tracking/find.html", form=form), 422
-    if not limits.take("new-link-browser", request.remote_addr or "", 5, timedelta(hours=1), clock.now()):
+    if not limits.take("new-link-browser", limits.network(request.remote_addr), 5, timedelta(hours=1), clock.now()):
         abort(429)
     defer(find_order, number=str(form.number.data).strip(), email=str(form.email.data).strip().lower())
     return render_template("tracking/asked.html"), 202

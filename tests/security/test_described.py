@@ -1,9 +1,10 @@
 """Both descriptions tell the truth to whoever builds on them: what fits is taken, what does not is refused, as told.
 
-Bodies are made from the descriptions, the same ones every time.
+Bodies are made from the descriptions, the same ones every time; `make hostile` makes hundreds of them.
 """
 
 import json
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -24,8 +25,9 @@ from tests.conftest import ROOT, nothing_appears
 from tests.security.senders import signed
 
 ORDERS, HOOKS = "openapi.json", "openapi-hooks.json"
+EACH = int(os.environ.get("DESCRIBED_BODIES", "12"))
 FEW = settings(
-    max_examples=12, derandomize=True, database=None, phases=(Phase.generate,),
+    max_examples=EACH, derandomize=True, database=None, phases=(Phase.generate,),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
 

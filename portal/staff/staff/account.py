@@ -4,6 +4,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from portal.db import limits
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
@@ -39,7 +40,7 @@ def show() -> ResponseReturnValue:
     return page(PasswordForm(formdata=None))
 
 
-def page(form: PasswordForm) -> str:
+def page(form: PasswordForm, refusal: str = "") -> str:
     person, now = current_staff(), clock.now()
     return render_template(
         "desk/staff/account.html",
@@ -52,6 +53,7 @@ def page(form: PasswordForm) -> str:
         codes_left=codes.recovery_codes_left(person),
         events=journal.page_of(None, person.id)[0][:10],
         kinds=journal.KINDS,
+        refusal=refusal,
     )
 
 
@@ -62,6 +64,8 @@ def change_password() -> ResponseReturnValue:
     form = PasswordForm()
     if not form.validate():
         return page(form), 422
+    if not limits.take("new-password", str(current_staff().id), actions.TRIES, actions.A_QUARTER, clock.now()):
+        return page(form, _("Too many tries. Please wait a quarter of an hour.")), 429
     try:
         actions.change_password(current_staff(), form.password.data, here=current_session(), now=clock.now())
     except Refused as refused:

@@ -1,6 +1,6 @@
 """The desk's front door: sign in, sign out, take up an invitation."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -72,13 +72,21 @@ def ask_reset() -> ResponseReturnValue:
 
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> ResponseReturnValue:
-    found = actions.find_invitation(token, now=clock.now())
+    found = _invitation(token)
     return show_invitation(found, PasswordForm()), 200 if found else 404
+
+
+def _invitation(token: str) -> StaffInvitation | None:
+    """Who shows one after the other that opens nothing is told to wait."""
+    found = actions.find_invitation(token, now=clock.now())
+    if found is None and limits.is_guessing(request.remote_addr, now=clock.now()):
+        abort(429)
+    return found
 
 
 @bp.post("/invitations/<token>")
 def accept_invitation(token: str) -> ResponseReturnValue:
-    found, form = actions.find_invitation(token, now=clock.now()), PasswordForm()
+    found, form = _invitation(token), PasswordForm()
     if found and form.validate() and _is_taken_up(found, form):
         flash(_("Your password is kept. Sign in with it."), "good")
         return redirect(url_for("staff.sign_in"), 303)

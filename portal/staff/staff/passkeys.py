@@ -9,9 +9,10 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
 from portal.staff import actions, browsers, passkeys, sessions
-from portal.staff.forms import AppForm, CodeForm, ConfirmForm, SignInForm
+from portal.staff.forms import AppForm, CodeForm, ConfirmForm, PasswordForm, SignInForm
 from portal.staff.guards import ask_again, cookie_name, current_session, current_staff, keep, local
 from portal.staff.passkeys import Question
+from portal.staff.staff.account import page
 from portal.staff.staff.door import show_sign_in
 from portal.staff.staff.second import ask, set_up
 from portal.staff.staff.shown import show_codes
@@ -84,7 +85,10 @@ def add_first() -> ResponseReturnValue:
     _only_without_factor()
     target, name = local(request.form.get("next")), browsers.called(request.user_agent.string)
     credential = request.form.get("credential", "")
-    begun = actions.begin_with_passkey(current_session(), held(), credential, name=name, now=clock.now())
+    try:
+        begun = actions.begin_with_passkey(current_session(), held(), credential, name=name, now=clock.now())
+    except Refused as refused:
+        return set_up(AppForm(formdata=None, next=target), refused.message), 429
     if begun is None:
         return set_up(AppForm(formdata=None, next=target), _("That did not work. Please try again.")), 422
     token, made = begun
@@ -118,8 +122,12 @@ def new_options() -> ResponseReturnValue:
 def add() -> ResponseReturnValue:
     name, credential = browsers.called(request.user_agent.string), request.form.get("credential", "")
     row, first = current_session(), not actions.has_second_factor(current_staff())
-    if not actions.add_passkey(row, held(), credential, name=name, now=clock.now()):
-        raise Refused(_("That passkey could not be kept. Please try again."))
+    try:
+        kept = actions.add_passkey(row, held(), credential, name=name, now=clock.now())
+    except Refused as refused:
+        return page(PasswordForm(formdata=None), refused.message), 429
+    if not kept:
+        return page(PasswordForm(formdata=None), _("That passkey could not be kept. Please try again.")), 422
     if first:
         return show_codes(actions.make_recovery_codes(row.staff, now=clock.now()), url_for("account.show"))
     flash(_("The passkey is kept. From now on it opens the desk."), "good")
