@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 LINK = "120000"
 """Git's mode of a symbolic link."""
 SOMEBODYS = re.compile(r"(?<![\w./:-])/(?:home|Users|root|work|mnt|media|tmp/[\w.-]+-)/?[\w.-]+/|[A-Z]:\\Users\\\w")
-"""A path into the folder of one person or one machine: `/home/alice/…`."""
+"""A path into the folder of one person or one machine."""
 
 
 def tracked(folder: Path = ROOT) -> Iterator[tuple[str, str]]:
