@@ -13,6 +13,7 @@ from datetime import timedelta
 from statistics import median
 
 import flask_migrate
+import psycopg
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -120,9 +121,8 @@ def shop(server: str, many: int) -> Iterator[Callable[[str], float]]:
         with app.app_context():
             flask_migrate.upgrade(directory=str(ROOT / "migrations"))
             fill(many)
-            with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.execute(text("SET statement_timeout = 0"))
-                connection.execute(text("VACUUM ANALYZE"))
+            with psycopg.connect(url, autocommit=True) as owner:
+                owner.execute("VACUUM ANALYZE")
             manager = Staff(email="m@shop.example", name="M", role="manager", created_at=clock.now())
             session.add(manager)
             session.flush()
