@@ -41,7 +41,7 @@ Numbers = tuple[int, int, int, int]
 """How many, good, bad, and the sum."""
 SUMS = (Tally.n, Tally.good, Tally.bad, Tally.total)
 TITLES = text(
-    "SELECT sku, (SELECT title FROM order_lines WHERE order_lines.sku = wanted.sku LIMIT 1) AS title"
+    "SELECT sku, (SELECT title FROM order_lines WHERE order_lines.sku = wanted.sku ORDER BY id DESC LIMIT 1) AS title"
     " FROM unnest(CAST(:skus AS text[])) AS wanted(sku)"
 )
 

@@ -62,7 +62,8 @@ def _only_name(seen: Picture | None) -> str:
     if seen is None or not seen.wish.within:
         return ""
     wish = seen.wish
-    return insight.called_in(wish.within, wish.value, insight.product_titles([wish.value]))
+    titles = insight.product_titles([wish.value]) if wish.within == "product" else {}
+    return insight.called_in(wish.within, wish.value, titles)
 
 
 def _here(endpoint: str = ".index", **changed: Any) -> str:

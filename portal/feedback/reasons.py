@@ -24,19 +24,33 @@ from portal.returns.reasons import all_reasons
 from portal.returns.words import GRADE
 from portal.returns.words import reason as told
 
-MOST_PRODUCTS, MOST_DRAWN, MOST_WORDS = 20, 12, 5
+MOST_PRODUCTS, MOST_DRAWN, MOST_WORDS, LOOKED_AT = 20, 12, 5, 10
 HEADINGS = ("sku", "product", "reason", "back", "arrived", "percent", "low", "high", "grade", "graded", "words")
 WRITTEN = text(
     """
+    WITH many AS (
+        SELECT DISTINCT wanted.about, top.stem
+        FROM unnest(CAST(:abouts AS text[])) AS wanted(about)
+        CROSS JOIN generate_series(CAST(:first AS date), CAST(:last AS date), interval '1 week') AS week
+        CROSS JOIN LATERAL (
+            SELECT stem FROM word_tallies AS one
+            WHERE one.about = wanted.about AND language = :language AND day = week::date AND n > 0
+            ORDER BY n DESC LIMIT :looked_at
+        ) AS top
+    )
     SELECT about, shown, n FROM (
-        SELECT about, (array_agg(shown ORDER BY n DESC, shown))[1] AS shown, sum(n) AS n,
-            row_number() OVER (PARTITION BY about ORDER BY sum(n) DESC, stem) AS place
-        FROM word_tallies
-        WHERE about = ANY(:abouts) AND language = :language AND day BETWEEN :first AND :last AND stem <> ''
-        GROUP BY about, stem HAVING sum(n) >= :least
+        SELECT many.about, kept.shown, kept.n,
+            row_number() OVER (PARTITION BY many.about ORDER BY kept.n DESC, many.stem) AS place
+        FROM many CROSS JOIN LATERAL (
+            SELECT (array_agg(shown ORDER BY n DESC, shown))[1] AS shown, sum(n) AS n FROM word_tallies AS one
+            WHERE one.about = many.about AND language = :language AND one.stem = many.stem
+                AND day BETWEEN :first AND :last
+        ) AS kept
+        WHERE many.stem <> '' AND kept.n >= :least
     ) AS word WHERE place <= :most ORDER BY about, place
     """
 )
+"""The words of each reason: those that are among the most written of some week (words_written.MOST_WRITTEN)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +120,10 @@ def _about(sku: str, code: str) -> str:
 def _written(pairs: Sequence[tuple[str, str]], first: date, last: date) -> dict[str, list[tuple[str, int]]]:
     """What the customers wrote who sent it back for this reason, in the reader's language."""
     abouts, language = [_about(sku, code) for sku, code in pairs], str(get_locale() or "en")[:2]
-    given = {"abouts": abouts, "language": language, "first": first, "last": last, "least": A_GROUP, "most": MOST_WORDS}
+    given = {
+        "abouts": abouts, "language": language, "first": first, "last": last, "least": A_GROUP, "most": MOST_WORDS,
+        "looked_at": LOOKED_AT,
+    }  # fmt: skip
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for about, shown, n in session.execute(WRITTEN, given):
         found[about].append((shown, int(n)))

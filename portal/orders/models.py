@@ -142,11 +142,12 @@ class OrderLine(Base):
         UniqueConstraint("order_id", "external_id"),
         CheckConstraint("kind IN ('item', 'shipping')", name="kind"),
         CheckConstraint("quantity > 0", name="quantity"),
+        Index("ix_order_lines_sku", "sku", "id"),
     )
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
     external_id: Mapped[str]
     kind: Mapped[str] = mapped_column(default="item")
-    sku: Mapped[str] = mapped_column(default="", index=True)
+    sku: Mapped[str] = mapped_column(default="")
     title: Mapped[str]
     variant: Mapped[str] = mapped_column(default="")
     quantity: Mapped[int]

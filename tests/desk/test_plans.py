@@ -40,7 +40,9 @@ def whole_reads(url: str) -> dict[str, int]:
 
 
 def pages_of_the_desk() -> list[str]:
-    return [paths[3 % len(paths)] for paths in desk.pages(ORDERS).values()]
+    insight = ("satisfaction?only=product:NO-SUCH", "satisfaction?only=courier:dhl", "reasons", "words?q=crack")
+    known = [paths[3 % len(paths)] for paths in desk.pages(ORDERS).values()]
+    return [*known, *(f"/desk/insight/{page}" for page in insight)]
 
 
 @pytest.mark.parametrize("path", pages_of_the_desk())
