@@ -103,8 +103,10 @@ POLICY = Policy(
         }),
         Rule("value", "ask", values=("EUR",), number=40000),
         Rule("often", "ask", number=4),
+        Rule("product", "ask", products=("RUG*", "VASE*", "CUSH*")),
     ),
-    choices=("money", "exchange", "credit"), bonus=10, fee={"EUR": 290, "GBP": 250},
+    choices=("money", "exchange", "credit", "keep"), bonus=10, fee={"EUR": 290, "GBP": 250},
+    keep={"EUR": 2000, "GBP": 1800}, keep_share=60,
 )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ AGES = {
     "delivered": 3, "asked": 8, "answered": 14, "case_open": 8, "case_waiting": 9, "case_solved": 13,
     "case_reopened": 10, "return_requested": 4, "return_approved": 6, "return_received": 9, "return_declined": 8,
     "refund_requested": 10, "refunded": 16, "refund_failed": 12, "money_as_credit": 13, "money_by_hand": 11,
-    "two_parcels": 3, "own_courier": 1, "left_lying": 3, "withdrawn": 5, "withdrawn_unclear": 4,
+    "two_parcels": 3, "own_courier": 1, "left_lying": 3, "withdrawn": 5, "withdrawn_unclear": 4, "return_kept": 5,
     "claim_open": 3, "claim_asked": 4, "claim_replaced": 6,
 }  # fmt: skip
 """How many working days ago an order was handed over, at the least, that got so far."""
@@ -346,7 +346,7 @@ class Life:
     def send_back(self) -> Story:
         yield self.diary.after(days=1, hours=self.shop.chance.randint(2, 8))
         self.ask()
-        if self.plan.until == "return_requested":
+        if self.plan.until in ("return_requested", "return_kept"):
             return
         yield self.diary.at_work(hours=self.shop.chance.randint(8, 14))
         if self.plan.until == "return_declined":
@@ -366,7 +366,7 @@ class Life:
         reason, _, variant = reason.partition(">")
         reason, _, pieces = reason.partition("*")
         line = session.get_one(Order, self.order_id).lines[0]
-        choice = "exchange" if variant else "money"
+        choice = "keep" if self.plan.until == "return_kept" else "exchange" if variant else "money"
         wish = Wish(line.id, int(pieces or line.quantity), reason, words, choice=choice, variant=variant)
         returns.request_return(self.order_id, [wish], key=f"demo-{self.number}", by="customer", now=clock.now())
 

@@ -1,7 +1,7 @@
 """What may be done with a return, one verb per function. What depends on other rows too locks the order first."""
 
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
@@ -15,11 +15,9 @@ from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
 from portal.orders.timeline import record, words
-from portal.refunds.actions import open_refund
 from portal.refunds.models import Refund
 from portal.returns import oddities, rules, settlement
 from portal.returns.choices import as_chosen
-from portal.returns.dates import money_back_by
 from portal.returns.exchanges import hold, let_go, send_exchanges
 from portal.returns.fees import Fee, fees_for, rows_of
 from portal.returns.going_back import send_back_rest
@@ -27,8 +25,9 @@ from portal.returns.goods import Facts, read
 from portal.returns.letters import local_day
 from portal.returns.letters import write as _write
 from portal.returns.locks import lock as lock  # noqa: PLC0414
-from portal.returns.models import Return, ReturnLine, whole
+from portal.returns.models import Return, ReturnFee, ReturnLine, whole
 from portal.returns.overrides import check_may_overrule, overrule
+from portal.returns.paying import propose, propose_by_itself
 from portal.returns.policy import Policy, current_policy, policy_of
 from portal.returns.policy_facts import read_under
 from portal.returns.rules import Wish
@@ -43,6 +42,12 @@ words(
     customer=_l("You asked to send something back: return %(rma)s"),
 )
 words("return.approved", staff=_l("Return %(rma)s approved"), customer=_l("Return %(rma)s accepted"))
+words(
+    "return.kept",
+    staff=_l("Return %(rma)s: the customer keeps it, %(amount)s proposed"),
+    customer=_l("Return %(rma)s: you keep it, and get %(amount)s back"),
+)
+words("return.kept_and_sent", staff=_l("Return %(rma)s was to stay with the customer and is here as return %(other)s"))
 words("return.declined", staff=_l("Return %(rma)s declined: %(note)s"), customer=_l("Return %(rma)s not accepted"))
 words(
     "return.cancelled",
@@ -68,26 +73,47 @@ def request_return(
 
     `policy` is the one that the customer saw, else the one that holds. With `because` a person of the shop decides
     against its rules; what was bought, what arrived and the law are no rules of the shop, and nobody overrules them.
+
+    What the customer keeps for part of the money is a return of its own beside what comes, which is the one answered.
+    When all rules say yes it is accepted at once, where the policy says so.
     """
     order = lock(order_id)
     if earlier := made_by(order_id, key):
         return earlier
     person = check_may_overrule(by, because) if because else None
     facts, wishes = read_under(policy or current_policy(), order, now=now), with_pictures(order_id, key, wishes)
-    overruled, fees = rules.insist(facts, wishes, overriding=person is not None), fees_for(facts, wishes)
+    said, fees = rules.insist(facts, wishes, overriding=person is not None), fees_for(facts, wishes)
+    come, stay = ([wish for wish in wishes if (wish.choice == "keep") is kept] for kept in (False, True))
+    made = [
+        _open(facts, part, fees, form=key, key=key if number == 0 else f"{key}:keep", by=by, now=now)
+        for number, part in enumerate(part for part in (come, stay) if part)
+    ]
+    for ret in made:
+        if person:
+            overrule(ret, [one for one in said if one.answer is rules.Answer.no], note=because, by=person, now=now)
+        if facts.policy.accepts_itself and not said:
+            _accept(ret, by="system", now=now)
+        else:
+            _write("return-requested", ret, now, stays=ret.stays)
+    announce("return.changed", order_id=order_id)
+    return made[0]
+
+
+def _open(
+    facts: Facts, wishes: Sequence[Wish], fees: Sequence[Fee], *, form: str, key: str, by: Actor, now: datetime
+) -> Return:
+    """One return of what the form asked for; its pictures came under the key of the `form`."""
+    order, stays = facts.order, wishes[0].choice == "keep"
     ret = Return(
-        rma=reference(RMA_LENGTH).upper(), order_id=order_id, form_key=key, requested_at=now,
+        rma=reference(RMA_LENGTH).upper(), order_id=order.id, order=order, form_key=key, requested_at=now,
         policy_id=facts.policy.version or None, lines=[_line(wish, facts, fees) for wish in wishes],
+        keep_share=facts.policy.keep_share if stays else None,
     )  # fmt: skip
     session.add(ret)
     session.flush()
-    keep_pictures(ret, key, wishes)
-    record(order_id, "return.requested", by=by, now=now, rma=ret.rma, pieces=ret.pieces)
+    keep_pictures(ret, form, wishes)
+    record(order.id, "return.requested", by=by, now=now, rma=ret.rma, pieces=ret.pieces)
     hold(ret, now=now)
-    if person:
-        overrule(ret, overruled, note=because, by=person, now=now)
-    announce("return.changed", order_id=order_id)
-    _write("return-requested", ret, now)
     return ret
 
 
@@ -144,8 +170,19 @@ def needs_words(note: str) -> None:
 def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
     """Say yes: the goods are awaited, and the customer is told where to send them and until when."""
     _refuse_claims(ret)
+    lock(ret.order_id)
+    _accept(ret, by=by, now=now)
+
+
+def _accept(ret: Return, *, by: Actor, now: datetime) -> None:
+    decided = {"decided_at": now, "decided_by_id": by.id if isinstance(by, Staff) else None}
+    if ret.stays:
+        move(ret, "decision", "approve", **decided)
+        record(ret.order_id, "return.approved", by=by, now=now, rma=ret.rma)
+        pay_for_what_stays(ret, by=by, now=now)
+        return
     send_by = local_day(now + timedelta(days=current_app.config["SETTINGS"].return_send_days))
-    move(ret, "decision", "approve", decided_at=now, decided_by_id=by.id, send_back_by=send_by)
+    move(ret, "decision", "approve", **decided, send_back_by=send_by)
     record(ret.order_id, "return.approved", by=by, now=now, rma=ret.rma)
     if policy_of(ret.policy_id).sends_at_once:
         send_exchanges(ret, {row.id: row.quantity for row in ret.lines}, by=by, now=now)
@@ -153,6 +190,16 @@ def approve_return(ret: Return, *, by: Staff, now: datetime) -> None:
         move(ret, "goods", "await")
         announce("return.awaited", return_id=ret.id)
         _write("return-approved", ret, now)
+
+
+def pay_for_what_stays(ret: Return, *, by: Actor, now: datetime) -> None:
+    """The customer keeps it: nothing is awaited, and the money is proposed at once. When none is left it ends here."""
+    settled = propose_by_itself(ret, by=by, now=now)
+    record(ret.order_id, "return.kept", by=by, now=now, rma=ret.rma, amount=settled.total)
+    if not settled.total:
+        ret.closed_at, ret.closed_as, ret.closing_note = now, "nothing_due", _("Its money was given back before.")
+    announce("return.changed", order_id=ret.order_id)
+    _write("return-kept", ret, now, amount=settled.total.format(ret.order.locale) if settled.total else "")
 
 
 def _refuse_claims(ret: Return) -> None:
@@ -181,13 +228,43 @@ def accept_anyway(ret: Return, *, by: Staff, now: datetime) -> None:
     announce("return.changed", order_id=ret.order_id)
 
 
-def receive_return(ret: Return, *, by: Staff, now: datetime) -> None:
-    """It is here, announced or not: the customer is told, and the bench looks at it."""
+def receive_return(ret: Return, *, by: Staff, now: datetime) -> Return:
+    """It is here, announced or not: the customer is told, and the bench looks at it. What was to stay is a new one."""
+    if ret.stays and ret.decision == "approved":
+        ret = _sent_all_the_same(ret, by=by, now=now)
+    for row in ret.lines:
+        row.choice = "money" if row.choice == "keep" else row.choice
     move(ret, "goods", "receive", received_at=now, received_by_id=by.id)
     record(ret.order_id, "return.received", by=by, now=now, rma=ret.rma)
     _write("return-received", ret, now)
     if ret.decision in ("declined", "cancelled"):
         oddities.find("unwanted", ret, by=by, now=now)
+    return ret
+
+
+def _sent_all_the_same(ret: Return, *, by: Staff, now: datetime) -> Return:
+    """What the customer was to keep is a return of its own, and a person decides: part of its money was given back."""
+    lock_whole(ret)
+    other = Return(
+        rma=reference(RMA_LENGTH).upper(), order_id=ret.order_id, order=ret.order, requested_at=now,
+        policy_id=ret.policy_id, lines=list(_less_what_was_given(ret, now)),
+    )  # fmt: skip
+    session.add(other)
+    session.flush()
+    record(ret.order_id, "return.kept_and_sent", by=by, now=now, rma=ret.rma, other=other.rma)
+    return other
+
+
+def _less_what_was_given(ret: Return, now: datetime) -> Iterator[ReturnLine]:
+    """The same lines; what was given for keeping them is a fee, so far as the lines' own money does not tell."""
+    bare, held = (read(ret.order, now=now, besides=besides) for besides in (ret.id, None))
+    given = settlement.given_for(ret)
+    for row in ret.lines:
+        _pieces, fair = settlement.worth_of(row, row.quantity, bare)
+        _pieces, left = settlement.worth_of(row, row.quantity, held)
+        too_much = left.amount - max(0, fair.amount - given[row.order_line_id].amount)
+        fees = [ReturnFee(kind="kept", amount=too_much)] if too_much > 0 else []
+        yield ReturnLine(order_line_id=row.order_line_id, quantity=row.quantity, reason=row.reason, fees=fees)
 
 
 def take_unasked(order_id: int, *, by: Staff, now: datetime) -> Return:
@@ -221,8 +298,7 @@ def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Re
     if settled.total != shown:
         raise Refused(_("The amount has changed while you looked at it. Look again."))
     _finish_count(ret, by, now)
-    about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": pay_by(ret)}
-    refund = open_refund(ret.order, settled.parts(), **about, by=by, now=now)
+    refund = propose(ret, settled, by=by, now=now)
     let_go(ret, now=now)
     return as_chosen(ret, refund, by=by, now=now)
 
@@ -233,17 +309,10 @@ def _finish_count(ret: Return, by: Staff, now: datetime) -> None:
     send_back_rest(ret, by=by, now=now)
 
 
-def pay_by(ret: Return) -> date | None:
-    """The legal latest day (Directive 2011/83/EU, Art. 13(1)). A claim has none; another return may be a withdrawal."""
-    if ret.kind == "claim":
-        return None
-    return money_back_by(ret.requested_at, ret.released_at, current_app.config["SETTINGS"])
-
-
 def _refuse_unless_ready(ret: Return) -> None:
     if ret.decision != "approved":
         raise Refused(_("Nobody has accepted this return. Decide first."))
-    if not ret.inspected_at and not ret.released:
+    if not ret.settleable:
         raise Refused(_("Nobody has looked at the goods yet. Inspect them first."))
     if ret.closed_at or ret.money:
         raise Refused(_("This return is settled. Nothing was changed."))

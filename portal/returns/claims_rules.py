@@ -39,7 +39,7 @@ class Wrong:
 
 def free(goods: Goods, pending: Mapping[int, int]) -> int:
     """Pieces of a line with which something may be wrong: they arrived, and are in no return and no other claim."""
-    return max(0, goods.left - pending.get(goods.line.id, 0))
+    return max(0, goods.there - pending.get(goods.line.id, 0))
 
 
 def of_order(facts: Facts, until: date | None) -> str:
@@ -58,7 +58,7 @@ def of_goods(goods: Goods, pending: Mapping[int, int], facts: Facts) -> str:
     verdicts = [rule(goods, probe, facts) for rule in (rules.is_an_item, rules.has_arrived, rules.money_is_left)]
     if said := next((verdict.message for verdict in verdicts if verdict.answer is Answer.no), ""):
         return said
-    if not goods.left:
+    if not goods.there:
         return _("%(title)s is in a return already.", title=goods.line.title)
     if not free(goods, pending):
         return _("We are looking into %(title)s already.", title=goods.line.title)
@@ -155,7 +155,7 @@ def insist_on_pieces(claim: Claim, facts: Facts) -> None:
     """Raises Refused when what is claimed is in another return by now. The facts are read besides the claim."""
     for row in claim.ret.lines:
         goods = facts.of(row.order_line_id)
-        if goods is None or row.quantity > (goods.unclaimed if claim.parcel_id else goods.left):
+        if goods is None or row.quantity > (goods.unclaimed if claim.parcel_id else goods.there):
             raise Refused(_("%(title)s is in a return already.", title=row.line.title))
 
 

@@ -5,7 +5,6 @@ as announced, nothing deducted, and a second person approves it. So is money for
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -19,15 +18,15 @@ from portal.fulfilment.models import BackParcel
 from portal.jobs import announce
 from portal.lib import days
 from portal.lib.errors import Refused
-from portal.orders.flags import tell
 from portal.orders.timeline import record, words
-from portal.refunds.actions import open_refund, refuse_refund
+from portal.refunds.actions import refuse_refund
 from portal.returns import oddities, settlement
-from portal.returns.actions import lock_whole, needs_words, pay_by
+from portal.returns.actions import lock_whole, needs_words
 from portal.returns.exchanges import let_go
 from portal.returns.goods import read
 from portal.returns.letters import local_day, write
 from portal.returns.models import Return
+from portal.returns.paying import pay_by, propose_by_itself
 from portal.staff.models import Actor, Staff
 
 SILENT_AFTER = timedelta(days=14)
@@ -54,21 +53,8 @@ def note_dispatch(return_id: int, *, by: Actor, now: datetime) -> None:
         move(ret, "goods", "travel")
         record(ret.order_id, "return.sent", by=by, now=now, rma=ret.rma)
     if ret.released and not ret.money:
-        _propose(ret, by=by, now=now)
+        propose_by_itself(ret, by=by, now=now)
         _tell(ret, now)
-
-
-def _propose(ret: Return, *, by: Actor, now: datetime) -> None:
-    """What is due as far as anybody knows; where it can't be proposed by itself a person does it."""
-    settled = settlement.work_out(ret, read(ret.order, now=now, besides=ret.id))
-    if not settled.total:
-        return
-    about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": pay_by(ret)}
-    try:
-        with session.begin_nested():
-            open_refund(ret.order, settled.parts(), **about, by=by, now=now)
-    except Refused:
-        tell(ret.order_id, "refund_by_hand", by=by, now=now)
 
 
 def _tell(ret: Return, now: datetime) -> None:
@@ -95,7 +81,7 @@ def set_right(ret: Return, *, by: Staff, now: datetime) -> None:
         return
     refuse_refund(refund, note=_("Counted at the bench."), by=by, now=now)
     session.expire(ret, ["refunds"])
-    _propose(ret, by=by, now=now)
+    propose_by_itself(ret, by=by, now=now)
 
 
 def show_dispatch(ret: Return, note: str, *, by: Staff, now: datetime) -> None:
@@ -118,7 +104,7 @@ def lose(ret: Return, *, by: Actor, now: datetime) -> None:
     move(ret, "goods", "lose")
     record(ret.order_id, "return.lost", by=by, now=now, rma=ret.rma)
     if not ret.money and ret.released:
-        _propose(ret, by=by, now=now)
+        propose_by_itself(ret, by=by, now=now)
     _tell(ret, now)
 
 

@@ -21,6 +21,7 @@ KINDS: dict[str, Any] = {
     "return": _l("Return fee"),
     "restocking": _l("Restocking fee"),
     "label": _l("Our return label"),
+    "kept": _l("Given back before, when you kept it"),
 }
 
 

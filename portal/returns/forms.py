@@ -6,9 +6,9 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Form as PlainForm
-from wtforms import TextAreaField
+from wtforms import IntegerField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange
 
 from portal.returns.rules import MOST_WORDS, Answer, Verdict
 
@@ -33,4 +33,14 @@ class NoteForm(FlaskForm):
     note = TextAreaField(
         _l("Your words to the customer"),
         [DataRequired(_l("Say why; the customer reads it.")), Length(max=MOST_WORDS)],
+    )
+
+
+class OfferForm(FlaskForm):
+    """How much of the money goes back when the goods stay with the customer."""
+
+    share = IntegerField(
+        _l("Of its money goes back, percent"),
+        [InputRequired(_l("Write percent from 1 to 100.")), NumberRange(1, 100, _l("Write percent from 1 to 100."))],
+        default=50,
     )

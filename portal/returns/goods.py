@@ -30,7 +30,10 @@ NOT_WITH_THE_CUSTOMER = (Tracking.returning, Tracking.returned, Tracking.cancell
 
 @dataclass(frozen=True, slots=True)
 class Goods:
-    """A line of the order: pieces that arrived, pieces in other returns, minor units and pieces given back."""
+    """A line of the order: pieces that arrived, pieces in other returns, minor units and pieces given back.
+
+    `stays` are pieces that the customer keeps for part of their money: no policy takes them back, the law still does.
+    """
 
     line: OrderLine
     arrived: int
@@ -38,11 +41,17 @@ class Goods:
     claimed: int
     given: int
     given_pieces: int
+    stays: int = 0
+
+    @property
+    def there(self) -> int:
+        """Pieces that are with the customer, and in no other return."""
+        return max(0, self.arrived + self.unsure - self.claimed)
 
     @property
     def left(self) -> int:
         """Pieces that the customer can still send back."""
-        return max(0, self.arrived + self.unsure - self.claimed)
+        return max(0, self.there - self.stays)
 
     @property
     def unclaimed(self) -> int:
@@ -96,8 +105,9 @@ def read(order: Order, *, now: datetime, besides: int | None = None) -> Facts:
     settings: Settings = current_app.config["SETTINGS"]
     sent, claimed, given = _sent(order.id), _claimed(order.id, besides), _given(order.id, besides)
     goods = tuple(
-        Goods(line, *_arrived(line, sent, now), claimed.get(line.id, 0), *given.get(line.id, (0, 0)))
+        Goods(line, *_arrived(line, sent, now), gone, *given.get(line.id, (0, 0)), stays)
         for line in order.lines
+        for gone, stays in [claimed.get(line.id, (0, 0))]
     )
     delivered_at = last_delivery(order.lines, sent)
     return Facts(order, goods, delivered_at, last_day(delivered_at, settings), now.astimezone(settings.zone).date())
@@ -167,9 +177,13 @@ def last_delivery(lines: Iterable[OrderLine], sent: Iterable[Sent]) -> datetime 
     return None if waiting else max((day for day in days if day), default=None) if all(days) else None
 
 
-def _claimed(order_id: int, besides: int | None) -> dict[int, int]:
-    """By line, the pieces in returns that live: counted where somebody has counted, else as announced."""
+def _claimed(order_id: int, besides: int | None) -> dict[int, tuple[int, int]]:
+    """By line, the pieces in returns that live: counted where somebody has counted, else as announced; and those that
+    the customer keeps for part of the money.
+    """
+    stay = and_(ReturnLine.choice == "keep", Return.decision == "approved", Return.goods == "not_expected")
     kept = case(
+        (stay, 0),
         (Inspection.id.is_(None), ReturnLine.quantity),
         (or_(Inspection.grade == "wrong_item", Inspection.disposition == "back_to_customer"), 0),
         else_=Inspection.counted,
@@ -178,13 +192,15 @@ def _claimed(order_id: int, besides: int | None) -> dict[int, int]:
     believed = case((Inspection.id == _first_of(ReturnLine.id), ReturnLine.believed), else_=0)
     alive = and_(Return.kind != "claim", Return.decision.in_(("requested", "approved")))
     lives = or_(alive, holds_pieces(), Return.goods == "received")
+    stays = case((stay, ReturnLine.quantity), else_=0)
     found = (
-        select(ReturnLine.order_line_id, func.sum(kept + believed))
+        select(ReturnLine.order_line_id, func.sum(kept + believed), func.sum(stays))
         .join(ReturnLine.ret)
         .outerjoin(ReturnLine.inspections)
     )
     found = found.where(and_(Return.order_id == order_id, lives, Return.id != (besides or 0)))
-    return {line_id: int(pieces) for line_id, pieces in session.execute(found.group_by(ReturnLine.order_line_id))}
+    rows = session.execute(found.group_by(ReturnLine.order_line_id))
+    return {line_id: (int(pieces), int(stays)) for line_id, pieces, stays in rows}
 
 
 def _first_of(row_id: Any) -> Any:

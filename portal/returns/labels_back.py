@@ -56,7 +56,7 @@ def order_label(ret: Return, *, by: Actor, now: datetime) -> None:
 def give_up(return_id: int, *, now: datetime) -> None:
     """The return ends: what was not used is not expected any more, and labels that cost money are given back."""
     ret = session.get_one(Return, return_id)
-    for parcel in ret.living if ret.decision == "cancelled" else []:
+    for parcel in ret.living if ret.decision == "cancelled" or ret.stays else []:
         if parcel.scanned_at is None:
             parcel.ended_at = now
             buying_back.give_up(parcel.id, until=buying.database_now() + buying.LEASE)

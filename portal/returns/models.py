@@ -29,7 +29,8 @@ ENDINGS = ("nothing_due", "in_channel")
 """How a return ends without a refund of ours: nothing is to be paid, or the sales channel pays."""
 CHOICES = ("money", "exchange", "credit", "keep")
 """What a customer may get for goods: money back, another variant, store credit, part of the money and keep them."""
-FEES = ("return", "restocking", "label")
+FEES = ("return", "restocking", "label", "kept")
+"""What may be taken from a line's money; `kept` is what was given before so that the customer keeps it."""
 FOUND = "found"
 """The reason of a line that nobody announced and that was in the parcel all the same."""
 WITHDRAWN = "withdrawn"
@@ -42,7 +43,11 @@ def named(line: OrderLine) -> str:
 
 
 class Return(Base):
-    """Goods (or a claim) coming back. Where the money is, its refunds say."""
+    """Goods (or a claim) coming back. Where the money is, its refunds say.
+
+    `keep_share` is how many percent of the money goes back when the customer keeps the goods: as they asked, or as we
+    offered. Goods that stay and goods that come are never in one return.
+    """
 
     __tablename__ = "returns"
     __table_args__ = (
@@ -51,6 +56,7 @@ class Return(Base):
         CheckConstraint("goods IN ('not_expected', 'awaited', 'in_transit', 'received', 'lost')", name="goods"),
         CheckConstraint(f"closed_as IN {ENDINGS}", name="closed_as"),
         CheckConstraint("(closed_at IS NULL) = (closed_as IS NULL)", name="closed"),
+        CheckConstraint("keep_share BETWEEN 1 AND 100", name="keep_share"),
         UniqueConstraint("order_id", "form_key"),
         Index("ix_returns_open", "decision", "goods", "id"),
     )
@@ -88,6 +94,7 @@ class Return(Base):
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]
     closing_note: Mapped[str] = mapped_column(default="")
+    keep_share: Mapped[int | None]
 
     order: Mapped[Order] = relationship()
     lines: Mapped[list["ReturnLine"]] = relationship(order_by="ReturnLine.id", back_populates="ret")
@@ -132,6 +139,22 @@ class Return(Base):
         return self.sent_at or self.received_at
 
     @property
+    def stays(self) -> bool:
+        """Whether the customer keeps the goods, for part of the money or all of it: nothing is awaited."""
+        return self.goods == "not_expected" and bool(self.lines) and all(row.choice == "keep" for row in self.lines)
+
+    @property
+    def keep_offer(self) -> int | None:
+        """How many percent we offer when the customer keeps it; None once nobody can choose that any more."""
+        open_still = self.decision in ("requested", "approved") and self.goods in ("not_expected", "awaited")
+        return self.keep_share if open_still and not (self.stays or self.sent_at or self.closed_at) else None
+
+    @property
+    def settleable(self) -> bool:
+        """Whether it can be said what money is due: somebody has counted, it is due before, or nothing will come."""
+        return bool(self.inspected_at) or self.released or (self.stays and self.decision == "approved")
+
+    @property
     def released(self) -> bool:
         """Whether money is due before anybody has counted: the law's proof of dispatch, or lost after it was sent."""
         if self.inspected_at or self.decision != "approved" or not self.sent_at:
@@ -145,8 +168,9 @@ class Return(Base):
 
     @property
     def cancellable(self) -> bool:
-        """Whether it can be called off: nothing has arrived or gone out for it, and no contract was withdrawn from."""
+        """Whether it can be called off: nothing has arrived, gone out or been paid for it, and it is no withdrawal."""
         bound = self.kind == "withdrawal" or any(row.sent_instead for row in self.lines)
+        bound = bound or (self.stays and bool(self.money or self.closed_at))
         return not bound and may(self, "decision", "cancel") and self.goods in ("not_expected", "awaited")
 
     def overdue(self, today: date) -> bool:
@@ -206,7 +230,9 @@ class ReturnLine(Base):
     ret: Mapped[Return] = relationship(back_populates="lines")
     line: Mapped[OrderLine] = relationship(lazy="joined", innerjoin=True)
     inspections: Mapped[list["Inspection"]] = relationship(order_by="Inspection.id", back_populates="return_line")
-    fees: Mapped[list[ReturnFee]] = relationship(order_by=ReturnFee.id, back_populates="return_line")
+    fees: Mapped[list[ReturnFee]] = relationship(
+        order_by=ReturnFee.id, back_populates="return_line", cascade="all, delete-orphan"
+    )
 
     @declared_attr
     def sent_instead(cls) -> Mapped[int]:  # noqa: N805

@@ -24,11 +24,12 @@ from portal.returns.claims_terms import terms_of
 from portal.returns.dates import four_dates, money_back_by
 from portal.returns.dispatch_forms import BackParcelForm
 from portal.returns.exchanges import return_behind
-from portal.returns.forms import NoteForm
+from portal.returns.forms import NoteForm, OfferForm
 from portal.returns.goods import Facts, read
 from portal.returns.models import Return, whole
 from portal.returns.overrides import overrides_of
 from portal.returns.policy_heard import heard, verdicts
+from portal.returns.policy_rules import told_share
 from portal.returns.shown import shown
 from portal.returns.signals import signals
 
@@ -59,21 +60,23 @@ def facts_of(ret: Return) -> Facts:
 
 
 def do(id: int, act: Callable[[Return], object], form: FlaskForm | None = None) -> ResponseReturnValue:
-    """Act and show the return again: 303 done, 422 with the form, 409 with the reason and the return as it is."""
+    """Act and show the return again, or the one that came of it: 303 done, 422 with the form, 409 with the reason and
+    the return as it is.
+    """
     ret = find(id)
     if form is not None and not form.validate():
         return page(ret, form), 422
     try:
-        act(ret)
+        became = act(ret)
     except Refused as refused:
         session.rollback()
         return page(find(id), form, refused.message), 409
-    return redirect(url_for("desk_returns.show", id=id), 303)
+    return redirect(url_for("desk_returns.show", id=became.id if isinstance(became, Return) else id), 303)
 
 
 def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
     facts = facts_of(ret)
-    settled = settlement.work_out(ret, facts) if ret.inspected_at or ret.released else None
+    settled = settlement.work_out(ret, facts) if ret.settleable else None
     return render_template(
         "desk/returns/show.html", ret=ret, order=ret.order, facts=facts, refusal=refusal, words=words, amount=Money,
         inspection=form if isinstance(form, InspectionForm) else inspection_form(ret, facts, formdata=None),
@@ -83,7 +86,8 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         others=_others(ret), settled=settled, outcome=settlement.outcome(ret, facts),
         ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
         dates=_dates(ret, facts), couriers=couriers, odd=oddities.of_return(ret.id), scan=ScanForm(),
-        signals=signals(ret.order, now=clock.now()), pictures=shown(ret),
+        signals=signals(ret.order, now=clock.now()), pictures=shown(ret), told_share=told_share,
+        offer=form if isinstance(form, OfferForm) else OfferForm(formdata=None),
         back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),
     )  # fmt: skip
 

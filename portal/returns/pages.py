@@ -25,7 +25,7 @@ from portal.pictures.actions import Uploader
 from portal.pictures.answers import jpeg
 from portal.pictures.forms import takes_pictures
 from portal.pictures.models import Picture
-from portal.returns import actions, labels_back, rules, settlement, words
+from portal.returns import actions, keeping, labels_back, rules, settlement, words
 from portal.returns.claims_terms import terms_of
 from portal.returns.dates import four_dates
 from portal.returns.exchanges import orders_for
@@ -33,7 +33,7 @@ from portal.returns.goods import read
 from portal.returns.models import Return, whole
 from portal.returns.policy import seal, seen_policy
 from portal.returns.policy_facts import read_under
-from portal.returns.policy_rules import CHOICE
+from portal.returns.policy_rules import CHOICE, told_share
 from portal.returns.shown import key_of, shown_to_customer
 from portal.returns.slip import return_slip
 from portal.returns.wish_forms import ASKED, ReturnForm, return_form
@@ -104,7 +104,8 @@ def _preview(ref: str, form: ReturnForm) -> ResponseReturnValue:
     return render_template(
         "returns/preview.html", ref=ref, facts=facts, form=form, expected=expected, verdicts=verdicts, words=words,
         total=settlement.total(expected, facts.order.currency), send_days=_settings().return_send_days, asked=ASKED,
-        choices=CHOICE, policy=facts.policy,
+        choices=CHOICE, policy=facts.policy, told_share=told_share,
+        at_once=facts.policy.accepts_itself and not verdicts,
     )  # fmt: skip
 
 
@@ -123,6 +124,8 @@ def create(ref: str) -> ResponseReturnValue:
     except Refused as refused:
         session.rollback()
         return _step(ref, "what", _form(), refused.message), 409
+    if len({wish.choice == "keep" for wish in form.wishes()}) > 1:
+        return redirect(url_for(".index", ref=ref), 303)
     return redirect(url_for(".show", ref=ref, rma=ret.rma), 303)
 
 
@@ -201,12 +204,24 @@ def cancel(ref: str, rma: str) -> ResponseReturnValue:
     return redirect(url_for(".show", ref=ref, rma=rma), 303)
 
 
+@bp.post("/orders/<ref>/returns/<rma>/keeping")
+@opens("return", Tier.acts)
+def keep(ref: str, rma: str) -> ResponseReturnValue:
+    """They take the offer to keep it."""
+    try:
+        keeping.take_offer(_find(rma), request.form.get("share", 0, type=int), by="customer", now=clock.now())
+    except Refused as refused:
+        session.rollback()
+        return _page(ref, _find(rma), refused.message), 409
+    return redirect(url_for(".show", ref=ref, rma=rma), 303)
+
+
 @bp.get("/orders/<ref>/returns/<rma>/slip.pdf")
 @opens("return", Tier.acts)
 def slip(ref: str, rma: str) -> ResponseReturnValue:
     """The paper for the parcel; when it is not needed the return's page says what comes next."""
     ret = _find(rma)
-    if ret.decision != "approved" or ret.goods == "received":
+    if ret.decision != "approved" or ret.stays or ret.goods == "received":
         return redirect(url_for(".show", ref=ref, rma=rma), 303)
     name = f'inline; filename="return-{ret.rma}.pdf"'
     return Response(return_slip(ret, _settings()), mimetype="application/pdf", headers={"Content-Disposition": name})
@@ -241,7 +256,8 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
         headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
         outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")), couriers=couriers,
         labels=labels_back.papers(ret), pictures=shown_to_customer(ret), owns=opened().tier >= Tier.owns,
-        pictures_at=url_for(".show", ref=ref, rma=ret.rma) + "/pictures/",
+        pictures_at=url_for(".show", ref=ref, rma=ret.rma) + "/pictures/", told_share=told_share,
+        keep_for=keeping.offered(ret, facts, ret.keep_offer) if ret.keep_offer else None,
     )  # fmt: skip
 
 

@@ -52,7 +52,8 @@ class Policy:
 
     `bonus` is added to store credit, `keep` what a line may be worth so that it may be kept and `keep_share` how much
     of it goes back then. `fee` is taken once per return, `label` for our label, `restocking` by the reason's or the
-    condition's code. With `sends_at_once` an exchange leaves when it is accepted, else when the goods are here.
+    condition's code. With `sends_at_once` an exchange leaves when it is accepted, else when the goods are here. With
+    `accepts_itself` nobody need decide where all rules say yes.
     """
 
     version: int = 0
@@ -65,6 +66,7 @@ class Policy:
     label: Mapping[str, int] = field(default_factory=dict)
     restocking: Mapping[str, int] = field(default_factory=dict)
     sends_at_once: bool = False
+    accepts_itself: bool = True
 
     @property
     def window_days(self) -> int | None:

@@ -30,7 +30,7 @@ from portal.returns.reasons import all_reasons
 
 MOST_RULES, LONGEST = 40, 300
 AMOUNT = re.compile(r"^([0-9]+(?:[.,][0-9]+)?)\s*([A-Za-z]{3})$")
-OFFERED = ("money", "exchange", "credit")
+OFFERED = ("money", "exchange", "credit", "keep")
 ANSWERS = {"no": _l("No"), "ask": _l("A person must look")}
 
 
@@ -55,6 +55,9 @@ class PolicyForm(FlaskForm):
         widget=ListWidget(prefix_label=False), option_widget=CheckboxInput(),
     )  # fmt: skip
     sends_at_once = BooleanField(_l("An exchange leaves when the request is accepted, not when the goods are back"))
+    accepts_itself = BooleanField(_l("Accept by itself what all rules say yes to"))
+    keep = StringField(_l("May be kept up to this value"), [Length(max=200)])
+    keep_share = StringField(_l("Of its money goes back then, percent"), [Length(max=3)])
     bonus = StringField(_l("Bonus on store credit, percent"), [Length(max=3)])
     fee = StringField(_l("Return fee"), [Length(max=200)])
     restocking = StringField(_l("Restocking fee, percent"), [Length(max=1000)])
@@ -68,7 +71,9 @@ class PolicyForm(FlaskForm):
         return Policy(
             rules=tuple(_rule(row.form) for row in self.rules if row.form.what.data),
             choices=tuple(code for code in OFFERED if code in (self.choices.data or ())),
-            sends_at_once=bool(self.sends_at_once.data), bonus=int(self.bonus.data or 0),
+            sends_at_once=bool(self.sends_at_once.data), accepts_itself=bool(self.accepts_itself.data),
+            bonus=int(self.bonus.data or 0), keep=_amounts(self.keep.data) or {},
+            keep_share=int(self.keep_share.data or 100),
             fee=_amounts(self.fee.data) or {}, restocking=_percents(self.restocking.data) or {},
         )  # fmt: skip
 
@@ -82,17 +87,32 @@ class PolicyForm(FlaskForm):
 
     def _money_is_right(self) -> bool:
         """Put each mistake of what is chosen and taken at its field; whether there was none."""
-        percent = (self.bonus.data or "0").strip()
         wrong = {
             "choices": None if self.choices.data else _l("Customers have to have a choice: their money, at the least."),
-            "bonus": None if percent.isdecimal() and int(percent) <= 100 else _l("Write percent from 0 to 100."),
-            "fee": None if _amounts(self.fee.data) is not None else _l("Write amounts like 4.90 EUR, 4.50 GBP."),
+            "bonus": None if _is_percent(self.bonus.data, 0) else _l("Write percent from 0 to 100."),
+            "keep": self._wrong_keep(),
+            "keep_share": None if _is_percent(self.keep_share.data or "100", 1) else _l("Write percent from 1 to 100."),
+            "fee": _wrong_amounts(self.fee.data),
             "restocking": None if _percents(self.restocking.data) is not None else _wrong_percents(),
         }
         for name, why in wrong.items():
             if why:
                 self[name].errors = [*self[name].errors, why]
         return not any(wrong.values())
+
+    def _wrong_keep(self) -> Any:
+        if "keep" in (self.choices.data or ()) and not (self.keep.data or "").strip():
+            return _l("Say up to which value goods may be kept, like 15.00 EUR.")
+        return _wrong_amounts(self.keep.data)
+
+
+def _is_percent(typed: str | None, least: int) -> bool:
+    percent = (typed or "0").strip()
+    return percent.isdecimal() and least <= int(percent) <= 100
+
+
+def _wrong_amounts(typed: str | None) -> Any:
+    return None if _amounts(typed) is not None else _l("Write amounts like 4.90 EUR, 4.50 GBP.")
 
 
 def _amounts(typed: str | None) -> dict[str, int] | None:
@@ -215,6 +235,8 @@ def policy_form(policy: Policy, *, more: bool = False, **how: Any) -> PolicyForm
 def _money(policy: Policy) -> Mapping[str, Any]:
     return {
         "choices": list(policy.choices), "sends_at_once": policy.sends_at_once, "bonus": str(policy.bonus or ""),
+        "accepts_itself": policy.accepts_itself,
+        "keep": told_amounts(policy.keep), "keep_share": str(policy.keep_share),
         "fee": told_amounts(policy.fee), "restocking": told_percents(policy.restocking),
     }  # fmt: skip
 

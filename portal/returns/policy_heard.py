@@ -29,7 +29,11 @@ def as_asked(ret: Return, facts: Facts) -> Facts:
 
 def verdicts(ret: Return, facts: Facts) -> list[rules.Verdict]:
     """What speaks against it, or for a second look. A withdrawal and a claim are no matter of the shop's policy."""
-    return rules.of_wishes(as_asked(ret, facts), wishes_of(ret)) if ret.kind == "return" else []
+    if ret.kind != "return":
+        return []
+    # what was chosen was checked then: another variant is kept back by this very return
+    said = rules.of_wishes(as_asked(ret, facts), wishes_of(ret))
+    return [verdict for verdict in said if verdict.field not in ("choice", "variant")]
 
 
 def heard(ret: Return, facts: Facts) -> Sequence[Said]:

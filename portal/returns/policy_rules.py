@@ -59,11 +59,20 @@ CHOICE = {
     "keep": _l("Keep it, and get part of the money back"),
 }
 """What customers may choose, in their words."""
+
+
 CONDITION = {
     "sealed": _l("Unopened"),
     "opened": _l("Opened, but not used"),
     "used": _l("Used"),
 }
+
+
+def told_share(share: int) -> str:
+    """What of the money goes back for goods that stay with the customer."""
+    if share == 100:
+        return _("You keep it, and get all its money back")
+    return _("You keep it, and get %(n)s%% of its money back", n=share)
 
 
 def of_goods(rule: Rule) -> bool:

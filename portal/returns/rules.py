@@ -118,6 +118,8 @@ def has_arrived(goods: Goods, _wish: Wish, _facts: Facts) -> Verdict:
 
 def quantity_fits(goods: Goods, wish: Wish, _facts: Facts) -> Verdict:
     """No more than arrived, less what is in other returns."""
+    if goods.stays and not goods.left:
+        return _no(_("You keep %(title)s, and have part of its money.", title=goods.line.title), "quantity")
     if goods.claimed and not goods.left:
         return _no(_("%(title)s is in a return already.", title=goods.line.title), "quantity")
     if wish.quantity < 1:
@@ -193,7 +195,7 @@ def choices_for(goods: Goods, pieces: int, facts: Facts) -> list[str]:
     """What can be had for so many pieces: as the policy says, and as far as there is something to exchange for."""
     policy, currency = facts.policy, facts.order.currency
     pieces = max(1, min(pieces, goods.left))
-    small = 0 < goods.worth(pieces, goods.claimed).amount <= policy.keep.get(currency, 0)
+    small = 0 < goods.worth(pieces, goods.claimed + goods.stays).amount <= policy.keep.get(currency, 0)
     there = {
         "money": True,
         "exchange": any(other.has(pieces) for other in facts.variants.get(goods.line.sku, ())),
@@ -293,11 +295,13 @@ def refusal(verdicts: Iterable[Verdict]) -> str:
 
 
 def insist(facts: Facts, wishes: Sequence[Wish], *, overriding: bool = False) -> list[Verdict]:
-    """Raises Refused with the first rule that says no. Who is `overriding` is told what the shop's own rules said."""
+    """All that speaks for a second look. Raises Refused with the first rule that says no; who is `overriding` is told
+    what the shop's own rules said.
+    """
     said = of_wishes(facts, wishes)
     if why := refusal(said if not overriding else [one for one in said if not one.policy]):
         raise Refused(why)
-    return [one for one in said if one.answer is Answer.no]
+    return said
 
 
 def spoken(money: Money) -> str:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from flask_babel import gettext as _
 
-from portal.lib.money import Money
+from portal.lib.money import Money, step
 from portal.refunds.models import HOLDING
 from portal.refunds.rules import RefundPart
 from portal.returns.delivery import Outbound, outbound
 from portal.returns.fees import KINDS, Fee, fees_for, taken
 from portal.returns.goods import Facts, Goods
 from portal.returns.models import Inspection, Return, ReturnFee, ReturnLine
+from portal.returns.policy_rules import told_share
 from portal.returns.rules import Wish, spoken
 
 
@@ -52,6 +53,12 @@ def found_of(row: ReturnLine, released: bool = False) -> Found | None:
     return Found((), row.quantity) if released else None
 
 
+def part_of(money: Money, share: int) -> Money:
+    """So many percent; part of what the currency can't move stays with us."""
+    least = step(money.currency)
+    return Money(money.amount * share // 100 // least * least, money.currency)
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
     """What one line brings. `paid_pieces` are those of the counted ones that money goes back for."""
@@ -61,6 +68,18 @@ class Amount:
     paid_pieces: int
     worth: Money
     cut: Money
+    keep_share: int = 100
+    kept: bool = False
+
+    @property
+    def stays(self) -> Money:
+        """What is not given back, as the customer keeps the goods."""
+        return self.worth - part_of(self.worth, self.keep_share)
+
+    @property
+    def pieces_back(self) -> int:
+        """Pieces that are no longer the customer's."""
+        return 0 if self.kept else self.paid_pieces
 
     @property
     def deduction(self) -> Money:
@@ -68,8 +87,10 @@ class Amount:
 
     @property
     def fees(self) -> list[ReturnFee]:
-        """What the policy takes, as it was shown when this was asked for; never more than is left of the line."""
-        return taken(self.row, self.paid_pieces, (self.worth - self.deduction).amount)
+        """What the policy takes, as it was shown when this was asked for; never more than is left of the line, and
+        nothing for what stays with the customer.
+        """
+        return [] if self.kept else taken(self.row, self.paid_pieces, (self.worth - self.deduction).amount)
 
     @property
     def fee(self) -> Money:
@@ -77,7 +98,7 @@ class Amount:
 
     @property
     def money(self) -> Money:
-        return self.worth - self.deduction - self.fee - self.cut
+        return self.worth - self.stays - self.deduction - self.fee - self.cut
 
     @property
     def why(self) -> str:
@@ -108,7 +129,7 @@ class Settlement:
     def parts(self) -> list[RefundPart]:
         """The lines as the refund keeps them."""
         goods = [
-            RefundPart(amount.row.order_line_id, amount.paid_pieces, amount.money.amount, _deducted(amount))
+            RefundPart(amount.row.order_line_id, amount.pieces_back, amount.money.amount, _deducted(amount))
             for amount in self.amounts
             if amount.paid_pieces
         ]
@@ -123,12 +144,18 @@ def _deducted(amount: Amount) -> str:
     fees = [(KINDS[fee.kind], spoken(Money(fee.amount, currency))) for fee in amount.fees]
     lost = [(spoken(Money(one.deduction, currency)), one.note) for one in amount.found.deducted if amount.deduction]
     said = [_("%(what)s: %(amount)s", what=what, amount=money) for what, money in fees]
+    if amount.kept:
+        said.insert(0, told_share(amount.keep_share))
     return "; ".join(said + [_("%(amount)s deducted: %(note)s", amount=money, note=note) for money, note in lost])
 
 
 def work_out(ret: Return, facts: Facts) -> Settlement:
     """The amount of an inspected return, never more than what is left of the payment. The facts are read besides it."""
-    bare = [_bare(row, found, facts) for row in ret.lines if (found := found_of(row, ret.released))]
+    bare = (
+        kept_amounts(ret, facts, ret.keep_share or 100)
+        if ret.stays
+        else [_bare(row, found, facts) for row in ret.lines if (found := found_of(row, ret.released))]
+    )
     amounts, left = tuple(_cut_down(bare, _left(ret))), _left(ret)
     goods = sum(amount.money.amount for amount in amounts)
     delivery = tuple(outbound(ret, facts, most=None if left is None else left - goods))
@@ -143,6 +170,17 @@ def worth_of(row: ReturnLine, kept: int, facts: Facts, before: int = 0) -> tuple
         return 0, Money(0, facts.order.currency)
     pieces = min(kept, max(0, goods.unclaimed - before))
     return pieces, goods.worth(pieces, goods.given_pieces + before)
+
+
+def kept_amounts(ret: Return, facts: Facts, share: int) -> list[Amount]:
+    """What goes back for goods that stay with the customer: so many percent of what was really paid for them."""
+    amounts = []
+    for row in ret.lines:
+        goods = facts.of(row.order_line_id)
+        pieces = min(row.quantity, max(0, goods.unclaimed - goods.stays)) if goods else 0
+        worth = goods.worth(pieces, goods.given_pieces + goods.stays) if goods else Money(0, facts.order.currency)
+        amounts.append(Amount(row, Found((), row.quantity), pieces, worth, Money(0, worth.currency), share, kept=True))
+    return amounts
 
 
 def _bare(row: ReturnLine, found: Found, facts: Facts) -> Amount:
@@ -191,19 +229,19 @@ class Outcome:
 
 def outcome(ret: Return, facts: Facts) -> list[Outcome]:
     """Line by line what was found, and the money for it: as refunded, else as worked out now."""
-    if not ret.inspected_at:
+    if not ret.inspected_at and not (ret.stays and ret.settleable):
         return [Outcome(row, found_of(row)) for row in ret.lines]
     worked_out = work_out(ret, facts).amounts
     if ret.money is None:
         return [Outcome(amount.row, amount.found, amount.money, amount.deduction, amount.why) for amount in worked_out]
-    kept = _kept(ret)
+    kept = given_for(ret)
     return [
         Outcome(amount.row, amount.found, kept[amount.row.order_line_id], amount.deduction, amount.why)
         for amount in worked_out
     ]
 
 
-def _kept(ret: Return) -> defaultdict[int, Money]:
+def given_for(ret: Return) -> defaultdict[int, Money]:
     """What the refunds give for each line, together."""
     nothing = Money(0, ret.order.currency)
     kept: defaultdict[int, Money] = defaultdict(lambda: nothing)
@@ -229,12 +267,15 @@ class Expected:
     worth: Money
     bonus: Money
     pictures: int = 0
+    keep_share: int = 100
 
     @property
     def money(self) -> Money:
         """What comes back by itself: less the fees, with the bonus, and nothing for what is exchanged."""
         if self.choice == "exchange":
             return Money(0, self.worth.currency)
+        if self.choice == "keep":
+            return part_of(self.worth, self.keep_share)
         fees = sum(fee.money.amount for fee in self.fees)
         return Money(self.worth.amount - fees + self.bonus.amount, self.worth.currency)
 
@@ -247,14 +288,14 @@ def expect(facts: Facts, wishes: Sequence[Wish]) -> list[Expected]:
 
 def _expected(goods: Goods, wish: Wish, facts: Facts, fees: Sequence[Fee]) -> Expected:
     mine = tuple(fee for fee in fees if fee.line_id == wish.line_id)
-    worth, currency = goods.worth(wish.quantity, goods.claimed), facts.order.currency
+    worth, currency = goods.worth(wish.quantity, goods.claimed + goods.stays), facts.order.currency
     left = worth.amount - sum(fee.money.amount for fee in mine)
     bonus = left * facts.policy.bonus // 100 if wish.choice == "credit" else 0
     others = facts.variants.get(goods.line.sku, ()) if wish.choice == "exchange" else ()
     return Expected(
         goods.line.title, goods.line.variant, wish.quantity, wish.reason, wish.words, wish.condition, wish.choice,
         next((other.told for other in others if other.sku == wish.variant), ""), mine, worth, Money(bonus, currency),
-        wish.pictures,
+        wish.pictures, facts.policy.keep_share,
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from portal.lib import clock
 from portal.lib.guards import requires
 from portal.lib.money import Money
 from portal.orders.looks import looked_at
-from portal.returns import actions, lists, rules
-from portal.returns.forms import NoteForm
+from portal.returns import actions, keeping, lists, rules
+from portal.returns.forms import NoteForm, OfferForm
 from portal.returns.models import Return
 from portal.returns.page_staff import do, find, page, show_list
 from portal.staff.guards import current_staff
@@ -48,6 +48,16 @@ def decline(id: int) -> ResponseReturnValue:
     form = NoteForm()
     return do(
         id, lambda ret: actions.decline_return(ret, note=form.note.data, by=current_staff(), now=clock.now()), form
+    )
+
+
+@bp.post("/<int:id>/offers")
+@requires("returns.decide")
+def offer(id: int) -> ResponseReturnValue:
+    """The customer may keep it, for so many percent of the money."""
+    form = OfferForm()
+    return do(
+        id, lambda ret: keeping.offer_keeping(ret, form.share.data or 0, by=current_staff(), now=clock.now()), form
     )
 
 

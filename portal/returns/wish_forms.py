@@ -14,7 +14,7 @@ from portal.lib.tokens import mint
 from portal.pictures.forms import PicturesField
 from portal.returns.forms import put
 from portal.returns.goods import Facts, Goods
-from portal.returns.policy_rules import CHOICE, CONDITION
+from portal.returns.policy_rules import CHOICE, CONDITION, told_share
 from portal.returns.reasons import find, may_ask_for_pictures, offered
 from portal.returns.rules import MOST_WORDS, Verdict, Wish, choices_for, of_line
 
@@ -159,9 +159,13 @@ def _offer(part: WishForm, goods: Goods, facts: Facts) -> None:
         part.photos.label.text = _l("Pictures")
     part.reason.choices = [SelectChoice("", _l("Please choose")), *_grouped(facts.types.get(goods.line.sku, ""))]
     part.condition.choices = [SelectChoice(code, told) for code, told in CONDITION.items()] if asks_state else []
-    part.choice.choices = [SelectChoice(code, CHOICE[code]) for code in choices_for(goods, pieces, facts)]
+    part.choice.choices = [SelectChoice(code, _told(code, facts)) for code in choices_for(goods, pieces, facts)]
     there = [one for one in facts.variants.get(goods.line.sku, ()) if one.has(pieces)]
     part.variant.choices = [SelectChoice("", _l("Please choose")), *(SelectChoice(one.sku, one.told) for one in there)]
+
+
+def _told(choice: str, facts: Facts) -> Any:
+    return told_share(facts.policy.keep_share) if choice == "keep" else CHOICE[choice]
 
 
 def _grouped(product_type: str) -> list[SelectChoice]:

@@ -22,7 +22,7 @@ from portal.returns.policy_rules import CONDITION
 from portal.returns.reasons import label
 from portal.returns.rules import spoken
 
-CHOSEN = {"credit": _l("Store credit"), "keep": _l("Keeps it, for part of the money")}
+CHOSEN = {"credit": _l("Store credit"), "keep": _l("Keeps it, for part of the money or all of it")}
 """What customers want instead of their money, for the desk."""
 GRADE = {
     "as_new": _l("As new"),
@@ -172,6 +172,8 @@ def _goods(ret: Return, today: date) -> Headline:
         return Headline(_("Your parcel is on its way to us"), _("We write to you when it is here."))
     if ret.goods == "lost":
         return Headline(_("Your parcel got lost on its way to us"), _("We are looking for it, and write to you."))
+    if ret.stays:
+        return Headline(_("You keep it"), _("We write to you about your money."))
     day = days.spelled(ret.send_back_by or today, today, str(get_locale() or "en"))
     if ret.overdue(today):
         late = _("We asked for it by %(day)s. Have you sent it? Then there is nothing to do.", day=day)
@@ -207,7 +209,7 @@ class Step:
 
 
 def steps(ret: Return, zone: Any) -> list[Step]:
-    """Asked, accepted, arrived, checked, money back."""
+    """Asked, accepted, arrived, checked, money back; of what the customer keeps nothing arrives."""
     named = list(_moments(ret))
     reached = max(index for index, (_label, at) in enumerate(named) if at)
     return [
@@ -227,8 +229,9 @@ def _moments(ret: Return) -> Iterator[tuple[str, datetime | None]]:
     yield _("Accepted"), ret.decided_at if ret.decision == "approved" else None
     if ret.sent_at:
         yield _("Sent"), ret.sent_at
-    yield _("Arrived"), ret.received_at
-    yield _("Checked"), ret.inspected_at
+    if not ret.stays:
+        yield _("Arrived"), ret.received_at
+        yield _("Checked"), ret.inspected_at
     yield _("Money back"), money
 
 

@@ -42,6 +42,7 @@ from portal.returns import bench, claims, deciding, dispatch, exemptions, labels
 from portal.returns.bench import Finding
 from portal.returns.claims_terms import Terms, set_terms
 from portal.returns.exchanges import Substitute, send_instead
+from portal.returns.keeping import offer_keeping, take_offer
 from portal.returns.oddities import Oddity
 from portal.returns.parcels_back import note_number
 from portal.returns.policy import Policy, Rule, save_policy
@@ -353,7 +354,12 @@ def decide_against_a_rule(world: World) -> None:
     save_policy(Policy(rules=(rule,)), seen=0, note="Shirts are worn.", by=world.max, now=now)
     shirt, why = hands.wish(world.alice, "SHIRT-M"), "She never wore it."
     ret = returns.request_return(world.alice.id, [shirt], key=tokens.mint(), by=world.sam, now=now, because=why)
-    returns.cancel_return(ret, now=now)
+    offer_keeping(ret, 50, by=world.rita, now=now)
+    session.commit()
+    take_offer(ret, 50, by="customer", now=now)
+    session.commit()
+    asked = session.scalars(select(Refund).where(Refund.return_id == ret.id)).one()
+    refuse_refund(asked, note="She wore it.", by=world.fran, now=now)
     session.commit()
 
 

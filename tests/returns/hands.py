@@ -1,5 +1,6 @@
 """Returns brought to any step, as customers and staff bring them there."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
@@ -18,6 +19,7 @@ from portal.refunds.models import Refund
 from portal.returns import actions, bench
 from portal.returns.bench import Finding
 from portal.returns.models import Return
+from portal.returns.policy import Policy, Rule, current_policy, save_policy
 from portal.returns.rules import Wish
 from tests.fulfilment.hands import brought_to
 from tests.world import World
@@ -32,6 +34,14 @@ def delivered(world: World, order: Order, at: datetime | None = None) -> Parcel:
     return parcel
 
 
+def saved(world: World, *rules_of_it: Rule, **more: object) -> Policy:
+    """Max saves a policy with these rules."""
+    policy = Policy(rules=rules_of_it, **more)  # type: ignore[arg-type]
+    row = save_policy(policy, seen=current_policy().version, note="Spring", by=world.max, now=clock.now())
+    session.commit()
+    return row.policy
+
+
 def line_of(order: Order, sku: str) -> OrderLine:
     return next(line for line in order.lines if line.sku == sku)
 
@@ -41,7 +51,10 @@ def wish(order: Order, sku: str = "MUG-01", quantity: int = 1, reason: str = "ch
 
 
 def requested(order: Order, *wishes: Wish) -> Return:
-    ret = actions.request_return(order.id, wishes or (wish(order),), key=tokens.mint(), by="customer", now=clock.now())
+    """Asked for where every request waits for a person."""
+    policy = replace(current_policy(), accepts_itself=False)
+    about: dict[str, Any] = {"key": tokens.mint(), "by": "customer", "now": clock.now()}
+    ret = actions.request_return(order.id, wishes or (wish(order),), policy=policy, **about)
     session.commit()
     return ret
 

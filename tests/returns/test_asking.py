@@ -9,12 +9,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from portal.db import move, session
-from portal.lib import clock
+from portal.lib import clock, days
 from portal.orders.actions import accept_order
 from portal.orders.models import Order
 from portal.returns.models import Return
 from tests.conftest import nothing_appears, owed, statements
-from tests.returns.hands import approved, delivered, line_of, received, requested, wish
+from tests.returns.hands import approved, delivered, line_of, received, requested, saved, wish
 from tests.world import ALICES_ORDER, World, open_link
 
 
@@ -76,6 +76,7 @@ def test_the_preview_keeps_what_was_typed_for_those_who_want_to_change_it(alice,
 
 
 def test_asking_makes_a_return_its_lines_an_entry_and_a_letter(alice, world, work, mails):
+    saved(world, accepts_itself=False)
     answer = alice.post(path(world.alice), data=filled_in(world.alice, quantity="2", words=" a chip "))
     ret = the_return()
     assert (answer.status_code, answer.location) == (303, path(world.alice, ret.rma))
@@ -88,6 +89,28 @@ def test_asking_makes_a_return_its_lines_an_entry_and_a_letter(alice, world, wor
     work()
     assert mails[-1]["Subject"] == "We have your return request: order 1001"
     assert f"Return {ret.rma}" in alice.get(f"/orders/{world.alice.ref}").text
+
+
+def test_what_all_rules_allow_is_accepted_at_once_and_the_letter_follows(alice, world, work, mails):
+    preview = alice.post(path(world.alice, "preview"), data=filled_in(world.alice)).text
+    assert "You get the address and a slip" in preview
+    alice.post(path(world.alice), data=filled_in(world.alice))
+    ret = the_return()
+    assert (ret.decision, ret.goods, ret.decided_by_id) == ("approved", "awaited", None)
+    work()
+    assert [mail["Subject"] for mail in mails if ret.rma in mail["Subject"]] == [letter_to_send(ret)]
+
+
+def letter_to_send(ret: Return) -> str:
+    assert ret.send_back_by
+    return f"Please send it back by {days.spelled(ret.send_back_by, clock.now().date(), 'en')}: return {ret.rma}"
+
+
+def test_where_a_person_must_look_it_waits(alice, world):
+    alice.post(path(world.alice), data=filled_in(world.alice, reason="damaged"))
+    assert the_return().decision == "requested"
+    preview = alice.post(path(world.alice, "preview"), data=filled_in(world.alice, "SHIRT-M", reason="damaged")).text
+    assert "We look at your request and write to you." in preview
 
 
 def test_the_letter_s_link_leads_to_the_return(alice, client, world, work, mails):

@@ -26,9 +26,9 @@ from portal.returns.policy import Policy, current_policy
 from portal.returns.policy_facts import read_under
 from portal.returns.rules import Wish
 from tests.conftest import nothing_appears
-from tests.returns.hands import delivered, found, inspected, page_of, received, requested, wish
+from tests.returns.hands import delivered, found, inspected, page_of, received, requested, saved, wish
 from tests.returns.test_asking import filled_in, path, the_return
-from tests.returns.test_policy import saved, typed
+from tests.returns.test_policy import typed
 from tests.world import World, open_link, sign_in
 
 MUGS = ("MUG-01", "MUG-02", "MUG-03", "MUG-XL")
@@ -227,7 +227,7 @@ def test_one_return_may_bring_money_for_one_thing_and_credit_for_another(world, 
 
 
 def test_fees_are_shown_before_anything_is_sent_and_taken_exactly_so(client, world, there):
-    offering(world, "money", fee={"EUR": 490}, restocking={"changed_mind": 10, "opened": 5})
+    offering(world, "money", fee={"EUR": 490}, restocking={"changed_mind": 10, "opened": 5}, accepts_itself=False)
     alice = open_link(client, there)
     fields = filled_in(there, quantity="2", reason="changed_mind", condition="opened")
     preview = unescape(alice.post(path(there, "preview"), data=fields).text)

@@ -26,17 +26,9 @@ from portal.returns.rules import Answer
 from portal.returns.withdrawal_rules import right_of
 from portal.staff.models import Actor
 from tests.conftest import nothing_appears
-from tests.returns.hands import delivered, line_of, page_of, requested, wish
+from tests.returns.hands import delivered, line_of, page_of, requested, saved, wish
 from tests.returns.test_asking import filled_in, path, the_return
 from tests.world import World, open_link, sign_in
-
-
-def saved(world: World, *rules_of_it: Rule, **more: object) -> Policy:
-    """Max saves a policy with these rules."""
-    policy = Policy(rules=rules_of_it, **more)  # type: ignore[arg-type]
-    row = save_policy(policy, seen=current_policy().version, note="Spring", by=world.max, now=clock.now())
-    session.commit()
-    return row.policy
 
 
 def said(policy: Policy, order: Order, *wishes: rules.Wish, **later: float) -> list[tuple[str, str]]:

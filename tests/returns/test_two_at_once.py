@@ -51,14 +51,14 @@ def test_two_tabs_never_return_more_than_was_delivered(real, world, round):
     answers = at_once(real, *(asking(order, mugs, 1, f"tab-{n}") for n in range(4)))
     assert sorted(answers) == ["Stoneware mug is in a return already."] * 2 + ["done"] * 2
     assert session.scalar(select(func.sum(ReturnLine.quantity))) == 2
-    assert count(Letter, Letter.kind == "return-requested") == 2
+    assert count(Letter, Letter.kind == "return-approved") == 2
 
 
 def test_the_same_form_from_two_tabs_is_one_return(real, world):
     order, mugs = world.alice.id, line_of(world.alice, "MUG-01").id
     assert at_once(real, *(asking(order, mugs, 1, "the same") for _ in range(4))) == ["done"] * 4
     assert count(Return) == 1
-    assert count(Letter, Letter.kind == "return-requested") == 1
+    assert count(Letter, Letter.kind == "return-approved") == 1
 
 
 def test_of_two_who_decide_one_wins(real, world):
