@@ -1,6 +1,6 @@
 """The customer's keys: minted when a letter leaves, exchanged for a cookie, looked up by hash."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -94,13 +94,21 @@ Brings = Callable[[], ColumnElement[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The order that a browser may see, how much of it, and what the page asked to be brought, as JSON's text."""
+    """The order that a browser may see, how much of it, and what the page asked to be brought, as JSON's text.
+
+    `held` are the purposes of the links it came through, of those that lead here.
+    """
 
     order_id: int
     ref: str
     locale: str
     tier: Tier
     brought: str | None = None
+    held: Sequence[str] = ()
+
+    def leads_to(self, purpose: str) -> bool:
+        """Whether one of the links opens that too."""
+        return any(purpose in OPENS[held] for held in self.held)
 
 
 def opened_order(
@@ -115,10 +123,10 @@ def opened_order(
     row = _opening(purpose, brings).row(**asked)
     if row is None:
         return None
-    order_id, ref, locale, sent_at, about_it, shown, brought = row
+    order_id, ref, locale, sent_at, about_it, held, shown, brought = row
     owns = shown or (purpose == "case" and about_it)
     acts = Tier.acts if sent_at > now - acts_for else Tier.looks
-    return Opened(order_id, ref, locale, Tier.owns if owns else acts, brought)
+    return Opened(order_id, ref, locale, Tier.owns if owns else acts, brought, held)
 
 
 @cache
@@ -130,7 +138,8 @@ def _opening(purpose: str, brings: Brings | None) -> Prepared:
     shown = exists().where(Code.order_id == Order.id, Code.browser == me, Code.used_at > bindparam("shown_since"))
     about_it = func.bool_or(Link.purpose.in_(ABOUT_A_CASE)).label("about_it")
     brought = cast(brings(), Text) if brings else null()
-    columns = (Order.id, Order.ref, Order.locale, func.max(Link.created_at).label("sent_at"), about_it)
+    held = func.array_agg(Link.purpose.distinct()).label("held")
+    columns = (Order.id, Order.ref, Order.locale, func.max(Link.created_at).label("sent_at"), about_it, held)
     found = select(*columns, shown.label("shown"), brought.label("brought")).join(Link, Link.order_id == Order.id)
     found = found.join(Grant).group_by(Order.id)
     found = found.where(Order.ref == bindparam("ref"), Link.purpose.in_(purposes), *live)

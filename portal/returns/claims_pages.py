@@ -15,7 +15,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
 from portal.lib.tokens import digest
-from portal.orders.guards import opened, opened_here, this_browser
+from portal.orders.guards import opened, this_browser
 from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.pictures.actions import Uploader
@@ -209,7 +209,7 @@ def _find(rma: str) -> tuple[Return, Claim | None]:
 
 def _track(ref: str) -> str:
     """The order's page, for a browser that may open it."""
-    return url_for("tracking.show", ref=ref) if opened_here(ref, "track") else ""
+    return url_for("tracking.show", ref=ref) if opened().leads_to("track") else ""
 
 
 def _today() -> date:

@@ -18,7 +18,7 @@ from portal.lib.errors import Refused
 from portal.lib.guards import opens
 from portal.lib.money import Money
 from portal.lib.tokens import digest
-from portal.orders.guards import opened, opened_here, this_browser
+from portal.orders.guards import opened, this_browser
 from portal.orders.links import Tier
 from portal.orders.models import Order
 from portal.pictures.actions import Uploader
@@ -263,7 +263,7 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
 
 def _track(ref: str) -> str:
     """The order's page, for a browser that may open it; a link from a letter about returns opens returns only."""
-    return url_for("tracking.show", ref=ref) if opened_here(ref, "track") else ""
+    return url_for("tracking.show", ref=ref) if opened().leads_to("track") else ""
 
 
 def _today() -> date:

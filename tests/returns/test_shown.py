@@ -16,7 +16,7 @@ from portal.returns import actions
 from portal.returns.models import Return
 from portal.returns.overrides import ReturnOverride
 from tests.conftest import nothing_appears
-from tests.returns.hands import at_the_bench, delivered, page_of, post, received, requested, wish
+from tests.returns.hands import at_the_bench, delivered, page_of, post, received, requested, saved, wish
 from tests.returns.test_asking import filled_in, path, the_return
 from tests.returns.test_reasons import changed
 from tests.uploads import files
@@ -88,6 +88,7 @@ def test_a_file_that_is_no_picture_is_said_and_the_others_stay(alice, world):
 
 
 def test_they_are_shown_at_the_desk_and_to_the_customer_with_the_code(client, alice, world):
+    saved(world, accepts_itself=False)
     to(alice, world.alice, "preview", **photos(world.alice, files.photo()))
     alice.post(path(world.alice), data=filled_in(world.alice))
     [one], ret = kept(), the_return()
