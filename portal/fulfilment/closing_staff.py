@@ -12,7 +12,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from portal.db import session
-from portal.fulfilment import closing, manifests, rules, vans
+from portal.fulfilment import closing, drop_off, manifests, rules, vans
 from portal.fulfilment.closing import Closing
 from portal.fulfilment.closing_paper import hand_over_list
 from portal.fulfilment.forms import VanForm
@@ -21,6 +21,7 @@ from portal.fulfilment.rules import COURIERS
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
+from portal.lib.languages import by_language, one_per_line, understood
 from portal.staff.guards import current_staff
 
 bp = Blueprint("desk_couriers", __name__, url_prefix="/desk/couriers")
@@ -51,6 +52,9 @@ def index() -> ResponseReturnValue:
         rules=rules,
         vans=vans.coming(now),
         couriers=[one for one in COURIERS.values() if one.page],
+        drop_offs=drop_off.rows(),
+        told=one_per_line,
+        takes=COURIERS.values(),
         sells=bool(current_app.config["SETTINGS"].easypost_api_key),
     )
 
@@ -116,3 +120,15 @@ def agree() -> ResponseReturnValue:
     times = (form.order_until.data, form.opens.data, form.closes.data)
     closing.agree(form.courier.data, form.place.data, *times)
     return redirect(url_for(".index"), 303)
+
+
+@bp.post("/drop-offs")
+@requires("promise.set")
+def say_where() -> ResponseReturnValue:
+    """Where customers hand in what they send back."""
+    courier, link, words = (request.form.get(name, "").strip() for name in ("courier", "link", "words"))
+    if not understood(words):
+        raise Refused(_("Write one language per line, like “en: At every post office.”"))
+    drop_off.say(courier, link, by_language(words, drop_off.LONGEST_WORDS))
+    flash(_("Saved. Customers see it from now on."), "good")
+    return redirect(url_for(".index", _anchor="drop-offs"), 303)

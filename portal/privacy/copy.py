@@ -27,6 +27,7 @@ TABLES: Mapping[str, Any] = {
     "parcels": _l("Parcels"),
     "courier_events": _l("What couriers told"),
     "back_parcels": _l("Parcels that came back"),
+    "own_labels": _l("How they came back"),
     "label_purchases": _l("Labels"),
     "promise_breaks": _l("Days that we could not keep"),
     "pictures": _l("Pictures"),

@@ -27,6 +27,7 @@ from portal.returns.claims_forms import STEPS, AnswerForm, ClaimForm, SearchForm
 from portal.returns.claims_models import Claim, claim_of, open_about, pending
 from portal.returns.claims_terms import Terms, guarantee_until, terms_of
 from portal.returns.goods import Facts, read
+from portal.returns.labels_back import papers, to_hand_in
 from portal.returns.models import Return, whole
 from portal.returns.undelivered import Searched, find, parcels_of
 
@@ -157,6 +158,7 @@ def show(ref: str, rma: str) -> ResponseReturnValue:
         ref=ref, ret=ret, claim=claim, order=ret.order, owns=owns, words=claims_words,
         pictures=pictures, headline=claims_words.headline(claim, _today()), track=_track(ref),
         steps=claims_words.steps(claim, _settings().zone), pictures_at=f"/orders/{ref}/pictures/",
+        labels=papers(ret), drop_off=to_hand_in(ret),
     )  # fmt: skip
 
 

@@ -1,14 +1,17 @@
 """Labels for the way back: who gets one, how many, and what becomes of those that are not used."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask import current_app
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from portal.config import Settings
 from portal.db import session
 from portal.fulfilment import buying, buying_back
+from portal.fulfilment.drop_off import Place, places
 from portal.fulfilment.models import BackParcel, LabelPurchase
 from portal.fulfilment.rules import courier_name
 from portal.lib.errors import Refused
@@ -16,6 +19,7 @@ from portal.orders import flags
 from portal.returns.actions import lock_whole
 from portal.returns.letters import write
 from portal.returns.models import Return
+from portal.returns.own_labels import OwnLabel, labels_of
 from portal.staff.models import Actor
 
 
@@ -62,22 +66,40 @@ def give_up(return_id: int, *, now: datetime) -> None:
             buying_back.give_up(parcel.id, until=buying.database_now() + buying.LEASE)
 
 
-def papers(ret: Return) -> dict[int, bool]:
-    """By parcel whose label is here: whether the courier has a code for drop-off points too."""
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What there is for a parcel: a label to be printed, a code for drop-off points, the shop's words."""
+
+    paper: bool
+    code: bool
+    words: str = ""
+
+
+def papers(ret: Return) -> dict[int, Here]:
+    """By parcel whose label is here, bought or given by the shop."""
+    own = labels_of(ret).items()
+    given = {back_id: Here(bool(label.paper_kind), bool(label.code_kind), label.words) for back_id, label in own}
     if not _labels(ret):
-        return {}
+        return given
     here = select(LabelPurchase.back_parcel_id, LabelPurchase.code_kind).where(
         LabelPurchase.back_parcel_id.in_([parcel.id for parcel in ret.living]),
         LabelPurchase.state == "bought",
         LabelPurchase.paper_digest != "",
     )
-    return {back_id: bool(kind) for back_id, kind in session.execute(here) if back_id}
+    return given | {back_id: Here(True, bool(kind)) for back_id, kind in session.execute(here) if back_id}
 
 
-def paper_of(ret: Return, ref: str) -> LabelPurchase | None:
+def to_hand_in(ret: Return) -> list[Place]:
+    """Where couriers take parcels, while something is to be sent."""
+    return places(str(get_locale() or "en")) if ret.decision == "approved" and ret.goods == "awaited" else []
+
+
+def paper_of(ret: Return, ref: str) -> LabelPurchase | OwnLabel | None:
     """The label of this parcel, or, without a name, of the first that has one."""
-    wanted = [parcel for parcel in _labels(ret) if ref in ("", parcel.ref)]
-    return next((found for parcel in wanted if (found := buying_back.paper_of(parcel.id))), None)
+    given = labels_of(ret)
+    wanted = [parcel for parcel in ret.living if ref in ("", parcel.ref) and parcel.source in ("bought", "own")]
+    found = (given.get(parcel.id) or buying_back.paper_of(parcel.id) for parcel in wanted)
+    return next((paper for paper in found if paper), None)
 
 
 def tell(back_parcel_id: int, *, now: datetime) -> None:
@@ -85,4 +107,6 @@ def tell(back_parcel_id: int, *, now: datetime) -> None:
     parcel = session.get_one(BackParcel, back_parcel_id)
     ret = session.get_one(Return, parcel.return_id)
     if ret.decision == "approved" and parcel.ended_at is None:
-        write("return-label", ret, now, courier=courier_name(parcel.courier), once=f"return-label:{parcel.id}")
+        about = {"courier": courier_name(parcel.courier), "words": "", "printed": True}
+        code = papers(ret).get(parcel.id, Here(True, False)).code
+        write("return-label", ret, now, **about, code=code, once=f"return-label:{parcel.id}")

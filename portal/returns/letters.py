@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import current_app
 
+from portal.fulfilment import drop_off
 from portal.lib import days
 from portal.orders import letters
 from portal.returns.models import Return
@@ -20,6 +21,7 @@ def write(kind: str, ret: Return, now: datetime, **more: Any) -> None:
         now=now,
         rma=ret.rma,
         rows=[(row.told, f"× {row.quantity}") for row in ret.lines if row.quantity],
+        drop_off=drop_off.lines(order.locale),
         send_by=days.spelled(ret.send_back_by, today, order.locale) if ret.send_back_by else "",
         **more,
     )

@@ -22,10 +22,11 @@ from portal.returns import lists, oddities, settlement, words
 from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, inspection_form
 from portal.returns.claims_terms import terms_of
 from portal.returns.dates import four_dates, money_back_by
-from portal.returns.dispatch_forms import BackParcelForm
+from portal.returns.dispatch_forms import BackParcelForm, OwnLabelForm
 from portal.returns.exchanges import return_behind
 from portal.returns.forms import NoteForm, OfferForm
 from portal.returns.goods import Facts, read
+from portal.returns.labels_back import papers
 from portal.returns.models import Return, whole
 from portal.returns.overrides import overrides_of
 from portal.returns.policy_heard import heard, verdicts
@@ -89,6 +90,7 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         signals=signals(ret.order, now=clock.now()), pictures=shown(ret), told_share=told_share,
         offer=form if isinstance(form, OfferForm) else OfferForm(formdata=None),
         back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),
+        label_form=form if isinstance(form, OwnLabelForm) else OwnLabelForm(formdata=None), labels=papers(ret),
     )  # fmt: skip
 
 

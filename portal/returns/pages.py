@@ -255,8 +255,9 @@ def _page(ref: str, ret: Return, refusal: str = "") -> str:
         choices=CHOICE, sent=[other for _id, other in orders_for([ret.id]) if other.state != "cancelled"],
         headline=words.headline(ret, _today()), steps=words.steps(ret, _settings().zone), track=_track(ref),
         outcome=settlement.outcome(ret, facts), dates=dates.told(str(get_locale() or "en")), couriers=couriers,
-        labels=labels_back.papers(ret), pictures=shown_to_customer(ret), owns=opened().tier >= Tier.owns,
-        pictures_at=url_for(".show", ref=ref, rma=ret.rma) + "/pictures/", told_share=told_share,
+        labels=labels_back.papers(ret), drop_off=labels_back.to_hand_in(ret), told_share=told_share,
+        owns=opened().tier >= Tier.owns, pictures=shown_to_customer(ret),
+        pictures_at=url_for(".show", ref=ref, rma=ret.rma) + "/pictures/",
         keep_for=keeping.offered(ret, facts, ret.keep_offer) if ret.keep_offer else None,
     )  # fmt: skip
 

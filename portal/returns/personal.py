@@ -5,10 +5,12 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 
 from portal.db.personal import Ids, Kept
+from portal.fulfilment.models import BackParcel
 from portal.returns.claims_models import Claim, ClaimMessage
 from portal.returns.models import Inspection, Return, ReturnFee, ReturnLine, SentInstead
 from portal.returns.oddities import Oddity
 from portal.returns.overrides import ReturnOverride
+from portal.returns.own_labels import OwnLabel
 from portal.returns.withdrawals import Withdrawal
 
 
@@ -21,6 +23,12 @@ def _lines(ids: Ids) -> Select[Any]:
 
 
 KEPT = (
+    Kept(
+        OwnLabel,
+        lambda ids: OwnLabel.back_parcel_id.in_(select(BackParcel.id).where(BackParcel.order_id.in_(ids))),
+        shown=("words",),
+        gone=True,
+    ),
     Kept(
         ClaimMessage,
         lambda ids: ClaimMessage.claim_id.in_(select(Claim.id).where(Claim.return_id.in_(_returns(ids)))),

@@ -22,7 +22,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from portal.config import LANGUAGES
+from portal.lib.languages import by_language, one_per_line, understood
 from portal.lib.money import Money, NotMoney, to_minor
 from portal.returns.policy import CONDITIONS, Policy, Rule
 from portal.returns.policy_rules import CHOICE, CONDITION, KINDS
@@ -177,9 +177,8 @@ def _wrong_number(asked: str, typed: str, *, needed: bool) -> Any:
 
 
 def _wrong_messages(typed: str) -> Any:
-    lines = [line for line in typed.splitlines() if line.strip()]
-    known = all(line.partition(":")[0].strip() in LANGUAGES and line.partition(":")[2].strip() for line in lines)
-    return None if known else _l("Write one language per line, like “en: We take this back in the shop only.”")
+    wrong = _l("Write one language per line, like “en: We take this back in the shop only.”")
+    return None if understood(typed) else wrong
 
 
 def _words(typed: str | None) -> tuple[str, ...]:
@@ -210,13 +209,8 @@ def _rule(row: RuleForm) -> Rule:
     return Rule(
         what=row.what.data, answer=row.answer.data, products=_words(row.products.data),
         values=values if kind.values else (), but=bool(row.but.data), number=number,
-        messages=_messages(row.messages.data or ""),
+        messages=by_language(row.messages.data or "", LONGEST),
     )  # fmt: skip
-
-
-def _messages(typed: str) -> dict[str, str]:
-    parts = (line.partition(":") for line in typed.splitlines() if line.strip())
-    return {language.strip(): said.strip()[:LONGEST] for language, _colon, said in parts}
 
 
 def policy_form(policy: Policy, *, more: bool = False, **how: Any) -> PolicyForm:
@@ -253,7 +247,7 @@ def _typed(rule: Rule) -> Mapping[str, Any]:
     return {
         "what": rule.what, "answer": rule.answer, "products": ", ".join(rule.products),
         "values": "" if rule.what == "value" else ", ".join(rule.values), "but": rule.but, "number": number_of(rule),
-        "messages": "\n".join(f"{language}: {said}" for language, said in rule.messages.items()),
+        "messages": one_per_line(rule.messages),
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import mail
 from portal.db import Base, move, session
-from portal.fulfilment import promises
+from portal.fulfilment import drop_off, promises
 from portal.jobs import announce
 from portal.lib import days
 from portal.lib.errors import Refused
@@ -190,7 +190,9 @@ def _tell_what_follows(made: Withdrawal, now: datetime) -> None:
         spelled["send_by"] = days.spelled(ret.send_back_by, today, order.locale)
     rows = [(row.told, f"× {row.quantity}") for row in ret.lines] if ret else []
     about = f"return:{ret.id}" if ret else f"withdrawal:{made.id}"
-    write("withdrawal-next", order, about=about, now=now, rma=ret.rma if ret else "", rows=rows, **spelled)
+    places = drop_off.lines(order.locale) if ret else []
+    told: dict[str, Any] = {"rma": ret.rma if ret else "", "rows": rows, "drop_off": places, **spelled}
+    write("withdrawal-next", order, about=about, now=now, **told)
 
 
 def match(withdrawal_id: int, *, now: datetime) -> None:

@@ -17,7 +17,7 @@ OF_THE_HOUSE = {
     "seals", "stock_claims", "stock_items", "stock_moves", "stock_places", "transit_times", "vans", "warehouse_hours",
     "article_sizes", "boxes", "claim_terms", "money_limit_changes", "money_limits", "sscc_prefixes", "survey_grounds",
     "survey_occasions", "survey_question_versions", "survey_questions", "survey_terms", "waves",
-    "withdrawal_exemptions", "articles", "return_policies", "return_reasons", "review_offers",
+    "withdrawal_exemptions", "articles", "return_policies", "return_reasons", "review_offers", "drop_offs",
     "score_alarms", "tallies", "causes", "cause_changes", "cause_members",
     *(name for name in Base.metadata.tables if name.startswith("staff")),
 }  # fmt: skip
