@@ -18,7 +18,7 @@ from flask import Flask, current_app
 from sqlalchemy import event
 
 from portal.db import db, session
-from portal.demo import shops
+from portal.demo import care, shops
 from portal.demo.calendar import Diary, working_day_before
 from portal.demo.catalogue import PEOPLE, PRODUCTS, SHOP
 from portal.demo.courier import Book, Courier
@@ -224,6 +224,9 @@ def live(shop: Shop, elsewhere: Elsewhere) -> list[Life]:
     simulation.add(shop.now - OPEN_FOR, fill_shelves())
     simulation.add(shop.now - OPEN_FOR, keep_boxes())
     simulation.add(shop.now - OPEN_FOR, keep_policy(shop))
+    simulation.add(shop.now - OPEN_FOR, care.look_back(shop))
+    simulation.add(shop.now - timedelta(days=1), care.take_care(shop))
+    simulation.add(shop.now - 6 * A_MINUTE, care.answer_by_mail(shop))
     simulation.add(shop.now - REALLY_MAILED, really_mail())
     simulation.add(shop.now - A_MINUTE, break_one(shop))
     simulation.add(shop.now - A_MINUTE, plan_a_wave(shop))

@@ -1,6 +1,6 @@
 """The queues at the left of the desk: what waits for whom, counted in two statements."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -152,8 +152,15 @@ LETTERS_THAT_FAILED = ("failed", "dead")
 def counted(person: Staff, here: str, *, now: datetime) -> list[Group]:
     """The queues that the person may see; `here` is the address of the page they look at."""
     counts = _counts(person, now)
-    theirs = ((label, [queue for queue in queues if person.may(queue.permission)]) for label, queues in GROUPS)
-    return [Group(label, [_count(queue, counts, here) for queue in queues]) for label, queues in theirs if queues]
+    theirs = [(label, [queue for queue in queues if person.may(queue.permission)]) for label, queues in GROUPS]
+    current = _current([queue.href for _label, queues in theirs for queue in queues], here)
+    return [Group(label, [_count(queue, counts, current) for queue in queues]) for label, queues in theirs if queues]
+
+
+def _current(hrefs: Sequence[str], here: str) -> str:
+    """The queue that the page belongs to: its own address, else the longest one below which it stands."""
+    above = [href for href in hrefs if f"{here.partition('?')[0]}/".startswith(f"{href}/")]
+    return here if here in hrefs else max(above, key=len, default="")
 
 
 def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
@@ -188,7 +195,7 @@ def _number(table: type[Base], *where: ColumnElement[bool]) -> Select[Any]:
     return select(bounded(select(table.id).where(*where)))
 
 
-def _count(queue: Queue, counts: Mapping[str, int], here: str) -> Counted:
+def _count(queue: Queue, counts: Mapping[str, int], current: str) -> Counted:
     count = counts.get(queue.name)
     tone = "none" if not count else "bad" if queue.bad else ""
-    return Counted(queue.name, queue.label, queue.icon, queue.href, count, tone, current=queue.href == here)
+    return Counted(queue.name, queue.label, queue.icon, queue.href, count, tone, current=queue.href == current)

@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import contains_eager
 
 from portal.db import session
 from portal.feedback import articles
 from portal.feedback.articles import Article
 from portal.feedback.case_models import Case
 from portal.feedback.models import Answer, SurveyInvitation
-from portal.feedback.questions import QuestionVersion, Said
+from portal.feedback.questions import QuestionVersion, Said, SurveyQuestion, told
+from portal.orders.models import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +63,33 @@ class Ask:
 
 def survey_for(order_id: int, *, now: datetime) -> Ask | None:
     """What is asked about this order; None when nobody was to be asked. One statement; two more for stars."""
-    found = select(SurveyInvitation, Case.id).outerjoin(SurveyInvitation.answer)
+    found = select(SurveyInvitation, Case.id, _texts()).join(SurveyInvitation.order).join(SurveyInvitation.version)
+    found = found.join(QuestionVersion.question).outerjoin(SurveyInvitation.answer)
     found = found.outerjoin(Case, Case.answer_id == Answer.id).where(SurveyInvitation.order_id == order_id)
-    loads = (contains_eager(SurveyInvitation.answer), joinedload(SurveyInvitation.version))
-    row = session.execute(found.options(*loads, joinedload(SurveyInvitation.order))).first()
+    version = contains_eager(SurveyInvitation.version)
+    loads = (contains_eager(SurveyInvitation.answer), contains_eager(SurveyInvitation.order))
+    put = (version.defer(QuestionVersion.texts), version.contains_eager(QuestionVersion.question))
+    row = session.execute(found.options(*loads, *put)).first()
     if row is None or row[0].state == "suppressed":
         return None
-    return _met(row[0], row[1], now)
+    return _met(row[0], row[1], row[2], now)
 
 
-def _met(invitation: SurveyInvitation, case_id: int | None, now: datetime) -> Ask:
+def _texts() -> ColumnElement[Any]:
+    """Of the portal's own questions, which are whole in every language, only the reader's; of a shop's form all."""
+    language = func.substr(Order.locale, 1, 2)
+    known = QuestionVersion.texts.op("->")(language)
+    only = func.jsonb_build_object(language, known, type_=JSONB)
+    return case((and_(SurveyQuestion.kind != "form", known.is_not(None)), only), else_=QuestionVersion.texts)
+
+
+def _met(invitation: SurveyInvitation, case_id: int | None, texts: Mapping[str, Any], now: datetime) -> Ask:
     answer, version = invitation.answer, invitation.version
     in_stars = version.kind == "stars"
     closes_at = invitation.closes_at
     return Ask(
         version=version,
-        said=version.said(invitation.order.locale),
+        said=told(texts, invitation.order.locale, (version.low, version.high)),
         state=invitation.state,
         anonymous=invitation.anonymous,
         score=answer.score if answer else None,

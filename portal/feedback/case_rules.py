@@ -26,13 +26,13 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 from portal.db import Base, session
 from portal.feedback.case_models import Case
 from portal.feedback.models import Answer, AnswerStars, SurveyInvitation
-from portal.feedback.owners import today
 from portal.feedback.questions import KINDS
 from portal.fulfilment.models import Parcel
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
 from portal.orders.models import Order, OrderLine
 from portal.returns.models import Return, ReturnLine
+from portal.staff.absences import today
 from portal.staff.models import Staff
 from portal.staff.rules import DEPARTMENTS
 

@@ -161,14 +161,22 @@ def orders_with_cases(stretches: Sequence[Stretch]) -> Mapping[tuple[str, int], 
 # --- shown ------------------------------------------------------------------------------------------------------------
 
 
-def named(stretch: Stretch, stretches: Sequence[Stretch]) -> str:
-    """When, as it stands beside the picture's lines."""
+def since(stretch: Stretch, stretches: Sequence[Stretch]) -> str:
+    """When, in a few words."""
     if len(stretches) == 1:
         return _("Last thirteen weeks")
+    return _("Since %(day)s", day=_day(stretch)) if stretch.change else _("Before")
+
+
+def _day(stretch: Stretch) -> str:
+    return short(stretch.first, str(get_locale() or "en"))
+
+
+def named(stretch: Stretch, stretches: Sequence[Stretch]) -> str:
+    """When, and what began then, as it stands beside the picture's lines."""
     if stretch.change is None:
-        return _("Before")
-    day = short(stretch.first, str(get_locale() or "en"))
-    return _("Since %(day)s: %(note)s", day=day, note=" ".join(stretch.change.note.split()))
+        return since(stretch, stretches)
+    return _("Since %(day)s: %(note)s", day=_day(stretch), note=" ".join(stretch.change.note.split()))
 
 
 def picture(measure: Measure) -> Markup:

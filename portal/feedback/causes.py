@@ -14,12 +14,13 @@ from portal.feedback import cause_models
 from portal.feedback.case_models import Case
 from portal.feedback.cause_models import About, Cause, CauseChange, CauseMember, names_of
 from portal.feedback.models import Answer, SurveyInvitation
-from portal.feedback.owners import supervisor, today
+from portal.feedback.owners import supervisor
 from portal.fulfilment.rules import COURIERS
 from portal.lib.errors import Refused
 from portal.orders.timeline import record, words
 from portal.returns.models import FOUND, WITHDRAWN
 from portal.returns.reasons import all_reasons
+from portal.staff.absences import today
 from portal.staff.models import Staff
 from portal.staff.rules import DEPARTMENTS
 

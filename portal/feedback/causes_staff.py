@@ -13,7 +13,6 @@ from portal.feedback.cause_forms import CauseForm, ChangeForm, MemberForm
 from portal.feedback.cause_models import Cause
 from portal.feedback.cause_suggestions import suggestions
 from portal.feedback.forms import OwnerForm
-from portal.feedback.owners import today
 from portal.feedback.replying_staff import cause_form, find, people
 from portal.feedback.rules import SCORES
 from portal.fulfilment.rules import COURIERS, courier_name
@@ -21,6 +20,7 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.returns.reasons import all_reasons
+from portal.staff.absences import today
 from portal.staff.guards import current_staff
 from portal.staff.models import Staff
 from portal.staff.rules import DEPARTMENTS

@@ -41,9 +41,14 @@ Numbers = tuple[int, int, int, int]
 """How many, good, bad, and the sum."""
 SUMS = (Tally.n, Tally.good, Tally.bad, Tally.total)
 TITLES = text(
-    "SELECT sku, (SELECT title FROM order_lines WHERE order_lines.sku = wanted.sku ORDER BY id DESC LIMIT 1) AS title"
-    " FROM unnest(CAST(:skus AS text[])) AS wanted(sku)"
+    """
+    SELECT sku, (
+        SELECT title FROM (SELECT order_id, title FROM order_lines WHERE sku = wanted.sku ORDER BY id DESC LIMIT 40) AS line
+        JOIN orders ON orders.id = order_id ORDER BY left(locale, 2) = :language DESC, order_id DESC LIMIT 1
+    ) AS title FROM unnest(CAST(:skus AS text[])) AS wanted(sku)
+    """
 )
+"""Products are called as in an order of the reader's language, when one of the last forty is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +208,7 @@ def _named(tables: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
 
 def product_titles(skus: Iterable[str]) -> dict[str, str]:
     """What products are called, in one statement; those without an article number are their own title."""
-    rows = session.execute(TITLES, {"skus": sorted(skus)})
+    rows = session.execute(TITLES, {"skus": sorted(skus), "language": str(get_locale() or "en")[:2]})
     return {sku: title for sku, title in rows if title}
 
 

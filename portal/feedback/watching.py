@@ -10,7 +10,7 @@ from portal import mail
 from portal.db import move, session
 from portal.feedback.case_models import UNSOLVED, Case, CaseMessage
 from portal.feedback.deadlines import deadline
-from portal.feedback.owners import deputy_of, is_here, owner_for, supervisor
+from portal.feedback.owners import deputy_of, has_an_owner, owner_for, supervisor
 from portal.feedback.timing import terms
 from portal.orders.timeline import record, words
 from portal.staff.models import Staff
@@ -24,7 +24,7 @@ TOP = 2
 
 def without_owner(*, now: datetime) -> Sequence[int]:
     """Cases that nobody owns who works here and is not away."""
-    found = select(Case.id).where(Case.state.in_(UNSOLVED), ~is_here(now)).order_by(Case.id)
+    found = select(Case.id).where(Case.state.in_(UNSOLVED), ~has_an_owner(now)).order_by(Case.id)
     return session.scalars(found.limit(AT_ONCE)).all()
 
 

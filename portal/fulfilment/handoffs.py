@@ -10,13 +10,14 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, ForeignKey, Index, and_, or_, select, update
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, contains_eager, joinedload, mapped_column, relationship
 
 from portal.db import Base, move, session
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.lib.errors import Refused
 from portal.orders.timeline import record, words
-from portal.staff.models import Staff, responsible_for
+from portal.staff.absences import hand_over, is_here, responsible_for
+from portal.staff.models import Staff
 
 CHAIN = ("picking", "packing", "shipping")
 PERMISSION = {"picking": "parcels.pick", "packing": "parcels.pack", "shipping": "parcels.ship"}
@@ -110,7 +111,7 @@ def offer(parcels: Iterable[Parcel], *, by: Staff | None, now: datetime, giver: 
     heads: dict[str, int | None] = {}
     for parcel in parcels:
         department = DOES[parcel.state]
-        owner = by.id if by else heads.setdefault(department, responsible_for(department))
+        owner = by.id if by else heads.setdefault(department, responsible_for(department, now=now))
         if owner is not None:
             session.add(
                 HandOff(parcel_id=parcel.id, giver=giver, department=department, owner_id=owner, offered_at=now)
@@ -217,7 +218,7 @@ def mend(*, now: datetime) -> int:
     for parcel in lost:
         end(parcel, now=now)
     offer(lost, by=None, now=now)
-    return len(lost) + _inherit()
+    return len(lost) + _inherit(now)
 
 
 def _misplaced(state: str) -> Any:
@@ -230,11 +231,8 @@ def _end_what_left(now: datetime) -> None:
     session.execute(left.execution_options(synchronize_session=False))
 
 
-def _inherit() -> int:
-    """What somebody who is shut out had goes to the department's responsible person, else the deputy."""
-    gone = select(HandOff).join(HandOff.owner).where(HandOff.done_at.is_(None), Staff.disabled_at.is_not(None))
-    orphans = session.scalars(gone.limit(BATCH).with_for_update(of=HandOff)).all()
-    heads = {name: responsible_for(name) for name in {orphan.department for orphan in orphans}}
-    for orphan in orphans:
-        orphan.owner_id = heads[orphan.department] or orphan.owner_id
-    return len(orphans)
+def _inherit(now: datetime) -> int:
+    """What somebody has who is shut out goes to the department's responsible person; of who is away, to the deputy."""
+    gone = select(HandOff).join(HandOff.owner).where(HandOff.done_at.is_(None), ~is_here(now))
+    whole = gone.options(contains_eager(HandOff.owner)).limit(BATCH).with_for_update(of=HandOff)
+    return hand_over(((orphan, orphan.department) for orphan in session.scalars(whole).all()), now=now)

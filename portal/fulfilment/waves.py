@@ -21,7 +21,8 @@ from portal.lib.errors import Refused
 from portal.orders.models import Order
 from portal.orders.shelves import lacks_stock
 from portal.orders.timeline import record, words
-from portal.staff.models import Staff, responsible_for
+from portal.staff.absences import hand_over, is_here, responsible_for
+from portal.staff.models import Staff
 
 KINDS = {"singles": 40, "several": 12}
 """How many parcels a wave of each kind may have: one cart full, or as many baskets as stand on one."""
@@ -186,7 +187,7 @@ def give_to(wave: Wave, person: Staff) -> None:
 def give_back(wave: Wave, *, by: Staff, now: datetime) -> None:
     """All goes back on the shelves. Whoever made the wave answers for it again, or who answers for picking."""
     _refuse_unless_walking(wave, by)
-    move(wave, "state", "give_back", owner_id=_who_answers(wave) or by.id, begun_at=None)
+    move(wave, "state", "give_back", owner_id=_who_answers(wave, now) or by.id, begun_at=None)
     for parcel in still_in(wave, "picking", lock=True):
         move(parcel, "state", "put_back", picker_id=None)
         handoffs.pass_on(parcel, by=by, now=now)
@@ -196,9 +197,9 @@ def give_back(wave: Wave, *, by: Staff, now: datetime) -> None:
     session.flush()
 
 
-def _who_answers(wave: Wave) -> int | None:
-    made_by = session.get_one(Staff, wave.made_by_id)
-    return responsible_for("picking") if made_by.disabled_at else made_by.id
+def _who_answers(wave: Wave, now: datetime) -> int | None:
+    made_by = select(Staff.id).where(Staff.id == wave.made_by_id, is_here(now))
+    return session.scalar(made_by) or responsible_for("picking", now=now)
 
 
 def _refuse_unless_walking(wave: Wave, by: Staff) -> None:
@@ -248,16 +249,15 @@ def finish(wave: Wave, *, by: Staff, now: datetime) -> int:
 
 
 def mend(*, now: datetime) -> int:
-    """What people who are shut out had goes to who answers for picking; waves with nothing left in them end.
-
-    How many were mended.
+    """What people had who are shut out goes to who answers for picking, of who is away to the deputy; waves with
+    nothing left in them end. How many were mended.
     """
-    gone = select(Wave).join(Wave.owner).where(Wave.state.in_(OPEN), Staff.disabled_at.is_not(None))
+    gone = select(Wave).join(Wave.owner).where(Wave.state.in_(OPEN), ~is_here(now))
     orphans = session.scalars(gone.limit(BATCH).with_for_update(of=Wave)).all()
-    head = responsible_for("picking") if orphans else None
-    for wave in orphans if head else ():
-        give_to(wave, session.get_one(Staff, head))
-    return len(orphans) + _end_empty(now)
+    changed = hand_over(((wave, "picking") for wave in orphans), now=now)
+    for wave in orphans:
+        give_to(wave, session.get_one(Staff, wave.owner_id))
+    return changed + _end_empty(now)
 
 
 def _end_empty(now: datetime) -> int:

@@ -1,6 +1,6 @@
 """What may be done with the offices' work: take it over, send it back with the reason, hand it on; and lose none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,13 +8,15 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import contains_eager
 
 from portal.db import move, session
 from portal.lib.errors import Refused
 from portal.offices.kinds import KINDS, Kind
 from portal.offices.models import OFFICES, OfficeWork
 from portal.orders.timeline import named, names, record, words
-from portal.staff.models import Staff, responsible_for
+from portal.staff.absences import hand_over, is_here, responsible_for
+from portal.staff.models import Staff
 from portal.staff.words import DEPARTMENT
 
 PERMISSION = {"returns": "returns.receive", "support": "cases.work", "finance": "refunds.approve"}
@@ -80,7 +82,7 @@ def _offer(
     before: OfficeWork, office: str, note: str, owner: int | None, now: datetime, *, came_back: bool = False
 ) -> None:
     same = {"kind": before.kind, "subject_id": before.subject_id, "order_id": before.order_id, "giver": before.office}
-    owner_id = owner or responsible_for(office) or before.owner_id
+    owner_id = owner or responsible_for(office, now=now) or before.owner_id
     session.add(OfficeWork(**same, office=office, note=note, owner_id=owner_id, offered_at=now, came_back=came_back))
     session.flush()
 
@@ -101,12 +103,12 @@ def _tell(work: OfficeWork, kind: str, note: str, by: Staff, now: datetime, **fa
 
 
 def follow(*, now: datetime) -> int:
-    """Give what is to be done an owner, end what is done, let nobody who left own anything. How many changed."""
-    changed = sum(_begin(code, kind) + _end(code, kind, now) for code, kind in KINDS.items())
-    return changed + _inherit()
+    """Give what is to be done an owner, end what is done, let nobody own anything who is not here. How many changed."""
+    changed = sum(_begin(code, kind, now) + _end(code, kind, now) for code, kind in KINDS.items())
+    return changed + _inherit(now)
 
 
-def _begin(code: str, kind: Kind) -> int:
+def _begin(code: str, kind: Kind, now: datetime) -> int:
     due = kind.waiting().subquery()
     known = select(OfficeWork.subject_id).where(OfficeWork.kind == code, OfficeWork.done_at.is_(None))
     asker = select(due, Staff.id.label("asker_id"), Staff.role).outerjoin(
@@ -114,7 +116,7 @@ def _begin(code: str, kind: Kind) -> int:
     )
     rows = session.execute(asker.where(due.c.id.not_in(known)).order_by(due.c.since, due.c.id).limit(BATCH)).mappings()
     found = rows.all()
-    head = responsible_for(kind.office) if found else None
+    head = responsible_for(kind.office, now=now) if found else None
     new = [_row(code, kind, row, head) for row in found if row["asker_id"] or head]
     if new:
         session.execute(insert(OfficeWork).values(new).on_conflict_do_nothing())
@@ -146,11 +148,8 @@ def _end(code: str, kind: Kind, now: datetime) -> int:
     return len(rows)
 
 
-def _inherit() -> int:
-    """What somebody who is shut out had goes to the office's responsible person, else the deputy."""
-    gone = select(OfficeWork).join(OfficeWork.owner).where(OfficeWork.done_at.is_(None), Staff.disabled_at.is_not(None))
-    orphans: Sequence[OfficeWork] = session.scalars(gone.limit(BATCH).with_for_update(of=OfficeWork)).all()
-    heads = {office: responsible_for(office) for office in {orphan.office for orphan in orphans}}
-    for orphan in orphans:
-        orphan.owner_id = heads[orphan.office] or orphan.owner_id
-    return len(orphans)
+def _inherit(now: datetime) -> int:
+    """What somebody had who is shut out goes to the office's responsible person; of who is away, to the deputy."""
+    gone = select(OfficeWork).join(OfficeWork.owner).where(OfficeWork.done_at.is_(None), ~is_here(now))
+    whole = gone.options(contains_eager(OfficeWork.owner)).limit(BATCH).with_for_update(of=OfficeWork)
+    return hand_over(((orphan, orphan.office) for orphan in session.scalars(whole).all()), now=now)

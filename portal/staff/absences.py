@@ -1,24 +1,70 @@
 """Who is away, from which day to which: whoever counts on them turns to somebody else meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
+from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, and_, case, delete, exists, literal, select
 from sqlalchemy.orm import joinedload
 
 from portal.db import session
 from portal.lib.errors import Refused
 from portal.staff.journal import note
-from portal.staff.models import Staff, StaffAbsence
+from portal.staff.models import Department, Staff, StaffAbsence
 
 LONGEST = timedelta(days=366)
 
 
-def away_on(day: date) -> set[int]:
-    """The ids of the people who are away that day."""
-    found = select(StaffAbsence.staff_id).where(StaffAbsence.first_day <= day, StaffAbsence.last_day >= day)
-    return set(session.scalars(found))
+def today(now: datetime) -> date:
+    """The day that it is in the shop."""
+    return now.astimezone(current_app.config["SETTINGS"].zone).date()
+
+
+def is_here(now: datetime) -> ColumnElement[bool]:
+    """Of `Staff` in a statement: works here and is not away today."""
+    day = today(now)
+    away = (StaffAbsence.staff_id == Staff.id, StaffAbsence.first_day <= day, StaffAbsence.last_day >= day)
+    return and_(Staff.disabled_at.is_(None), ~exists().where(*away).correlate(Staff))
+
+
+def responsible_for(
+    *departments: str, now: datetime, away: bool = False, named: int | None = None, roles: Sequence[str] = ()
+) -> int | None:
+    """The id of the person who answers for the first department now; only among these roles, if some are given.
+
+    Who is named, the responsible person, the deputy, the next department's, a manager, whoever works in the department:
+    the first of them who is here. For work of somebody who is `away` the deputy goes before. When everybody is away,
+    the first of them all the same.
+    """
+    line = [("responsible_id", "deputy_id"), ("deputy_id", "responsible_id")][away]
+    heads = [
+        select(getattr(Department, column)).where(Department.code == code).scalar_subquery()
+        for code in departments
+        for column in line
+    ]
+    places = [*([literal(named)] if named and not away else []), *heads]
+    place = case(*((Staff.id == head, number) for number, head in enumerate(places)), else_=len(places))
+    found = select(Staff.id).where(Staff.disabled_at.is_(None), *([Staff.role.in_(roles)] if roles else []))
+    usual = (Staff.role != "manager", Staff.role.not_in(departments), Staff.id)
+    return session.scalar(found.order_by(~is_here(now), place, *usual).limit(1))
+
+
+def hand_over(work: Iterable[tuple[Any, str]], *, now: datetime) -> int:
+    """Rows with an `owner` who is not here, each with its department, get another: of who left the responsible person,
+    of who is away the deputy. What was handed over stays there when they are back. How many changed hands.
+    """
+    heirs: dict[tuple[str, bool], int | None] = {}
+    changed = 0
+    for row, department in work:
+        left = row.owner.disabled_at is not None
+        if (department, left) not in heirs:
+            heirs[department, left] = responsible_for(department, now=now, away=not left)
+        heir = heirs[department, left] or row.owner_id
+        changed += heir != row.owner_id
+        row.owner_id = heir
+    return changed
 
 
 def to_come(today: date) -> Sequence[StaffAbsence]:

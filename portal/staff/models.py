@@ -2,10 +2,10 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from portal.db import Base, session
+from portal.db import Base
 from portal.staff.rules import PERMISSIONS, Role
 
 ROLES = ", ".join(f"'{role}'" for role in Role)
@@ -135,22 +135,3 @@ class Department(Base):
     code: Mapped[str] = mapped_column(unique=True)
     responsible_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     deputy_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
-
-
-def responsible_for(department: str) -> int | None:
-    """The id of the person who answers for the department now: the responsible, else the deputy, else whoever can."""
-    row = session.execute(
-        select(Department.responsible_id, Department.deputy_id).where(Department.code == department)
-    ).first()
-    if row and (chosen := next((i for i in row if i is not None and _active(i)), None)):
-        return chosen
-    anyone = (
-        select(Staff.id)
-        .where(Staff.disabled_at.is_(None))
-        .order_by(Staff.role != "manager", Staff.role != department, Staff.id)
-    )
-    return session.scalar(anyone.limit(1))
-
-
-def _active(staff_id: int) -> bool:
-    return session.scalar(select(Staff.id).where(Staff.id == staff_id, Staff.disabled_at.is_(None))) is not None

@@ -73,7 +73,7 @@ def test_the_rail_counts_what_waits(client: FlaskClient, world: World) -> None:
         "Returns to decide": 1, "Withdrawals to look at": 0, "Returns to inspect": 1, "Odd parcels": 0, "Workshop": 0,
         "Money to propose": 1, "Money to approve": 1,
         "Money to give back by hand": 1, "Money that failed": 1, "Money that does not fit": 1,
-        "Work of the offices": 0, "Open cases": 1, "Satisfaction": 0,
+        "Work of the offices": 0, "Open cases": 1, "Causes": 0, "Satisfaction": 0,
         "Letters that failed": 1,
     }  # fmt: skip
 
@@ -113,6 +113,21 @@ def test_every_queue_leads_to_a_page_of_its_own(client: FlaskClient, world: Worl
             assert page.status_code == 200, queue.href
             marked = page.text.split('class="queues"')[1].split('aria-current="page"')[1]
             assert marked.split("</svg>")[1].startswith(str(queue.label)), queue.href
+
+
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [
+        ("/desk/surveys/questions", "Surveys"),
+        ("/desk/cases/rules/blank", "Rules for cases"),
+        ("/desk/causes?state=closed", "Causes"),
+        ("/desk/insight/satisfaction?kind=nps", "Satisfaction"),
+    ],
+)
+def test_a_page_below_a_queue_marks_it(client: FlaskClient, world: World, address: str, label: str) -> None:
+    sign_in(client, world.max)
+    marked = client.get(address).text.split('class="queues"')[1].split('aria-current="page"')[1]
+    assert marked.split("</svg>")[1].startswith(label)
 
 
 def test_a_picker_sees_neither_search_nor_orders(client: FlaskClient, world: World) -> None:

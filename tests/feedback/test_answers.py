@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 
 from portal.db import session
 from portal.feedback.actions import CHANGES_PER_HOUR, give_answer
@@ -242,3 +242,13 @@ def test_what_the_page_asks_is_told_in_one_read(world, work, page):
     assert ask is not None
     assert (ask.state, ask.score, ask.case_id) == ("answered", 2, case.id)
     assert survey_for(world.bob.id, now=clock.now()) is None
+
+
+@pytest.mark.parametrize("locale", ["de", "nl-BE", "hu", "it"])
+def test_of_the_portals_own_question_only_the_readers_words_are_read(world, page, locale):
+    world.alice.locale, alice = locale, world.alice.id
+    session.commit()
+    session.expunge_all()
+    ask = survey_for(alice, now=clock.now())
+    assert "texts" in inspect(ask.version).unloaded
+    assert ask.said == ask.version.said(locale)

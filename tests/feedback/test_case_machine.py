@@ -20,11 +20,11 @@ from portal.db import db, session
 from portal.feedback import cases, mail_reading, watching
 from portal.feedback.case_models import UNSOLVED, Case
 from portal.feedback.deadlines import deadline
-from portal.feedback.owners import today
 from portal.inbox.models import InboxMessage
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.staff import absences
+from portal.staff.absences import today
 from portal.staff.models import Department, Staff, StaffAbsence
 from portal.staff.rules import Role
 from tests.feedback.scenes import case_of, invited
@@ -183,8 +183,8 @@ class MakingItRight(RuleBasedStateMachine):
     def it_has_an_owner_and_after_a_watch_one_who_is_here(self) -> None:
         if self.case.state in UNSOLVED:
             owner = session.get_one(Staff, self.case.owner_id)
-            assert not self.watched or owner.disabled_at is None
-            assert not self.watched or owner.id not in absences.away_on(today(self.now))
+            here = select(Staff.id).where(Staff.id == owner.id, absences.is_here(self.now))
+            assert not self.watched or session.scalar(here)
 
     @invariant()
     def its_clock_moves_only_when_the_customer_speaks(self) -> None:

@@ -12,13 +12,13 @@ from portal.feedback.case_models import Case
 from portal.feedback.case_rules import CaseRule, current_rules, set_rule, would_open
 from portal.feedback.deadlines import deadline
 from portal.feedback.jobs import open_cases
-from portal.feedback.owners import today
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.orders.models import Order
 from portal.returns import actions as returns
 from portal.returns.rules import Wish
 from portal.staff import absences
+from portal.staff.absences import today
 from tests.conftest import nothing_appears, statements
 from tests.feedback.scenes import delivered, invited, kinds
 from tests.returns import hands

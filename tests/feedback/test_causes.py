@@ -14,11 +14,11 @@ from portal.feedback import cause_measures, causes
 from portal.feedback.case_models import Case
 from portal.feedback.cause_models import About, Cause, CauseChange, CauseMember, cause_of
 from portal.feedback.cause_suggestions import suggestions
-from portal.feedback.owners import today
 from portal.feedback.tallies import Counted
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.orders.models import Order
+from portal.staff.absences import today
 from portal.staff.actions import disable_staff
 from tests.conftest import nothing_appears, statements
 from tests.feedback.scenes import another_order_of_alices, answered, case_of, invited, kinds, tallied

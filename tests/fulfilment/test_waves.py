@@ -17,6 +17,7 @@ from portal.lib.errors import Refused
 from portal.orders import stock
 from portal.orders.actions import accept_order
 from portal.orders.models import Order, OrderLine
+from portal.staff.absences import go_away, today
 from portal.staff.actions import disable_staff
 from portal.staff.models import Staff
 from tests.conftest import nothing_appears, statements
@@ -242,6 +243,16 @@ def test_what_is_given_back_is_picked_anew_and_belongs_to_who_made_the_wave(shop
     assert {packed.picked for parcel in waves.still_in(wave, "to_pick") for packed in parcel.lines} == {0}
     waves.begin(wave, by=shop.dan, now=clock.now())
     assert len(numbers(wave, "picking")) == 4
+
+
+def test_the_wave_of_somebody_who_is_away_goes_to_the_deputy_with_its_parcels(shop):
+    wave = waves.make("singles", 9, by=shop.dan, now=clock.now())
+    waves.release(wave, now=clock.now())
+    waves.begin(wave, by=shop.dan, now=clock.now())
+    go_away(shop.dan, today(clock.now()), today(clock.now()), by=shop.dan, now=clock.now())
+    assert waves.mend(now=clock.now()) == 1
+    assert wave.owner_id == shop.max.id
+    assert {parcel.picker_id for parcel in waves.still_in(wave, "picking")} == {shop.max.id}
 
 
 def test_the_wave_of_somebody_who_is_shut_out_goes_to_who_answers_for_picking(shop):

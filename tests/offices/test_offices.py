@@ -18,6 +18,7 @@ from portal.offices.models import OfficeWork
 from portal.orders.timeline import for_staff
 from portal.refunds.actions import approve_refund, refuse_refund
 from portal.refunds.models import Refund
+from portal.staff.absences import come_back, go_away, today
 from portal.staff.actions import disable_staff
 from portal.staff.models import Department
 from tests.conftest import nothing_appears, statements
@@ -126,6 +127,25 @@ def test_it_refuses_other_offices_people_and_what_is_done(world, money):
     actions.hand_on(work, "support", "Ask them", by=world.fran, now=clock.now())
     with nothing_appears(), pytest.raises(Refused, match="already done"):
         actions.accept(work, by=world.fran, now=clock.now())
+
+
+def test_the_work_of_somebody_who_is_away_goes_to_the_deputy_and_stays_there(world, money):
+    work = current(money)
+    actions.accept(work, by=world.fran, now=clock.now())
+    absence = go_away(world.fran, today(clock.now()), today(clock.now()), by=world.fran, now=clock.now())
+    assert actions.follow(now=clock.now()) == 1
+    assert (work.owner_id, work.state) == (world.max.id, "accepted")
+    come_back(absence.id, by=world.fran, now=clock.now())
+    assert actions.follow(now=clock.now()) == 0
+    assert work.owner_id == world.max.id
+
+
+def test_new_work_is_not_given_to_somebody_who_is_away(world, at_work):
+    go_away(world.fran, today(clock.now()), today(clock.now()), by=world.fran, now=clock.now())
+    money = asked(at_work)
+    money.requested_by_id = None
+    work = current(money)
+    assert (work.office, work.owner) == ("finance", world.max)
 
 
 def test_whoever_leaves_leaves_nothing_behind(world, money):

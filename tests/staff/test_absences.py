@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from portal.db import session
-from portal.feedback.owners import today
 from portal.lib import clock
+from portal.staff.absences import go_away, responsible_for, today
 from portal.staff.models import StaffAbsence
 from tests.conftest import nothing_appears
 from tests.world import sign_in
@@ -66,3 +66,25 @@ def test_it_refuses_days_that_are_known_already(client, world):
         answer = client.post("/desk/absences", data=days(2, 5, world.sam.id))
     assert answer.status_code == 409
     assert "Sam is away then already." in answer.text
+
+
+def away(*people) -> None:
+    for person in people:
+        go_away(person, today(clock.now()), today(clock.now()), by=person, now=clock.now())
+
+
+def test_of_a_department_the_first_who_is_here_answers_for_it(world):
+    """Sam answers for support and Max deputises; nobody else leads."""
+    assert responsible_for("support", now=clock.now()) == world.sam.id
+    assert responsible_for("support", now=clock.now(), away=True) == world.max.id
+    away(world.sam)
+    assert responsible_for("support", now=clock.now()) == world.max.id
+    away(world.max)
+    assert responsible_for("support", "finance", now=clock.now()) == world.fran.id
+    away(world.fran, world.cleo, world.pat, world.rita, world.dan)
+    assert responsible_for("support", now=clock.now()) == world.sam.id, "nobody is here: theirs all the same"
+
+
+def test_only_people_of_these_roles_answer(world):
+    assert responsible_for("support", now=clock.now(), named=world.dan.id, roles=("finance",)) == world.fran.id
+    assert responsible_for("support", now=clock.now(), roles=("packer",)) is None

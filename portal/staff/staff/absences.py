@@ -1,6 +1,6 @@
 """The desk's door to absences: everybody enters their own, managers everybody's."""
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -32,7 +32,7 @@ def _form() -> AbsenceForm:
 
 
 def _page(form: AbsenceForm) -> str:
-    today = clock.now().astimezone(current_app.config["SETTINGS"].zone).date()
+    today = absences.today(clock.now())
     return render_template("desk/staff/absences.html", form=form, absences=absences.to_come(today), today=today)
 
 
@@ -50,7 +50,7 @@ def make() -> ResponseReturnValue:
         form = _form()
         form.form_errors.append(refused.message)
         return _page(form), 409
-    flash(_("Noted. Open cases go to the deputy for these days."), "good")
+    flash(_("Noted. What is to be done goes to the deputy for these days."), "good")
     return redirect(url_for(".index"), 303)
 
 
