@@ -38,8 +38,6 @@ BLOCKS = (
     ("de", "Ersatz", "Guten Tag {name}, heute geht Ersatz für Bestellung {order} hinaus. Das andere behalten Sie."),
     ("fr", "Un nouveau", "Bonjour {name}, un nouvel exemplaire part aujourd'hui. Gardez simplement l'autre."),
 )
-BY_MAIL = "Marlene Ziegler"
-"""Who answers by mail, with a picture; and her brother writes too."""
 A_MINUTE = timedelta(minutes=1)
 
 
@@ -73,10 +71,10 @@ def take_care(shop: Shop) -> Story:
 
 
 def answer_by_mail(shop: Shop) -> Story:
-    """What came through the mail server this morning: hers, with a picture, and one from another address."""
-    owner = select(Case.id).join(Order, Order.id == Case.order_id).join(Customer)
-    case_id = session.scalars(owner.where(Customer.name == BY_MAIL)).one()
+    """What came through the mail server this morning: hers, with a picture, and her brother's, from his own address."""
     hers, his = "marlene.ziegler@example.org", "k.ziegler@example.net"
+    owner = select(Case.id).join(Order, Order.id == Case.order_id).join(Customer)
+    case_id = session.scalars(owner.where(Customer.email == hers)).one()
     said = "Danke für die schnelle Antwort! So sieht der Henkel jetzt aus.\n\nViele Grüße\nMarlene Ziegler"
     quoted = "\n\nAm Freitag schrieb Lantern & Loom:\n> Das tut uns leid. Wir schicken Ihnen heute Ersatz."
     _bring(case_id, hers, said + quoted, faults.a_broken_thing())

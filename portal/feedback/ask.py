@@ -17,6 +17,8 @@ from portal.feedback.models import Answer, SurveyInvitation
 from portal.feedback.questions import QuestionVersion, Said, SurveyQuestion, told
 from portal.orders.models import Order
 
+SCALE = (QuestionVersion.low, QuestionVersion.high, QuestionVersion.bad_to, QuestionVersion.good_from)
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -68,7 +70,7 @@ def survey_for(order_id: int, *, now: datetime) -> Ask | None:
     found = found.outerjoin(Case, Case.answer_id == Answer.id).where(SurveyInvitation.order_id == order_id)
     version = contains_eager(SurveyInvitation.version)
     loads = (contains_eager(SurveyInvitation.answer), contains_eager(SurveyInvitation.order))
-    put = (version.defer(QuestionVersion.texts), version.contains_eager(QuestionVersion.question))
+    put = (version.load_only(*SCALE), version.contains_eager(QuestionVersion.question))
     row = session.execute(found.options(*loads, *put)).first()
     if row is None or row[0].state == "suppressed":
         return None
