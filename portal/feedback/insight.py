@@ -43,8 +43,9 @@ SUMS = (Tally.n, Tally.good, Tally.bad, Tally.total)
 TITLES = text(
     """
     SELECT sku, (
-        SELECT title FROM (SELECT order_id, title FROM order_lines WHERE sku = wanted.sku ORDER BY id DESC LIMIT 40) AS line
-        JOIN orders ON orders.id = order_id ORDER BY left(locale, 2) = :language DESC, order_id DESC LIMIT 1
+        SELECT title FROM (
+            SELECT order_id, title FROM order_lines WHERE sku = wanted.sku ORDER BY id DESC LIMIT 40
+        ) AS line JOIN orders ON orders.id = order_id ORDER BY left(locale, 2) = :language DESC, order_id DESC LIMIT 1
     ) AS title FROM unnest(CAST(:skus AS text[])) AS wanted(sku)
     """
 )
