@@ -298,7 +298,7 @@ def propose_refund(ret: Return, shown: Money, *, by: Staff, now: datetime) -> Re
     if settled.total != shown:
         raise Refused(_("The amount has changed while you looked at it. Look again."))
     _finish_count(ret, by, now)
-    refund = propose(ret, settled, by=by, now=now)
+    refund = propose(ret, settled.parts(), by=by, now=now)
     let_go(ret, now=now)
     return as_chosen(ret, refund, by=by, now=now)
 
@@ -325,7 +325,22 @@ def close_return(ret: Return, *, note: str, by: Staff, now: datetime) -> None:
     _refuse_unless_ready(ret)
     if (ending := settlement.ending_of(ret, read(ret.order, now=now, besides=ret.id))) is None:
         raise Refused(_("Money is due for this return. Propose it instead."))
+    _close(ret, ending, note, by=by, now=now)
+
+
+def close_exchange(ret: Return, *, by: Staff, now: datetime) -> None:
+    """End a return by itself of which all is here, nothing is odd, and every piece was exchanged."""
+    came = [row for row in ret.lines if row.quantity]
+    exchanged = bool(came) and all(row.choice == "exchange" and row.sent_instead == row.quantity for row in came)
+    if not exchanged or ret.decision != "approved" or ret.money or ret.closed_at or oddities.of_return(ret.id):
+        return
+    if settlement.ending_of(ret, read(ret.order, now=now, besides=ret.id)) == "nothing_due":
+        _close(ret, "nothing_due", "", by=by, now=now)
+
+
+def _close(ret: Return, ending: str, note: str, *, by: Staff, now: datetime) -> None:
+    """Without a note everything was exchanged."""
     _finish_count(ret, by, now)
     ret.closed_at, ret.closed_as, ret.closing_note = now, ending, note
-    record(ret.order_id, "return.closed", by=by, now=now, rma=ret.rma, note=note)
+    record(ret.order_id, "return.closed", by=by, now=now, rma=ret.rma, note=note or _("exchanged"))
     _write("return-closed", ret, now, note=note, ending=ending)

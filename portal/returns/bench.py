@@ -20,6 +20,7 @@ from portal.orders.models import OrderLine
 from portal.orders.timeline import record, words
 from portal.pictures.actions import attach, drop, hand_over
 from portal.returns import deciding, dispatch, settlement
+from portal.returns.actions import close_exchange
 from portal.returns.exchanges import send_exchanges
 from portal.returns.goods import Facts, read
 from portal.returns.models import FOUND, Inspection, Return, ReturnLine
@@ -125,6 +126,7 @@ def inspect_return(ret: Return, findings: Sequence[Finding], *, by: Staff, now: 
     deciding.look_at_count(ret, by=by, now=now)
     announce("return.changed", order_id=ret.order_id)
     dispatch.set_right(ret, by=by, now=now)
+    close_exchange(ret, by=by, now=now)
 
 
 def _check(ret: Return, by_line: dict[int, list[Finding]], now: datetime) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from portal.db import move, session
 from portal.fulfilment import watching
+from portal.jobs import announce
 from portal.lib import days
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
@@ -19,7 +20,6 @@ from portal.orders.letters import write
 from portal.orders.models import Order
 from portal.orders.timeline import named, record, words
 from portal.pictures.actions import attach
-from portal.refunds.actions import open_refund
 from portal.refunds.rules import RefundPart
 from portal.returns import claims_rules as rules
 from portal.returns.actions import RMA_LENGTH, lock, made_by, needs_words
@@ -37,6 +37,8 @@ from portal.returns.exchanges import Substitute, send_instead
 from portal.returns.goods import Facts, read
 from portal.returns.letters import local_day
 from portal.returns.models import Return, ReturnLine
+from portal.returns.origins import payment_of
+from portal.returns.paying import propose
 from portal.returns.undelivered import find, money_for, parcels_of
 from portal.staff.models import Actor, Staff
 
@@ -152,6 +154,7 @@ def accept_claim(claim: Claim, decision: Decision, *, by: Staff, now: datetime) 
     record(ret.order_id, "claim.accepted", by=by, now=now, rma=ret.rma, remedy=named(f"remedy:{decision.remedy}"))
     if claim.goods_back:
         move(ret, "goods", "await")
+        announce("return.awaited", return_id=ret.id)
     _write("claim-accepted", claim, now, remedy=claim.remedy, goods_back=claim.goods_back, note=ret.decision_note)
     _carry_out(claim, decision.amounts, facts, by=by, now=now)
 
@@ -222,11 +225,11 @@ def _pay(claim: Claim, amounts: Mapping[int, int], facts: Facts, *, by: Staff, n
         parts = money_for(claim.parcel)
         _count_as_lost(claim, by, now)
         watching.give_up(claim.parcel, goods_are_fine=False, by=by, now=now)
-    if order.payment is None:
+    if payment_of(order) is None:
         needs_words(ret.decision_note)
         _close(ret, "in_channel", ret.decision_note, now)
         return
-    refund = open_refund(order, parts, reason=f"return:{ret.rma}", return_id=ret.id, by=by, now=now)
+    refund = propose(ret, parts, by=by, now=now)
     record(ret.order_id, "claim.money", by=by, now=now, rma=ret.rma, amount=refund.money)
 
 
@@ -252,9 +255,8 @@ def pay_again(claim: Claim, amounts: Mapping[int, int], *, by: Staff, now: datet
     stays = claim.remedy in ("part_money", "keep_money", "money") and not claim.goods_back
     if claim.ret.decision != "approved" or not stays or claim.ret.money or claim.ret.closed_at:
         raise Refused(_("There is no money to propose for this claim."))
-    order, facts = claim.ret.order, _facts(claim, now)
-    parts = money_for(claim.parcel) if claim.parcel else _parts(claim, amounts, facts)
-    refund = open_refund(order, parts, reason=f"return:{claim.ret.rma}", return_id=claim.return_id, by=by, now=now)
+    parts = money_for(claim.parcel) if claim.parcel else _parts(claim, amounts, _facts(claim, now))
+    refund = propose(claim.ret, parts, by=by, now=now)
     record(claim.ret.order_id, "claim.money", by=by, now=now, rma=claim.ret.rma, amount=refund.money)
 
 

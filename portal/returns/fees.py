@@ -61,6 +61,7 @@ def fees_for(facts: Facts, wishes: Sequence[Wish]) -> list[Fee]:
 def _once(policy: Policy, currency: str) -> Iterator[tuple[str, int]]:
     """What is taken once per return, from its first lines that can bear it."""
     yield "return", policy.fee.get(currency, 0)
+    yield "label", policy.label.get(currency, 0)
 
 
 def _restocking(policy: Policy, wish: Wish, worth: int) -> int:
@@ -75,9 +76,13 @@ def rows_of(line_id: int, fees: Iterable[Fee]) -> list[ReturnFee]:
 
 
 def taken(row: ReturnLine, pieces: int, most: int) -> list[ReturnFee]:
-    """The fees of a line of which so many pieces came: for fewer pieces in proportion, never more than `most`."""
+    """The fees of a line of which so many pieces came: for fewer pieces in proportion, never more than `most`. Our
+    label costs nothing when it came another way.
+    """
     found = []
     for fee in row.fees if row.quantity else ():
+        if fee.kind == "label" and not row.ret.used_our_label:
+            continue
         amount = min(most, fee.amount * min(pieces, row.quantity) // row.quantity)
         most -= amount
         if amount:

@@ -1,7 +1,7 @@
 """What of an order can still come back, and what it is worth: read in a few statements, whatever the order's size."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
@@ -15,11 +15,12 @@ from portal.config import Settings
 from portal.db import session
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.lib.money import Money, share
-from portal.orders.models import Order, OrderLine
+from portal.orders.models import INSTEAD, Order, OrderLine
 from portal.orders.promise import on_or_after
 from portal.refunds.models import HOLDING, Refund, RefundLine
 from portal.returns.claims_models import holds_pieces
 from portal.returns.models import Inspection, Return, ReturnLine
+from portal.returns.origins import paid_line
 from portal.returns.policy import NO_POLICY, Policy
 
 SURELY_THERE_AFTER = timedelta(days=14)
@@ -104,6 +105,8 @@ def read(order: Order, *, now: datetime, besides: int | None = None) -> Facts:
     """The order as it is now; the return `besides` and its money do not count."""
     settings: Settings = current_app.config["SETTINGS"]
     sent, claimed, given = _sent(order.id), _claimed(order.id, besides), _given(order.id, besides)
+    if order.channel == INSTEAD:
+        given = dict(_given_where_paid(order, claimed, besides))
     goods = tuple(
         Goods(line, *_arrived(line, sent, now), gone, *given.get(line.id, (0, 0)), stays)
         for line in order.lines
@@ -216,3 +219,14 @@ def _given(order_id: int, besides: int | None) -> dict[int, tuple[int, int]]:
     found = found.where(Refund.order_id == order_id, Refund.state.in_(HOLDING), others)
     rows = session.execute(found.group_by(RefundLine.order_line_id))
     return {line_id: (int(amount), int(pieces)) for line_id, amount, pieces in rows}
+
+
+def _given_where_paid(
+    order: Order, claimed: Mapping[int, tuple[int, int]], besides: int | None
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """The same of what went out in place of other goods: what of their money is not left any more."""
+    for line in order.lines:
+        first = paid_line(line)
+        if first is not line:
+            gone, _pieces = _given(first.order_id, besides).get(first.id, (0, 0))
+            yield line.id, (max(0, line.paid - max(0, first.paid - gone)), claimed.get(line.id, (0, 0))[0])

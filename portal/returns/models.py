@@ -129,6 +129,12 @@ class Return(Base):
         return [parcel for parcel in self.back if parcel.ended_at is None]
 
     @property
+    def used_our_label(self) -> bool:
+        """Whether it travels with a label that we bought: it was scanned, or nobody told of another parcel."""
+        ours = [parcel for parcel in self.living if parcel.source == "bought" and parcel.tracking_number]
+        return any(parcel.scanned_at for parcel in ours) or (bool(ours) and len(ours) == len(self.living))
+
+    @property
     def sent_at(self) -> datetime | None:
         """When it was proven that the goods are on their way."""
         return min((parcel.scanned_at for parcel in self.living if parcel.scanned_at), default=None)

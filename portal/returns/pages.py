@@ -105,7 +105,7 @@ def _preview(ref: str, form: ReturnForm) -> ResponseReturnValue:
         "returns/preview.html", ref=ref, facts=facts, form=form, expected=expected, verdicts=verdicts, words=words,
         total=settlement.total(expected, facts.order.currency), send_days=_settings().return_send_days, asked=ASKED,
         choices=CHOICE, policy=facts.policy, told_share=told_share,
-        at_once=facts.policy.accepts_itself and not verdicts,
+        labels=_settings().return_labels != "none", at_once=facts.policy.accepts_itself and not verdicts,
     )  # fmt: skip
 
 

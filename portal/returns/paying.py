@@ -1,6 +1,8 @@
 """Money that a return brings by itself: proposed as far as anybody knows, and a second person approves it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 from flask import current_app
 
@@ -9,10 +11,12 @@ from portal.lib.errors import Refused
 from portal.orders.flags import tell
 from portal.refunds.actions import open_refund
 from portal.refunds.models import Refund
+from portal.refunds.rules import RefundPart
 from portal.returns import settlement
 from portal.returns.dates import money_back_by
 from portal.returns.goods import read
 from portal.returns.models import Return
+from portal.returns.origins import where_paid
 from portal.returns.settlement import Settlement
 from portal.staff.models import Actor
 
@@ -24,12 +28,14 @@ def pay_by(ret: Return) -> date | None:
     return money_back_by(ret.requested_at, ret.released_at, current_app.config["SETTINGS"])
 
 
-def propose(ret: Return, settled: Settlement, *, by: Actor, now: datetime) -> Refund:
-    """Ask finance for what was worked out. Raises Refused when it can't go back."""
-    reason = f"return:{ret.rma}"
-    return open_refund(
-        ret.order, settled.parts(), reason=reason, return_id=ret.id, due_on=pay_by(ret), by=by, now=now
-    )
+def propose(ret: Return, parts: Sequence[RefundPart], *, by: Actor, now: datetime) -> Refund:
+    """Ask finance for the money, where it was paid: what was sent instead of other goods was paid with those.
+
+    Raises Refused when it can't go back.
+    """
+    order, paid = where_paid(ret.order, parts)
+    about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": pay_by(ret)}
+    return open_refund(order, paid, **about, by=by, now=now)
 
 
 def propose_by_itself(ret: Return, *, by: Actor, now: datetime) -> Settlement:
@@ -38,7 +44,7 @@ def propose_by_itself(ret: Return, *, by: Actor, now: datetime) -> Settlement:
     if settled.total:
         try:
             with session.begin_nested():
-                propose(ret, settled, by=by, now=now)
+                propose(ret, settled.parts(), by=by, now=now)
         except Refused:
             tell(ret.order_id, "refund_by_hand", by=by, now=now)
     return settled

@@ -26,6 +26,8 @@ def read_under(policy: Policy, order: Order, *, now: datetime, besides: int | No
 
 def under(policy: Policy, facts: Facts, *, now: datetime, besides: int | None = None, on: date | None = None) -> Facts:
     """The same facts under this policy, on another day when it is given."""
+    if current_app.config["SETTINGS"].return_labels == "none":
+        policy = replace(policy, label={})
     until = last_day(facts.delivered_at, current_app.config["SETTINGS"], policy.window_days)
     skus = [goods.line.sku for goods in facts.goods]
     types = {sku: article.type for sku, article in articles_of(skus).items()}

@@ -60,6 +60,7 @@ class PolicyForm(FlaskForm):
     keep_share = StringField(_l("Of its money goes back then, percent"), [Length(max=3)])
     bonus = StringField(_l("Bonus on store credit, percent"), [Length(max=3)])
     fee = StringField(_l("Return fee"), [Length(max=200)])
+    label = StringField(_l("Fee for our label"), [Length(max=200)])
     restocking = StringField(_l("Restocking fee, percent"), [Length(max=1000)])
     note = StringField(_l("Why it changes"), [DataRequired(_l("Say why, so that everybody can understand it later."))])
     seen = HiddenField(validators=[InputRequired(), Regexp("^[0-9]{1,18}$")])
@@ -74,7 +75,8 @@ class PolicyForm(FlaskForm):
             sends_at_once=bool(self.sends_at_once.data), accepts_itself=bool(self.accepts_itself.data),
             bonus=int(self.bonus.data or 0), keep=_amounts(self.keep.data) or {},
             keep_share=int(self.keep_share.data or 100),
-            fee=_amounts(self.fee.data) or {}, restocking=_percents(self.restocking.data) or {},
+            fee=_amounts(self.fee.data) or {}, label=_amounts(self.label.data) or {},
+            restocking=_percents(self.restocking.data) or {},
         )  # fmt: skip
 
     def check(self, *, saving: bool) -> bool:
@@ -93,6 +95,7 @@ class PolicyForm(FlaskForm):
             "keep": self._wrong_keep(),
             "keep_share": None if _is_percent(self.keep_share.data or "100", 1) else _l("Write percent from 1 to 100."),
             "fee": _wrong_amounts(self.fee.data),
+            "label": _wrong_amounts(self.label.data),
             "restocking": None if _percents(self.restocking.data) is not None else _wrong_percents(),
         }
         for name, why in wrong.items():
@@ -231,7 +234,8 @@ def _money(policy: Policy) -> Mapping[str, Any]:
         "choices": list(policy.choices), "sends_at_once": policy.sends_at_once, "bonus": str(policy.bonus or ""),
         "accepts_itself": policy.accepts_itself,
         "keep": told_amounts(policy.keep), "keep_share": str(policy.keep_share),
-        "fee": told_amounts(policy.fee), "restocking": told_percents(policy.restocking),
+        "fee": told_amounts(policy.fee), "label": told_amounts(policy.label),
+        "restocking": told_percents(policy.restocking),
     }  # fmt: skip
 
 

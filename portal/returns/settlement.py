@@ -13,6 +13,7 @@ from portal.returns.delivery import Outbound, outbound
 from portal.returns.fees import KINDS, Fee, fees_for, taken
 from portal.returns.goods import Facts, Goods
 from portal.returns.models import Inspection, Return, ReturnFee, ReturnLine
+from portal.returns.origins import paid_line, payment_of
 from portal.returns.policy_rules import told_share
 from portal.returns.rules import Wish, spoken
 
@@ -190,7 +191,7 @@ def _bare(row: ReturnLine, found: Found, facts: Facts) -> Amount:
 
 def _left(ret: Return) -> int | None:
     """What can be given back, with what this return holds already; None when we know of no payment."""
-    payment = ret.order.payment
+    payment = payment_of(ret.order)
     if payment is None:
         return None
     held = sum(part.amount for part in ret.parts if part.state in HOLDING)
@@ -213,7 +214,7 @@ def ending_of(ret: Return, facts: Facts) -> str | None:
     """How an inspected return ends without a refund: nothing is due, or we know of no payment; None when one is due."""
     if not work_out(ret, facts).total:
         return "nothing_due"
-    return None if ret.order.payment else "in_channel"
+    return None if payment_of(ret.order) else "in_channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +237,7 @@ def outcome(ret: Return, facts: Facts) -> list[Outcome]:
         return [Outcome(amount.row, amount.found, amount.money, amount.deduction, amount.why) for amount in worked_out]
     kept = given_for(ret)
     return [
-        Outcome(amount.row, amount.found, kept[amount.row.order_line_id], amount.deduction, amount.why)
+        Outcome(amount.row, amount.found, kept[paid_line(amount.row.line).id], amount.deduction, amount.why)
         for amount in worked_out
     ]
 

@@ -8,9 +8,11 @@ from portal.lib import clock
 from portal.lib.guards import requires
 from portal.lib.money import Money
 from portal.orders.looks import looked_at
-from portal.returns import actions, keeping, lists, rules
+from portal.returns import actions, easing, keeping, lists, rules
+from portal.returns.easing_forms import ease_form
 from portal.returns.forms import NoteForm, OfferForm
 from portal.returns.models import Return
+from portal.returns.overrides import MAY
 from portal.returns.page_staff import do, find, page, show_list
 from portal.staff.guards import current_staff
 
@@ -88,6 +90,17 @@ def propose(id: int) -> ResponseReturnValue:
 def _propose(ret: Return, shown: int) -> None:
     refund = actions.propose_refund(ret, Money(shown, ret.order.currency), by=current_staff(), now=clock.now())
     flash(_("%(amount)s proposed. A second person approves it.", amount=rules.spoken(refund.money)), "good")
+
+
+@bp.post("/<int:id>/reductions")
+@requires(MAY)
+def ease(id: int) -> ResponseReturnValue:
+    """Less is taken of the money than the policy or the bench said."""
+    form = ease_form(find(id))
+    because = form.because
+    return do(
+        id, lambda ret: easing.ease(ret, form.amounts(), note=because.data, by=current_staff(), now=clock.now()), form
+    )
 
 
 @bp.post("/<int:id>/closing")

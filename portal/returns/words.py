@@ -131,6 +131,8 @@ def _decided(ret: Return) -> Headline | None:
 def _settled(ret: Return) -> Headline | None:
     if ret.closed_as == "in_channel":
         return Headline(_("You get your money back where you paid"), ret.closing_note)
+    if ret.closed_as and not ret.closing_note and any(row.sent_instead for row in ret.lines):
+        return Headline(_("Your exchange is done"), _("What you chose goes out as an order of its own."))
     if ret.closed_as:
         return Headline(_("This return is closed"), ret.closing_note)
     return _money(_slowest(ret.parts)) if ret.parts else None

@@ -1,10 +1,24 @@
 """The returns desk."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.returns.hands import delivered
 from tests.world import World, sign_in
+
+
+@pytest.fixture
+def change_settings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Settings of the shop for this test."""
+
+    def change(**values: Any) -> None:
+        monkeypatch.setitem(app.config, "SETTINGS", app.config["SETTINGS"].model_copy(update=values))
+
+    return change
 
 
 @pytest.fixture

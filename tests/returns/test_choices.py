@@ -1,12 +1,14 @@
 """What customers choose for their goods: money, another variant, store credit; and what the policy takes."""
 
 from html import unescape
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from portal.db import session
+from portal.fulfilment.models import BackParcel
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.money import Money
@@ -18,10 +20,12 @@ from portal.refunds.credit import StoreCredit, take_back
 from portal.refunds.models import Refund
 from portal.returns import actions, bench, dispatch, settlement, withdrawals
 from portal.returns.articles import import_articles
+from portal.returns.easing import ease, taken_from
 from portal.returns.exchanges import orders_for
 from portal.returns.fees import fees_for
 from portal.returns.goods import read
 from portal.returns.models import Return, ReturnFee
+from portal.returns.overrides import overrides_of
 from portal.returns.policy import Policy, current_policy
 from portal.returns.policy_facts import read_under
 from portal.returns.rules import Wish
@@ -152,15 +156,23 @@ def test_what_comes_to_nothing_is_free_again(world, there, ends):
     assert free() == 1
 
 
-def test_it_leaves_when_the_goods_are_back_and_fine(world, there, work):
+def test_it_leaves_when_the_goods_are_back_and_fine_and_the_return_ends(client, world, there, work, mails):
     offering(world, "money", "exchange")
     ret = inspected(world, there, ash(there))
     [(_id, order)] = orders_for([ret.id])
     assert [(line.sku, line.variant, line.quantity, line.paid) for line in order.lines] == [("MUG-02", "Ash", 1, 2000)]
     assert (order.total, order.payment) == (0, None)
     assert session.scalars(select(StockClaim.cause).where(StockClaim.sku == "MUG-02")).all() == [f"order:{order.id}"]
-    facts = read(there, now=clock.now(), besides=ret.id)
-    assert settlement.ending_of(ret, facts) == "nothing_due"
+    assert (ret.closed_as, ret.closing_note) == ("nothing_due", ""), "it ended by itself"
+    work()
+    assert any(mail["Subject"] == f"Your return {ret.rma} is closed" for mail in mails)
+    assert "Your exchange is done" in open_link(client, there).get(path(there, ret.rma)).text
+
+
+def test_an_exchange_of_which_something_is_odd_waits_for_a_person(world, there):
+    offering(world, "money", "exchange")
+    ret = inspected(world, there, ash(there), counted=2)
+    assert (len(orders_for([ret.id])), ret.closed_as) == (1, None)
 
 
 def test_it_leaves_at_once_where_the_policy_says_so_and_then_can_t_be_called_off(world, there):
@@ -286,6 +298,87 @@ def test_a_withdrawal_has_no_fee_whatever_the_policy_says(world, there):
     ret = session.scalars(select(Return)).one()
     assert (ret.policy_id, [row.choice for row in ret.lines]) == (None, ["money", "money"])
     assert session.scalar(select(func.count()).select_from(ReturnFee)) == 0
+
+
+@pytest.fixture
+def labels(change_settings, world: World, there: Order) -> Order:
+    """The shop buys labels, and takes 3.50 for one."""
+    change_settings(return_labels="bought")
+    offering(world, "money", label={"EUR": 350})
+    return there
+
+
+def test_our_label_s_fee_is_shown_before_and_taken_when_it_was_used(client, world, labels):
+    preview = unescape(open_link(client, labels).post(path(labels, "preview"), data=filled_in(labels)).text)
+    assert "− Our return label: €3.50" in preview
+    assert "You get a label from us for the way back." in preview
+    ret = received(world, labels, wish(labels))
+    from_bench(world, ret)
+    assert settled(ret).total.amount == 2000, "no label was bought"
+    session.add(BackParcel(**labelled(ret), tracking_number="EZ1"))
+    session.expire_all()
+    assert settled(ret).total.amount == 1650
+    session.add(BackParcel(**{**labelled(ret), "ref": "two", "source": "typed"}, tracking_number="MY1"))
+    session.expire_all()
+    assert settled(ret).total.amount == 2000, "it came another way"
+
+
+def labelled(ret: Return) -> dict[str, Any]:
+    return {"ref": "one", "order_id": ret.order_id, "return_id": ret.id, "source": "bought", "courier": "dhl",
+            "since": clock.now(), "created_at": clock.now()}  # fmt: skip
+
+
+def settled(ret: Return) -> settlement.Settlement:
+    return settlement.work_out(ret, read(ret.order, now=clock.now(), besides=ret.id))
+
+
+def test_without_labels_of_ours_nobody_pays_for_one(world, there):
+    policy = offering(world, "money", label={"EUR": 350})
+    assert fees_for(read_under(policy, there, now=clock.now()), [wish(there)]) == []
+
+
+# --- taking less ---
+
+
+def test_a_person_may_take_less_with_their_name_and_reason(client, world, there):
+    offering(world, "money", fee={"EUR": 490})
+    ret = received(world, there, wish(there))
+    from_bench(world, ret, deduction=300, note="a scratch", grade="worn")
+    keys = [one.key for one in taken_from(ret)]
+    support = sign_in(client, world.sam)
+    data = dict(zip(keys, ("0", "1.00"), strict=True)) | {"because": "A good customer."}
+    assert support.post(f"/desk/returns/{ret.id}/reductions", data=data).status_code == 303
+    session.expire_all()
+    assert settled(ret).total.amount == 1900
+    assert [(one.rule, one.said) for one in overrides_of(ret)] == [
+        ("taken:return", "Stoneware mug, Moss: Return fee: €4.90, now €0.00"),
+        ("taken:loss", "Stoneware mug, Moss: Loss of value: €3.00, now €1.00"),
+    ]
+    assert "A good customer." in page_of(support, ret)
+
+
+@pytest.mark.parametrize(
+    ("amount", "because", "status"),
+    [("4.90", "x", 409), ("5", "x", 409), ("-1", "x", 409), ("no", "x", 422), ("", "x", 409), ("1", "", 422)],
+)
+def test_less_is_less_and_has_a_reason(client, world, there, amount, because, status):
+    offering(world, "money", fee={"EUR": 490})
+    ret = requested(there)
+    [one] = taken_from(ret)
+    support = sign_in(client, world.sam)
+    with nothing_appears():
+        data = {one.key: amount, "because": because}
+        assert support.post(f"/desk/returns/{ret.id}/reductions", data=data).status_code == status
+
+
+def test_once_money_was_proposed_nothing_is_taken_back_from_it(world, there):
+    offering(world, "money", fee={"EUR": 490})
+    ret = inspected(world, there)
+    proposed(world, ret)
+    session.expire_all()
+    [one] = taken_from(ret)
+    with nothing_appears(), pytest.raises(Refused, match="settled"):
+        ease(ret, {one.key: 0}, note="late", by=world.sam, now=clock.now())
 
 
 # --- at the desk ---

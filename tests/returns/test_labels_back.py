@@ -17,6 +17,7 @@ from portal.returns import actions, labels_back
 from portal.returns.models import Return
 from tests.conftest import nothing_appears
 from tests.couriers import easypost, selling  # noqa: F401
+from tests.returns.claim_hands import accepted, claimed
 from tests.returns.hands import approved, delivered, requested
 from tests.returns.test_dispatch import withdrawn
 from tests.world import World, open_link, show_code
@@ -44,6 +45,12 @@ def bought(work: Any) -> None:
 def label_of(ret: Return) -> BackParcel:
     [parcel] = ret.living
     return parcel
+
+
+def test_who_sends_back_what_is_broken_gets_one_too_and_no_fee(selling, world, work):  # noqa: F811
+    ret = accepted(world, claimed(world.alice, wish="repair"), "repair").ret
+    bought(work)
+    assert (label_of(ret).source, [row.fees for row in ret.lines]) == ("bought", [[]])
 
 
 def test_it_is_bought_when_the_return_is_accepted_and_the_customer_hears_of_it(selling, world, work):  # noqa: F811

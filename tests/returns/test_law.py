@@ -56,14 +56,6 @@ def row(name: str) -> Callable[[Any], Any]:
     return lambda test: test
 
 
-@pytest.fixture
-def change_settings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def change(**values: Any) -> None:
-        monkeypatch.setitem(app.config, "SETTINGS", app.config["SETTINGS"].model_copy(update=values))
-
-    return change
-
-
 def withdrawn(order: Order, chosen: dict[int, int] | None = None) -> Withdrawal:
     """Through the order's own link; all of it when nothing is chosen."""
     chosen = chosen or right_of(order, now=clock.now()).everything()

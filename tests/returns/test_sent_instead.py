@@ -14,12 +14,16 @@ from portal.orders.flags import open_flags
 from portal.orders.models import Order
 from portal.orders.promise import promise
 from portal.orders.shelves import StockItem
+from portal.refunds.actions import open_refund
+from portal.refunds.models import Refund
+from portal.refunds.rules import RefundPart
 from portal.returns import actions, bench, settlement, withdrawals
 from portal.returns.exchanges import Substitute, return_behind, send_instead
 from portal.returns.goods import read
 from portal.returns.models import Return
 from tests.conftest import nothing_appears
-from tests.returns.hands import approved, delivered, found, inspected, page_of, requested, wish
+from tests.returns.claim_hands import accepted, claimed
+from tests.returns.hands import approved, delivered, found, inspected, line_of, page_of, requested, wish
 from tests.world import World, open_link, sign_in
 
 
@@ -162,14 +166,44 @@ def test_while_it_is_not_back_nothing_is_inspected_for_it(world, ret):
     assert order.state == "accepted"
 
 
-def test_when_what_was_sent_comes_back_too_the_desk_is_sent_to_where_it_was_paid(client, world, ret):
+def test_when_what_was_sent_comes_back_too_its_money_goes_back_where_it_was_paid(client, world, ret):
     order = sent(world, ret)
     delivered(world, order)
     again = inspected(world, order, wish(order, quantity=2))
-    page = page_of(sign_in(client, world.rita), again)
-    assert (
-        f"These goods went out for return {ret.rma} of order 1001, where they were paid. Give €40.00 back there" in page
-    )
+    desk = sign_in(client, world.rita)
+    page = page_of(desk, again)
+    assert f"These goods went out for return {ret.rma} of order 1001. Their money was paid there" in page
+    assert "Propose €40.00 back" in page
+    desk.post(f"/desk/returns/{again.id}/refund", data={"amount": "4000"})
+    [refund] = session.scalars(select(Refund)).all()
+    mugs = line_of(world.alice, "MUG-01").id
+    assert (refund.order_id, refund.return_id) == (world.alice.id, again.id)
+    assert [(line.order_line_id, line.quantity, line.amount) for line in refund.lines] == [(mugs, 2, 4000)]
+    assert "You get €40.00 back" in open_link(client, order).get(f"/orders/{order.ref}/returns/{again.rma}").text
+
+
+def test_of_what_was_sent_in_its_place_twice_over_never_more_goes_back_than_was_paid(world, ret):
+    """An exchange of an exchange; of the first order's money a part was given back meanwhile."""
+    first = sent(world, ret)
+    delivered(world, first)
+    second = sent(world, approved(world, first, wish(first, quantity=2)))
+    delivered(world, second)
+    mugs = line_of(world.alice, "MUG-01")
+    open_refund(world.alice, [RefundPart(mugs.id, 0, 1500)], reason="goodwill", by=world.rita, now=clock.now())
+    session.commit()
+    last = inspected(world, second, wish(second, quantity=2))
+    settled = settlement.work_out(last, read(second, now=clock.now(), besides=last.id))
+    assert settled.total.amount == mugs.paid - 1500
+    refund = actions.propose_refund(last, settled.total, by=world.rita, now=clock.now())
+    assert (refund.order_id, [line.order_line_id for line in refund.lines]) == (world.alice.id, [mugs.id])
+
+
+def test_a_claim_about_what_was_sent_is_paid_where_it_was_paid_too(world, ret):
+    order = sent(world, ret)
+    delivered(world, order)
+    accepted(world, claimed(order, wish="money"), "keep_money")
+    [refund] = session.scalars(select(Refund)).all()
+    assert (refund.order_id, refund.amount) == (world.alice.id, 2000)
 
 
 def test_who_withdraws_before_it_leaves_gets_a_person_who_gives_the_money_back(world, ret):

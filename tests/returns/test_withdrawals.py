@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from html import unescape
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -55,16 +54,6 @@ def matched(made: Withdrawal) -> Withdrawal:
 
 def letters(*kinds: str) -> list[Letter]:
     return list(session.scalars(select(Letter).where(Letter.kind.in_(kinds)).order_by(Letter.id)))
-
-
-@pytest.fixture
-def change_settings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Settings of the shop for this test."""
-
-    def change(**values: Any) -> None:
-        monkeypatch.setitem(app.config, "SETTINGS", app.config["SETTINGS"].model_copy(update=values))
-
-    return change
 
 
 def noon(text: str) -> datetime:
