@@ -23,6 +23,7 @@ from portal.returns.bench_forms import InspectionForm, ScanForm, found_form, ins
 from portal.returns.claims_terms import terms_of
 from portal.returns.dates import four_dates, money_back_by
 from portal.returns.dispatch_forms import BackParcelForm, OwnLabelForm
+from portal.returns.easing_forms import EaseForm, ease_form
 from portal.returns.exchanges import return_behind
 from portal.returns.forms import NoteForm, OfferForm
 from portal.returns.goods import Facts, read
