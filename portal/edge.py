@@ -17,6 +17,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from portal.config import LANGUAGES, Settings
+from portal.db.counting import told
 from portal.lib import clock, days
 from portal.lib.logs import Masked
 from portal.lib.money import Money
@@ -37,7 +38,7 @@ def init_app(app: Flask) -> None:
     app.wsgi_app = Traced(app.wsgi_app, behind_proxy=bool(hops))  # type: ignore[method-assign]
     app.url_map.converters["int"] = RowId
     Babel(app, locale_selector=locale).domain_instance = Catalogues()
-    app.jinja_env.filters.update(money=money, day=day, moment=moment, clock=time_of_day)
+    app.jinja_env.filters.update(money=money, day=day, moment=moment, clock=time_of_day, told=told)
     app.jinja_env.globals.update(
         settings=settings, csrf=csrf, static_url=static_url, get_locale=get_locale, languages=LANGUAGES, now=clock.now
     )

@@ -5,8 +5,10 @@ time (his order 1002, one mug, is none of Alice's business). Cleo picks, Pat pac
 supports, Fran approves money, Dan is a picker and may not, Max manages, and chose that existing customers may be asked.
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from html import unescape
 
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -148,3 +150,9 @@ def show_code(client: FlaskClient, order: Order) -> FlaskClient:
     session.add(Code(order_id=order.id, browser=tokens.digest(cookie.value), **shown))
     session.commit()
     return client
+
+
+def neighbour(page: str, way: str) -> str:
+    """Where a list's page leads: to the "next" one or the one before it ("prev")."""
+    link = re.search(rf'<a[^>]* href="([^"]+)"[^>]* rel="{way}"', page)
+    return unescape(link[1]) if link else ""

@@ -8,17 +8,17 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Index,
-    Select,
     and_,
     exists,
     func,
     or_,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
-from portal.db import Base, session
+from portal.db import Base, paging, session
 from portal.feedback.models import Answer
 from portal.lib.money import Money
 from portal.orders.models import Order
@@ -40,6 +40,10 @@ class Case(Base):
         CheckConstraint("opened_for IN ('answer', 'late', 'return')", name="opened_for"),
         Index("uq_cases_order_id_opened_for", "order_id", "opened_for", unique=True),
         Index("ix_cases_opened", "opened_at", "state"),
+        Index(
+            "ix_cases_solved", text("(solved_at IS NOT NULL)"), "solved_at", "id",
+            postgresql_where="state IN ('solved', 'closed')",
+        ),
         Index("ix_cases_open", "due_at", "id", postgresql_where="state IN ('open', 'waiting_for_customer')"),
     )
     MOVES = {
@@ -165,18 +169,19 @@ def case_picture(picture_id: int, order_id: int) -> Picture | None:
 VIEWS = ("open", "mine", "waiting", "solved")
 
 
-def listed_cases(view: str, me: int) -> Select[Case]:
-    """One of the desk's lists of cases, the most urgent first."""
+def page_of(view: str, me: int, at: str) -> paging.Page[Case]:
+    """One page of one of the desk's lists of cases, the most urgent first; what is solved, last first."""
     chosen = {
         "open": or_(Case.state == "open", _a_stranger_wrote_last()),
         "mine": and_(Case.state.in_(UNSOLVED), Case.owner_id == me),
         "waiting": Case.state == "waiting_for_customer",
         "solved": Case.state.in_(("solved", "closed")),
     }[view]
-    urgent = (Case.state != "open", Case.severity < URGENT, Case.due_at, Case.id)
-    order = (Case.solved_at.desc().nulls_last(), Case.id.desc()) if view == "solved" else urgent
     about = (joinedload(Case.order), joinedload(Case.owner), joinedload(Case.answer))
-    return select(Case).where(chosen).order_by(*order).options(*about)
+    found = select(Case).where(chosen).options(*about)
+    if view == "solved":
+        return paging.page_of(found, Case.solved_at.is_not(None), Case.solved_at, Case.id, at=at, last_first=True)
+    return paging.page_of(found, Case.state != "open", Case.severity < URGENT, Case.due_at, Case.id, at=at)
 
 
 def _a_stranger_wrote_last() -> ColumnElement[bool]:

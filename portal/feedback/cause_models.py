@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
-from portal.db import Base, session
+from portal.db import Base, paging, session
 from portal.feedback.case_models import Case
 from portal.feedback.insight import called_in, product_titles
 from portal.feedback.models import Answer, AnswerStars, SurveyInvitation
@@ -17,8 +17,6 @@ from portal.orders.models import Order, OrderLine
 from portal.returns.words import reason as told_reason
 from portal.staff.models import Staff
 from portal.staff.words import DEPARTMENT
-
-PAGE = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +198,8 @@ def names_of(causes: Sequence[Cause | About]) -> list[str]:
     return [about.called(titles) for about in abouts]
 
 
-def members_of(cause: Cause, page: int) -> tuple[Sequence[CauseMember], bool]:
-    """Its cases and answers, the newest first; and whether there are more."""
+def members_of(cause: Cause, at: str) -> paging.Page[CauseMember]:
+    """One page of its cases and answers, the newest first."""
     case, answer = joinedload(CauseMember.case), joinedload(CauseMember.answer)
     loads = (
         case.joinedload(Case.order), case.joinedload(Case.answer).joinedload(Answer.version),
@@ -209,9 +207,7 @@ def members_of(cause: Cause, page: int) -> tuple[Sequence[CauseMember], bool]:
         joinedload(CauseMember.put_by),
     )  # fmt: skip
     found = select(CauseMember).where(CauseMember.cause_id == cause.id).options(*loads)
-    newest = found.order_by(CauseMember.id.desc()).limit(PAGE + 1).offset((page - 1) * PAGE)
-    rows = session.scalars(newest).all()
-    return rows[:PAGE], len(rows) > PAGE
+    return paging.page_of(found, CauseMember.id, at=at, last_first=True)
 
 
 def count_members(cause: Cause) -> tuple[int, int]:

@@ -28,7 +28,6 @@ from portal.staff.words import DEPARTMENT
 
 bp = Blueprint("desk_causes", __name__, url_prefix="/desk")
 VIEWS = ("open", "closed")
-MOST_PAGES = 1000
 
 
 @bp.get("/causes")
@@ -88,23 +87,20 @@ def _to(cause: Cause) -> ResponseReturnValue:
 @bp.get("/causes/<int:id>")
 @requires("cases.see")
 def show(id: int) -> ResponseReturnValue:
-    page = request.args.get("page", 1, type=int)
-    if not 1 <= page <= MOST_PAGES:
-        abort(404)
-    return _page(_find(id), page=page)
+    return _page(_find(id))
 
 
 def _find(id: int) -> Cause:
     return cause_models.find_cause(id) or abort(404)
 
 
-def _page(cause: Cause, change: ChangeForm | None = None, member: MemberForm | None = None, page: int = 1) -> str:
-    members, more = cause_models.members_of(cause, page)
+def _page(cause: Cause, change: ChangeForm | None = None, member: MemberForm | None = None) -> str:
     owner = OwnerForm(formdata=None, owner=cause.owner_id, instead_of=cause.owner_id)
     owner.owner.choices = people()
     return render_template(
         "desk/insight/cause.html", cause=cause, name=cause_models.names_of([cause])[0], scores=SCORES,
-        measures=_measured(cause), counted=cause_measures, members=members, more=more, page=page, owner=owner,
+        measures=_measured(cause), counted=cause_measures, owner=owner,
+        page=cause_models.members_of(cause, request.args.get("page", "")),
         many=cause_models.count_members(cause), change=change or ChangeForm(formdata=None, changed_on=_today()),
         member=member or MemberForm(formdata=None),
     )  # fmt: skip

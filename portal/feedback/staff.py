@@ -16,25 +16,19 @@ from portal.staff.guards import current_staff
 from portal.staff.models import Staff
 
 bp = Blueprint("desk_cases", __name__, url_prefix="/desk/cases")
-PER_PAGE = 50
 
 
 @bp.get("")
 @requires("cases.see")
 def index() -> ResponseReturnValue:
     view = request.args.get("state", "open")
-    page = request.args.get("page", 1, type=int)
-    if view not in case_models.VIEWS or not 1 <= page <= 10_000:
+    if view not in case_models.VIEWS:
         abort(404)
     me = current_staff().id
-    found = case_models.listed_cases(view, me).limit(PER_PAGE + 1).offset((page - 1) * PER_PAGE)
-    rows = session.scalars(found).all()
     return render_template(
         "desk/feedback/index.html",
-        cases=rows[:PER_PAGE],
-        more=len(rows) > PER_PAGE,
+        page=case_models.page_of(view, me, request.args.get("page", "")),
         view=view,
-        page=page,
         counts=case_models.count_cases(me),
         scores=SCORES,
     )

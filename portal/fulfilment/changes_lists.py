@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import joinedload
 
-from portal.db import session
+from portal.db import paging, session
 from portal.fulfilment.lists import at_risk
 from portal.fulfilment.models import Parcel
 from portal.orders.flags import KEPT_ONLY, open_flags
 from portal.orders.models import ASKS_FIRST, Customer, Order, OrderChange, OrderFlag, called
 
 VIEWS = ("all", "changed", "kept", "odd")
-PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,16 @@ def _in_view(name: str) -> Any:
     return {"changed": changed, "kept": kept, "odd": ~changed & ~kept}.get(name, OrderFlag.id.is_not(None))
 
 
-def page_of(name: str, number: int) -> tuple[list[Waiting], bool]:
-    """One page of a view, what is at risk and then what waits longest first, and whether there is another."""
-    codes = func.array_agg(OrderFlag.code).label("codes")
-    found = select(Order.id, Order.number, Order.channel, Customer.name, func.min(OrderFlag.found_at), codes)
-    found = found.join(Order.customer).join(OrderFlag, OrderFlag.order_id == Order.id)
-    found = found.where(OrderFlag.settled_at.is_(None), _in_view(name)).group_by(Order.id, Customer.name)
+def page_of(name: str, at: str) -> paging.Page[Waiting]:
+    """One page of a view, what is at risk and then what waits longest first."""
+    codes = aggregate_order_by(OrderFlag.code, OrderFlag.code)
+    asked = (func.min(OrderFlag.found_at).label("since"), func.array_agg(codes).label("codes"))
+    flags = select(OrderFlag.order_id, *asked)
+    open_ones = flags.where(OrderFlag.settled_at.is_(None), _in_view(name)).group_by(OrderFlag.order_id).subquery()
+    found = select(Order.id, Order.number, Order.channel, Customer.name, open_ones.c.since, open_ones.c.codes)
+    found = found.join(Order.customer).join(open_ones, open_ones.c.order_id == Order.id)
     safe = ~select(Parcel.id).where(Parcel.order_id == Order.id, at_risk()).correlate(Order).exists()
-    first = found.order_by(safe, func.min(OrderFlag.found_at), Order.id).limit(PAGE + 1).offset((number - 1) * PAGE)
-    rows = session.execute(first).all()
-    return [Waiting(*row[:5], sorted(row[5])) for row in rows[:PAGE]], len(rows) > PAGE
+    return paging.page_of(found, safe, open_ones.c.since, Order.id, at=at, into=Waiting)
 
 
 def counts() -> dict[str, int]:

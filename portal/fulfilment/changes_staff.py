@@ -20,13 +20,13 @@ bp = Blueprint("desk_attention", __name__, url_prefix="/desk/attention")
 @bp.get("")
 @requires("orders.see")
 def index() -> ResponseReturnValue:
-    view, number = request.args.get("state", "all"), max(1, request.args.get("page", 1, type=int))
-    if view not in changes_lists.VIEWS or number > 10_000:
+    view = request.args.get("state", "all")
+    if view not in changes_lists.VIEWS:
         abort(404)
-    rows, more = changes_lists.page_of(view, number)
+    page = changes_lists.page_of(view, request.args.get("page", ""))
     return render_template(
         "desk/attention/list.html",
-        view=view, rows=rows, more=more, number=number, counts=changes_lists.counts(), flags=flags,
+        view=view, page=page, counts=changes_lists.counts(), flags=flags,
         silent=rereading.silent(now=clock.now()),
     )  # fmt: skip
 

@@ -8,13 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
-from portal.db import session
+from portal.db import paging, session
 from portal.fulfilment.handoffs import CHAIN, DOES, HandOff
 from portal.fulfilment.models import Parcel
 from portal.orders.models import Order
 from portal.staff.models import Department, Staff
 
-PAGE = 50
 MEASURED_OVER = timedelta(days=14)
 
 
@@ -35,16 +34,12 @@ def _open(department: str) -> tuple[ColumnElement[bool], ...]:
     return (HandOff.department == department, HandOff.done_at.is_(None), Parcel.state.in_(DOES))
 
 
-def page_of(department: str, number: int) -> tuple[Sequence[HandOff], bool]:
-    """What waits for the department and what it has taken over, what is at risk and then what waits longest first; and
-    whether there is more.
-    """
+def page_of(department: str, at: str) -> paging.Page[HandOff]:
+    """What waits for the department, then what it has taken over; what is at risk and what waits longest first."""
     with_order = contains_eager(HandOff.parcel).contains_eager(Parcel.order)
     found = select(HandOff).join(HandOff.parcel).join(Parcel.order).where(*_open(department))
-    found = found.options(with_order, joinedload(HandOff.owner))
-    ordered = found.order_by(HandOff.state.desc(), Parcel.risk.is_(None), HandOff.offered_at, HandOff.id)
-    rows = session.scalars(ordered.limit(PAGE + 1).offset((number - 1) * PAGE)).all()
-    return rows[:PAGE], len(rows) > PAGE
+    keys = (HandOff.state != "offered", Parcel.risk.is_(None), HandOff.offered_at, HandOff.id)
+    return paging.page_of(found.options(with_order, joinedload(HandOff.owner)), *keys, at=at)
 
 
 def waiting(department: str, ids: Sequence[int]) -> Sequence[HandOff]:

@@ -7,6 +7,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
 from portal.db import session
+from portal.db.paging import PAGE
 from portal.fulfilment import handoff_lists, handoff_words, handoffs
 from portal.fulfilment.handoffs import HandOff
 from portal.lib import clock
@@ -21,16 +22,13 @@ bp = Blueprint("desk_handoffs", __name__, url_prefix="/desk/handoffs")
 @requires("parcels.see")
 def index() -> ResponseReturnValue:
     """What waits for one department, and who has what."""
-    department, number = request.args.get("department", _theirs()), max(1, request.args.get("page", 1, type=int))
+    department = request.args.get("department", _theirs())
     if department not in handoffs.CHAIN:
         abort(404)
-    rows, more = handoff_lists.page_of(department, number)
     return render_template(
         "desk/handoffs/list.html",
         department=department,
-        rows=rows,
-        more=more,
-        number=number,
+        page=handoff_lists.page_of(department, request.args.get("page", "")),
         now=clock.now(),
         names=DEPARTMENT,
         words=handoff_words,
@@ -54,7 +52,7 @@ def accept_many() -> ResponseReturnValue:
     if department not in handoffs.CHAIN:
         abort(404)
     ids = [int(given) for given in request.form.getlist("id") if given.isdecimal() and len(given) < 16]
-    taken = handoff_lists.waiting(department, ids[: handoff_lists.PAGE])
+    taken = handoff_lists.waiting(department, ids[:PAGE])
     for handoff in taken:
         handoffs.accept(handoff, by=current_staff(), now=clock.now())
     flash(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, literal_column, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from portal.adapters.couriers import Tracking, normal_number, own
-from portal.db import session
+from portal.db import paging, session
 from portal.db.counting import bounded
 from portal.fulfilment import shorts, sscc
 from portal.fulfilment.models import OPEN, Lane, Parcel, ParcelLine
@@ -17,7 +17,6 @@ from portal.fulfilment.rules import FINISHED, FORGOTTEN_AFTER, NOT_SCANNED, SILE
 from portal.orders.models import Order, OrderLine
 
 LISTS = ("to_pick", "to_pack", "to_ship", "at_risk", "stuck", "came_back", "under_way")
-PAGE = 50
 URGENT_FIRST = (Parcel.risk.is_(None), Order.promised_on, Parcel.id)
 """What is at risk stands on top, then the promise that ends first."""
 
@@ -105,24 +104,22 @@ def why_stuck(parcel: Parcel, now: datetime, silence: timedelta = SILENT_AFTER) 
     return "silent" if (parcel.last_event_at or parcel.handed_over_at) < now - silence else None
 
 
-def page_of(name: str, number: int, *, now: datetime) -> tuple[list[Row], bool]:
-    """One page of a list, most urgent first, and whether there is another."""
+def page_of(name: str, at: str, *, now: datetime) -> paging.Page[Row]:
+    """One page of a list, most urgent first."""
     pieces = select(func.sum(ParcelLine.quantity)).where(ParcelLine.parcel_id == Parcel.id).scalar_subquery()
     columns = (func.coalesce(pieces, 0), shorts.rests(), _silent_after())
-    found = _listed(name, now).add_columns(*columns).limit(PAGE + 1).offset((number - 1) * PAGE)
-    rows = [Row(parcel, int(count), *more) for parcel, count, *more in session.execute(found)]
-    return rows[:PAGE], len(rows) > PAGE
+    found = select(Parcel, *columns).join(Parcel.order).where(_open(), _belongs_to(name, now))
+    whole = found.options(contains_eager(Parcel.order), joinedload(Parcel.picker))
+    return paging.page_of(whole, *_urgency(name), at=at, into=_row)
 
 
-def _listed(name: str, now: datetime) -> Select[Any]:
-    with_order = (contains_eager(Parcel.order), joinedload(Parcel.picker))
-    found = select(Parcel).join(Parcel.order).where(_open(), _belongs_to(name, now)).options(*with_order)
-    return found.order_by(*_urgency(name))
+def _row(parcel: Parcel, pieces: int, *more: Any) -> Row:
+    return Row(parcel, int(pieces), *more)
 
 
 def _urgency(name: str) -> Sequence[Any]:
     """What is urgent leads; of what is stuck, what puts a promise at risk, then what left first."""
-    stuck = (Parcel.risk.is_(None), Parcel.handed_over_at, Parcel.id)
+    stuck = (Parcel.risk.is_(None), Parcel.handed_over_at.is_(None), Parcel.handed_over_at, Parcel.id)
     return stuck if name in ("stuck", "came_back") else URGENT_FIRST
 
 

@@ -54,16 +54,13 @@ def _list(name: str, unknown: str = "") -> str:
     now = clock.now()
     if name not in lists.LISTS:
         abort(404)
-    number = max(1, request.args.get("page", 1, type=int))
-    rows, more = lists.page_of(name, number, now=now)
-    reasons = {row.parcel.id: lists.why_stuck(row.parcel, now, row.silent_after) for row in rows}
+    page = lists.page_of(name, request.args.get("page", ""), now=now)
+    reasons = {row.parcel.id: lists.why_stuck(row.parcel, now, row.silent_after) for row in page.rows}
     return render_template(
         "desk/fulfilment/list.html",
         name=name,
-        rows=rows,
+        page=page,
         reasons=reasons,
-        number=number,
-        more=more,
         counts=lists.counts(now=now),
         next_id=lists.next_in("to_pick", now=now) if name == "to_pick" else None,
         rules=rules,

@@ -8,11 +8,10 @@ from typing import Any
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
-from portal.db import session
+from portal.db import paging, session
 from portal.offices.models import OFFICES, OfficeWork
 from portal.staff.models import Department
 
-PAGE = 50
 MEASURED_OVER = timedelta(days=14)
 
 
@@ -29,13 +28,12 @@ class Measure:
     sent_back: int = 0
 
 
-def page_of(office: str, number: int) -> tuple[Sequence[OfficeWork], bool]:
-    """What waits for the office and then what it has taken over, the oldest first; and whether there is more."""
+def page_of(office: str, at: str) -> paging.Page[OfficeWork]:
+    """What waits for the office and then what it has taken over, the oldest first."""
     found = select(OfficeWork).where(OfficeWork.office == office, OfficeWork.done_at.is_(None))
     whole = found.options(joinedload(OfficeWork.owner), joinedload(OfficeWork.order))
-    ordered = whole.order_by(OfficeWork.state.desc(), ~OfficeWork.came_back, OfficeWork.offered_at, OfficeWork.id)
-    rows = session.scalars(ordered.limit(PAGE + 1).offset((number - 1) * PAGE)).all()
-    return rows[:PAGE], len(rows) > PAGE
+    keys = (OfficeWork.state != "offered", ~OfficeWork.came_back, OfficeWork.offered_at, OfficeWork.id)
+    return paging.page_of(whole, *keys, at=at)
 
 
 def history(work: OfficeWork) -> Sequence[OfficeWork]:

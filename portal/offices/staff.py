@@ -24,16 +24,13 @@ bp = Blueprint("desk_offices", __name__, url_prefix="/desk/offices")
 @requires("orders.see")
 def index() -> ResponseReturnValue:
     """What waits for one office, and who has what."""
-    office, number = request.args.get("office", _theirs()), max(1, request.args.get("page", 1, type=int))
+    office = request.args.get("office", _theirs())
     if office not in OFFICES:
         abort(404)
-    rows, more = lists.page_of(office, number)
     return render_template(
         "desk/offices/list.html",
         office=office,
-        rows=rows,
-        more=more,
-        number=number,
+        page=lists.page_of(office, request.args.get("page", "")),
         now=clock.now(),
         names=DEPARTMENT,
         kinds=KINDS,

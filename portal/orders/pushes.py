@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, contains_eager, mapped_column, relationship
 
 from portal.adapters.channels.connected import tells
-from portal.db import Base, move, session
+from portal.db import Base, move, paging, session
+from portal.db.counting import bounded
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
@@ -32,7 +33,6 @@ LISTS: dict[str, tuple[str, ...]] = {
     "dropped": ("dropped",),
     "all": (),
 }
-PAGE = 50
 LONGEST_NOTE = 500
 
 WHAT = {"shipped": _l("a parcel is on its way"), "note": _l("a note"), "refunded": _l("money went back")}
@@ -220,12 +220,11 @@ def say(push: ChannelPush, kind: str, *, by: Actor, now: datetime, **more: Any) 
 # --- lists ------------------------------------------------------------------------------------------------------------
 
 
-def page_of(name: str, channel: str, number: int) -> tuple[Sequence[ChannelPush], bool]:
-    """One page of a list, the newest first, and whether there are older ones."""
+def page_of(name: str, channel: str, at: str) -> paging.Page[ChannelPush]:
+    """One page of a list, the newest first."""
     found = select(ChannelPush).join(ChannelPush.order).options(contains_eager(ChannelPush.order))
-    newest = found.where(_in_list(name), *([ChannelPush.channel == channel] if channel else []))
-    rows = session.scalars(newest.order_by(ChannelPush.id.desc()).limit(PAGE + 1).offset((number - 1) * PAGE)).all()
-    return rows[:PAGE], len(rows) > PAGE
+    listed = found.where(_in_list(name), *([ChannelPush.channel == channel] if channel else []))
+    return paging.page_of(listed, ChannelPush.id, at=at, last_first=True)
 
 
 def _in_list(name: str) -> ColumnElement[bool]:
@@ -233,10 +232,10 @@ def _in_list(name: str) -> ColumnElement[bool]:
 
 
 def counts() -> dict[str, int]:
-    """How many are open or failed, by state's list, in one statement."""
-    columns = [func.count().filter(_in_list(name)).label(name) for name in ("failed", "waiting")]
-    asked = select(*columns).where(ChannelPush.state.in_((*OPEN, "failed")))
-    return dict(session.execute(asked).mappings().one())
+    """How many are open or failed, as far as anybody counts, in one statement."""
+    lists = {name: select(ChannelPush.id).where(_in_list(name)) for name in ("failed", "waiting")}
+    columns = [bounded(found).label(name) for name, found in lists.items()]
+    return dict(session.execute(select(*columns)).mappings().one())
 
 
 def failed_by_channel() -> dict[str, int]:

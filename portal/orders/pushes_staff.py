@@ -73,13 +73,12 @@ def _find(id: int) -> ChannelPush:
 
 def _list(form: DropForm | None = None, wrong: int = 0) -> str:
     name, channel = request.args.get("state", "failed"), request.args.get("channel", "")[:100]
-    number = max(1, request.args.get("page", 1, type=int))
-    if name not in pushes.LISTS or number > 10_000:
+    if name not in pushes.LISTS:
         abort(404)
-    rows, more = pushes.page_of(name, channel, number)
     return render_template(
         "desk/pushes/list.html",
-        name=name, channel=channel, channels=pushes.channels(), called=called, rows=rows, more=more, number=number,
-        counts=pushes.counts(), failed=pushes.failed_by_channel(), form=form or DropForm(formdata=None), wrong=wrong,
+        name=name, channel=channel, channels=pushes.channels(), called=called,
+        page=pushes.page_of(name, channel, request.args.get("page", "")), counts=pushes.counts(),
+        failed=pushes.failed_by_channel(), form=form or DropForm(formdata=None), wrong=wrong,
         pushes=pushes,
     )  # fmt: skip

@@ -75,15 +75,12 @@ def _find(id: int) -> StockItem:
 
 
 def _list(view: str, form: StockFileForm | None = None, mistakes: list[Mistake] | None = None) -> str:
-    text, number = request.args.get("q", "")[:200].strip(), max(1, request.args.get("page", 1, type=int))
-    rows, more = shelves.page_of(view, text, min(number, 100_000))
+    text = request.args.get("q", "")[:200].strip()
     return render_template(
         "desk/stock/list.html",
         view=view,
         q=text,
-        rows=rows,
-        more=more,
-        number=number,
+        page=shelves.page_of(view, text, request.args.get("page", "")),
         counts=shelves.counts(),
         waiting=shelves.waiting_orders() if view == "short" else [],
         form=form or StockFileForm(formdata=None),

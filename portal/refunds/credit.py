@@ -1,6 +1,5 @@
 """Store credit: money given back to be spent in the shop. Its ledger is append-only, a chain of entries per credit."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, func, or_,
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 
 from portal.db import Base, move, session
+from portal.db.paging import Page, page_of
 from portal.jobs import announce
 from portal.lib import tokens
 from portal.lib.errors import Refused
@@ -25,7 +25,7 @@ from portal.refunds.telling import tell_given, tell_returned
 from portal.staff.models import Staff
 
 KINDS = ("issued", "bonus", "spent", "undone", "taken_back")
-CODE_LENGTH, PAGE = 10, 50
+CODE_LENGTH = 10
 
 words(
     "credit.issued",
@@ -188,17 +188,16 @@ def find_credit(credit_id: int) -> StoreCredit | None:
     return session.scalar(select(StoreCredit).where(StoreCredit.id == credit_id).options(*about, entries))
 
 
-def search(words_typed: str, number: int) -> tuple[Sequence[StoreCredit], bool]:
-    """Credits by code, name, address or order number, the newest first, and whether there are more."""
+def search(words_typed: str, at: str) -> Page[StoreCredit]:
+    """Credits by code, name, address or order number, the newest first."""
     about = (joinedload(StoreCredit.customer), joinedload(StoreCredit.refund).joinedload(Refund.order))
     found = select(StoreCredit).join(StoreCredit.customer).join(StoreCredit.refund).join(Refund.order)
     if typed := words_typed.strip():
         code = StoreCredit.code == typed.upper().replace(" ", "").replace("-", "")
         person = or_(Customer.name.icontains(typed, autoescape=True), func.lower(Customer.email) == typed.lower())
         found = found.where(or_(code, person, Order.number == typed))
-    whole = found.options(*about, selectinload(StoreCredit.entries)).order_by(StoreCredit.id.desc())
-    rows = session.scalars(whole.limit(PAGE + 1).offset((number - 1) * PAGE)).all()
-    return rows[:PAGE], len(rows) > PAGE
+    whole = found.options(*about, selectinload(StoreCredit.entries))
+    return page_of(whole, StoreCredit.id, at=at, last_first=True)
 
 
 def credit_of(refund: Refund) -> StoreCredit | None:

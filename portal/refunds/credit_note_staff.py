@@ -62,11 +62,8 @@ def paper(number: int) -> ResponseReturnValue:
 
 
 def _page(form: PeriodForm) -> str:
-    number = max(1, request.args.get("page", 1, type=int))
-    if number > 10_000:
-        abort(404)
-    rows, more = credit_notes.page_of(number)
-    return render_template("desk/refunds/credit_notes.html", rows=rows, number=number, more=more, form=form)
+    page = credit_notes.page_of(request.args.get("page", ""))
+    return render_template("desk/refunds/credit_notes.html", page=page, form=form)
 
 
 def _today() -> date:

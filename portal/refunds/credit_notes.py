@@ -9,11 +9,11 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from portal.db import Base, session
+from portal.db import Base, paging, session
 from portal.lib.money import Money
 from portal.refunds.models import Refund
 
-SERIES, PAGE = "credit_notes", 50
+SERIES = "credit_notes"
 
 
 class NumberSeries(Base):
@@ -152,9 +152,7 @@ def of_order(order_id: int) -> Sequence[CreditNote]:
     return session.scalars(found.order_by(CreditNote.number.desc()).options(joinedload(CreditNote.cancels))).all()
 
 
-def page_of(number: int) -> tuple[Sequence[CreditNote], bool]:
-    """One page of all papers, the newest first, and whether there is another."""
+def page_of(at: str) -> paging.Page[CreditNote]:
+    """One page of all papers, the newest first."""
     about = (joinedload(CreditNote.cancels), joinedload(CreditNote.refund).joinedload(Refund.order))
-    found = select(CreditNote).order_by(CreditNote.number.desc()).options(*about)
-    rows = session.scalars(found.limit(PAGE + 1).offset((number - 1) * PAGE)).all()
-    return rows[:PAGE], len(rows) > PAGE
+    return paging.page_of(select(CreditNote).options(*about), CreditNote.number, at=at, last_first=True)

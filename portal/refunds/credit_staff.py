@@ -23,11 +23,9 @@ bp = Blueprint("desk_credit", __name__, url_prefix="/desk/credit")
 @bp.get("")
 @requires("refunds.see")
 def index() -> ResponseReturnValue:
-    typed, number = request.args.get("q", "")[:100], max(1, request.args.get("page", 1, type=int))
-    if number > 10_000:
-        abort(404)
-    rows, more = ledger.search(typed, number)
-    return render_template("desk/refunds/credits.html", rows=rows, typed=typed, number=number, more=more)
+    typed = request.args.get("q", "")[:100]
+    page = ledger.search(typed, request.args.get("page", ""))
+    return render_template("desk/refunds/credits.html", page=page, typed=typed)
 
 
 @bp.get("/<int:id>")

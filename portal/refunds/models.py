@@ -32,6 +32,8 @@ WAYS = ("card", "credit", "channel", "hand")
 BY_PEOPLE = ("channel", "hand")
 """Ways on which a person moves the money and proves it; until then it does not count as given back."""
 
+WAITING = "refunds.state NOT IN ('succeeded', 'rejected_by_us')"
+
 
 class Refund(Base):
     """An intended refund. From approval on its parameters are frozen; only Stripe's answers make it `succeeded`.
@@ -69,7 +71,7 @@ class Refund(Base):
             name="approved",
         ),
         UniqueConstraint("return_id", "decision_no"),
-        Index("ix_refunds_waiting", "state", "id", postgresql_where="state NOT IN ('succeeded', 'rejected_by_us')"),
+        Index("ix_refunds_waiting", "state", "id", postgresql_where=WAITING),
         Index("ix_refunds_next_look", "next_look_at", postgresql_where="next_look_at IS NOT NULL"),
     )
     MOVES = {

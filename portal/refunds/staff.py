@@ -55,16 +55,13 @@ bp = Blueprint("desk_refunds", __name__, url_prefix="/desk/refunds")
 @bp.get("")
 @requires("refunds.see")
 def index() -> ResponseReturnValue:
-    name, number = request.args.get("state", "requested"), max(1, request.args.get("page", 1, type=int))
-    if name not in lists.LISTS or number > 10_000:
+    name = request.args.get("state", "requested")
+    if name not in lists.LISTS:
         abort(404)
-    rows, more = lists.page_of(name, number)
     return render_template(
         "desk/refunds/list.html",
         name=name,
-        rows=rows,
-        number=number,
-        more=more,
+        page=lists.page_of(name, request.args.get("page", "")),
         counts=lists.counts(),
         words=words,
         paused=paused(),

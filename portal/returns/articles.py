@@ -7,22 +7,24 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from flask_babel import gettext as _
-from sqlalchemy import func, or_, select
+from sqlalchemy import Index, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, session
+from portal.db.paging import Page, page_of
 
 COLUMNS = ("sku", "product", "type", "variant", "title", "price")
-LONGEST, MOST_ROWS, MOST_PRICE, PAGE = 200, 20_000, 10**9, 100
+LONGEST, MOST_ROWS, MOST_PRICE = 200, 20_000, 10**9
 
 
 class Article(Base):
     """An article by its SKU. Those with the same `product` are its variants; `price` is text, "" where unknown."""
 
     __tablename__ = "articles"
+    __table_args__ = (Index("ix_articles_product", "product", "sku"),)
     sku: Mapped[str] = mapped_column(unique=True)
-    product: Mapped[str] = mapped_column(default="", index=True)
+    product: Mapped[str] = mapped_column(default="")
     type: Mapped[str] = mapped_column(default="")
     variant: Mapped[str] = mapped_column(default="")
     title: Mapped[str] = mapped_column(default="")
@@ -53,14 +55,13 @@ def _fits(one: Article, other: Article) -> bool:
     return other.sku != one.sku and (other.product, other.price) == (one.product, one.price)
 
 
-def search(words: str, number: int) -> tuple[Sequence[Article], bool]:
-    """One page of the articles whose SKU, product or title has these words, and whether there is another."""
+def search(words: str, at: str) -> Page[Article]:
+    """One page of the articles whose SKU, product or title has these words."""
     columns = (Article.sku, Article.product, Article.title, Article.type)
-    found = select(Article).order_by(Article.product, Article.sku)
+    found = select(Article)
     if words:
         found = found.where(or_(*(column.icontains(words, autoescape=True) for column in columns)))
-    rows = session.scalars(found.limit(PAGE + 1).offset((number - 1) * PAGE)).all()
-    return rows[:PAGE], len(rows) > PAGE
+    return page_of(found, Article.product, Article.sku, at=at)
 
 
 def count() -> int:

@@ -24,12 +24,12 @@ def scan() -> ResponseReturnValue:
     """A return's number, or that of its parcel, leads to its return; another says so, and may be noted as odd."""
     form = ScanForm(request.args)
     if not form.validate():
-        return show_list("to_inspect", 1, stray=Stray("", None, [])), 404
+        return show_list("to_inspect", stray=Stray("", None, [])), 404
     code = form.code.data.strip()
     if found := lists.find_scanned(code):
         return redirect(url_for("desk_returns.show", id=found.id, scanned=1), 303)
     order = lists.order_of(code)
-    return show_list("to_inspect", 1, stray=Stray(code, order, lists.returns_of(order.id) if order else [])), 404
+    return show_list("to_inspect", stray=Stray(code, order, lists.returns_of(order.id) if order else [])), 404
 
 
 @bp.post("/<int:id>/receipt")

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, func, not_, or_, select
 from sqlalchemy.orm import contains_eager, raiseload
 
 from portal.adapters.couriers import normal_number
-from portal.db import session
+from portal.db import paging, session
+from portal.db.counting import bounded
 from portal.fulfilment.lists import numbered
 from portal.fulfilment.models import BackParcel, Parcel
 from portal.orders.models import Order
@@ -17,7 +18,6 @@ from portal.refunds.models import Refund
 from portal.returns.models import Return, ReturnLine
 
 LISTS = ("requested", "awaited", "on_the_way", "to_inspect", "to_settle", "done")
-PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,18 @@ def belongs_to(name: str) -> ColumnElement[bool]:
     return lists[name] if name in lists else not_(or_(*lists.values()))
 
 
-def _first(name: str) -> Sequence[Any]:
-    """What waits longest stands first; what is done, last first."""
-    since = {
-        "requested": Return.requested_at.asc(),
-        "awaited": Return.send_back_by.asc().nulls_last(),
-        "on_the_way": case((Return.kind == "withdrawal", Return.requested_at)).asc().nulls_last(),
-        "to_inspect": Return.received_at.asc(),
-        "to_settle": Return.inspected_at.asc(),
-        "done": Return.id.desc(),
-    }
-    return since[name], Return.id
+def _since(name: str) -> SQLColumnExpression[Any]:
+    return {
+        "requested": Return.requested_at,
+        "awaited": Return.send_back_by,
+        "on_the_way": case((Return.kind == "withdrawal", Return.requested_at)),
+        "to_inspect": Return.received_at,
+        "to_settle": Return.inspected_at,
+    }[name]
 
 
-def page_of(name: str, number: int) -> tuple[list[Row], bool]:
-    """One page of a list, and whether there is another."""
+def page_of(name: str, at: str) -> paging.Page[Row]:
+    """One page of a list. What waits longest stands first; what is done, last first."""
     of_this = ReturnLine.return_id == Return.id
     pieces = select(func.sum(ReturnLine.quantity)).where(of_this).scalar_subquery()
     reasons = select(func.array_agg(ReturnLine.reason.distinct())).where(of_this).scalar_subquery()
@@ -73,15 +70,21 @@ def page_of(name: str, number: int) -> tuple[list[Row], bool]:
     found = found.options(
         contains_eager(Return.order), raiseload(Return.lines), raiseload(Return.refunds), raiseload(Return.back)
     )
-    shown = found.order_by(*_first(name)).limit(PAGE + 1).offset((number - 1) * PAGE)
-    rows = [Row(ret, int(n), why or (), first, last) for ret, n, why, first, last in session.execute(shown)]
-    return rows[:PAGE], len(rows) > PAGE
+    if name == "done":
+        return paging.page_of(found, Return.id, at=at, into=_row, last_first=True)
+    since = _since(name)
+    return paging.page_of(found, since.is_(None), since, Return.id, at=at, into=_row)
+
+
+def _row(ret: Return, pieces: int, reasons: list[str] | None, *sent: datetime | None) -> Row:
+    return Row(ret, int(pieces), reasons or (), *sent)
 
 
 def counts() -> dict[str, int]:
-    """How many returns each list holds, in one statement."""
-    columns = [func.count().filter(belongs_to(name)).label(name) for name in LISTS]
-    return dict(session.execute(select(*columns).select_from(Return)).mappings().one())
+    """How many returns each list holds, as far as anybody counts, in one statement; of what is done, nobody does."""
+    lists = {name: select(Return.id).where(belongs_to(name)) for name in LISTS if name != "done"}
+    columns = [bounded(found).label(name) for name, found in lists.items()]
+    return dict(session.execute(select(*columns)).mappings().one())
 
 
 def find_scanned(code: str) -> Return | None:
@@ -115,7 +118,7 @@ def order_of(code: str) -> Order | None:
 def returns_of(order_id: int) -> Sequence[Return]:
     """All of an order's returns, the newest first."""
     found = select(Return).where(Return.order_id == order_id).options(raiseload("*"))
-    return session.scalars(found.order_by(Return.id.desc()).limit(PAGE)).all()
+    return session.scalars(found.order_by(Return.id.desc()).limit(paging.PAGE)).all()
 
 
 def normal_rma(scanned: str) -> str:

@@ -59,6 +59,7 @@ class Return(Base):
         CheckConstraint("keep_share BETWEEN 1 AND 100", name="keep_share"),
         UniqueConstraint("order_id", "form_key"),
         Index("ix_returns_open", "decision", "goods", "id"),
+        Index("ix_returns_to_inspect", "id", postgresql_where="goods = 'received' AND inspected_at IS NULL"),
     )
     MOVES = {
         "decision": {

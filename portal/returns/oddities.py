@@ -13,14 +13,12 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import CheckConstraint, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from portal.db import Base, move, session
+from portal.db import Base, move, paging, session
 from portal.lib.errors import Refused
 from portal.orders.models import Order
 from portal.orders.timeline import record, words
 from portal.returns.models import Return
 from portal.staff.models import Staff
-
-LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +196,9 @@ def drop(return_id: int, kinds: Sequence[str], *, by: Staff, now: datetime) -> N
             settle(oddity, next(iter(oddity.about.choices)), "", by=by, now=now)
 
 
-def page_of(settled: bool, number: int) -> tuple[Sequence[Oddity], bool]:
-    """One page, what waits longest first, what is done last first; and whether there is another."""
+def page_of(settled: bool, at: str) -> paging.Page[Oddity]:
+    """One page, what waits longest first, what is done last first."""
     found = select(Oddity).where(Oddity.state == ("settled" if settled else "open"))
     found = found.options(joinedload(Oddity.ret).joinedload(Return.order))
     found = found.options(joinedload(Oddity.other), joinedload(Oddity.order))
-    found = found.order_by(Oddity.id.desc() if settled else Oddity.id)
-    rows = session.scalars(found.limit(LISTED + 1).offset((number - 1) * LISTED)).all()
-    return rows[:LISTED], len(rows) > LISTED
+    return paging.page_of(found, Oddity.id, at=at, last_first=settled)

@@ -21,10 +21,9 @@ second = Blueprint("desk_second", __name__, url_prefix="/desk/returns")
 @bp.get("")
 @requires("returns.see")
 def index() -> ResponseReturnValue:
-    settled, number = request.args.get("state") == "settled", max(1, request.args.get("page", 1, type=int))
-    rows, more = oddities.page_of(settled, min(number, 10_000))
-    form = StrangerForm(formdata=None)
-    return render_template("desk/oddities/list.html", rows=rows, more=more, settled=settled, number=number, form=form)
+    settled = request.args.get("state") == "settled"
+    page = oddities.page_of(settled, request.args.get("page", ""))
+    return render_template("desk/oddities/list.html", page=page, settled=settled, form=StrangerForm(formdata=None))
 
 
 @bp.post("")
@@ -33,9 +32,8 @@ def add() -> ResponseReturnValue:
     """A parcel came without any number, or with one that is no return's."""
     form = StrangerForm()
     if not form.validate():
-        rows, more = oddities.page_of(False, 1)
-        page = render_template("desk/oddities/list.html", rows=rows, more=more, settled=False, number=1, form=form)
-        return page, 422
+        page = oddities.page_of(False, "")
+        return render_template("desk/oddities/list.html", page=page, settled=False, form=form), 422
     order = lists.order_of(form.code.data or "")
     oddities.find("no_number", None, detail=form.detail.data or "", order=order, by=current_staff(), now=clock.now())
     return redirect(url_for(".index"), 303)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from flask import abort, current_app, redirect, render_template, url_for
+from flask import abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_wtf import FlaskForm
@@ -46,10 +46,10 @@ class Stray:
     returns: Sequence[Return]
 
 
-def show_list(name: str, number: int, stray: Stray | None = None) -> str:
-    rows, more = lists.page_of(name, number)
+def show_list(name: str, stray: Stray | None = None) -> str:
+    page = lists.page_of(name, request.args.get("page", ""))
     return render_template(
-        "desk/returns/list.html", name=name, rows=rows, number=number, more=more, stray=stray, words=words,
+        "desk/returns/list.html", name=name, page=page, stray=stray, words=words,
         counts=lists.counts(), money_back_by=money_back_by, scan=ScanForm(), today=day_of(clock.now()),
     )  # fmt: skip
 

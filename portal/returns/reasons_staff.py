@@ -123,9 +123,9 @@ def upload() -> ResponseReturnValue:
 
 
 def _articles(form: ArticlesForm | None = None, mistakes: list[Mistake] | None = None) -> str:
-    words, number = request.args.get("q", "")[:100].strip(), max(1, request.args.get("page", 1, type=int))
-    rows, more = articles.search(words, min(number, 100_000))
+    words = request.args.get("q", "")[:100].strip()
+    page = articles.search(words, request.args.get("page", ""))
     return render_template(
-        "desk/policy/articles.html", rows=rows, more=more, number=number, q=words, total=articles.count(),
+        "desk/policy/articles.html", page=page, q=words, total=articles.count(),
         form=form or ArticlesForm(formdata=None), mistakes=mistakes or [], columns=articles.COLUMNS,
     )  # fmt: skip

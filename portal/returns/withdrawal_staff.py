@@ -22,9 +22,9 @@ bp = Blueprint("desk_withdrawals", __name__, url_prefix="/desk/withdrawals")
 @bp.get("")
 @requires("returns.see")
 def index() -> ResponseReturnValue:
-    settled, number = request.args.get("state") == "settled", max(1, request.args.get("page", 1, type=int))
-    rows, more = withdrawals.page_of(settled, min(number, 10_000))
-    return render_template("desk/withdrawals/list.html", rows=rows, more=more, settled=settled, number=number)
+    settled = request.args.get("state") == "settled"
+    page = withdrawals.page_of(settled, request.args.get("page", ""))
+    return render_template("desk/withdrawals/list.html", page=page, settled=settled)
 
 
 @bp.get("/<int:id>")

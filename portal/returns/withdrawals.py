@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal import mail
-from portal.db import Base, move, session
+from portal.db import Base, move, paging, session
 from portal.fulfilment import drop_off, promises
 from portal.jobs import announce
 from portal.lib import days
@@ -35,7 +35,7 @@ from portal.returns.models import WITHDRAWN, Return, ReturnLine, named
 from portal.returns.withdrawal_rules import Right, right_of
 from portal.staff.models import Actor, Staff
 
-REFERENCE_LENGTH, LISTED = 10, 50
+REFERENCE_LENGTH = 10
 
 words(
     "withdrawal.stated",
@@ -282,10 +282,8 @@ def answer(made: Withdrawal, *, note: str, by: Staff, now: datetime) -> None:
     _write("withdrawal-answer", made, now, note=made.note)
 
 
-def page_of(settled: bool, number: int) -> tuple[Sequence[Withdrawal], bool]:
-    """One page of statements, and whether there is another: what waits longest first, what is done last first."""
+def page_of(settled: bool, at: str) -> paging.Page[Withdrawal]:
+    """One page of statements: what waits longest first, what is done last first."""
     waits = Withdrawal.state == "received"
     found = select(Withdrawal).where(~waits if settled else waits)
-    found = found.order_by(Withdrawal.id.desc() if settled else Withdrawal.id)
-    rows = session.scalars(found.limit(LISTED + 1).offset((number - 1) * LISTED)).all()
-    return rows[:LISTED], len(rows) > LISTED
+    return paging.page_of(found, Withdrawal.id, at=at, last_first=settled)

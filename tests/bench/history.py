@@ -30,7 +30,7 @@ def build(url: str, orders: int, now: datetime | None = None) -> None:
                 " VALUES (%s, %s, %s, %s, 'en', %s)",
                 row,
             )
-        filled = _with_defaults(db)
+        filled = with_defaults(db)
         indexes = _without_indexes(db)
         for statement in STATEMENTS.split(";\n\n"):
             db.execute(statement, values)
@@ -52,7 +52,7 @@ def still_open(orders: int) -> int:
 EMPTY = {"character varying": "''", "bigint": "0", "boolean": "false", "jsonb": "'{}'"}
 
 
-def _with_defaults(db: psycopg.Connection[Any]) -> list[tuple[str, str]]:
+def with_defaults(db: psycopg.Connection[Any]) -> list[tuple[str, str]]:
     """What the history does not say is empty, as the models have it; a column that is new tomorrow too."""
     found = db.execute(
         "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"

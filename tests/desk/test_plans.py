@@ -1,31 +1,41 @@
 """What the desk asks of a shop with a long past: no statement reads a table that grows from one end to the other."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from portal import create_app
-from portal.db import db
+from portal.db import db, paging, session
 from portal.db.counting import MOST, told
+from portal.db.paging import Page
+from portal.feedback import case_models
+from portal.orders import pushes, shelves
+from portal.refunds import credit, credit_notes
+from portal.refunds import lists as refunds
+from portal.returns import articles, oddities, withdrawals
+from portal.returns import lists as returns
 from tests.bench import desk, history, shop
 from tests.conftest import AS_TESTS, settings_for
+from tests.desk import done
 
 ORDERS = 3000
 GROWING = {
     "orders", "order_lines", "customers", "payments", "parcels", "parcel_lines", "courier_events", "timeline", "links",
-    "letters", "handoffs",
-}  # fmt: skip
+    "letters", "handoffs", *done.DONE,
+} - {"articles", "stock_items"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def past() -> Iterator[tuple[str, Flask]]:
     """A shop with some thousand orders, of which few are open."""
     with shop.database(ORDERS) as url:
+        done.fill(url, ORDERS)
         app = create_app(settings_for(url, 1), **AS_TESTS)
         yield url, app
         with app.app_context():
@@ -42,7 +52,12 @@ def whole_reads(url: str) -> dict[str, int]:
 def pages_of_the_desk() -> list[str]:
     insight = ("satisfaction?only=product:NO-SUCH", "satisfaction?only=courier:dhl", "reasons", "words?q=crack")
     known = [paths[3 % len(paths)] for paths in desk.pages(ORDERS).values()]
-    return [*known, *(f"/desk/insight/{page}" for page in insight)]
+    what_is_done = [
+        "/desk/returns?state=done", "/desk/refunds?state=done", "/desk/refunds?state=urgent",
+        "/desk/cases?state=solved", "/desk/pushes?state=told", "/desk/oddities?state=settled",
+        "/desk/withdrawals?state=settled", "/desk/credit-notes", "/desk/credit",
+    ]  # fmt: skip
+    return [*known, *what_is_done, *(f"/desk/insight/{page}" for page in insight)]
 
 
 @pytest.mark.parametrize("path", pages_of_the_desk())
@@ -71,6 +86,53 @@ def test_a_scan_would_be_noticed(past: tuple[str, Flask]) -> None:
     with psycopg.connect(url) as asking:
         asking.execute("SELECT count(*) FROM orders WHERE locale = 'xx'").fetchone()
     assert settled(app, url)["orders"] - before["orders"] >= ORDERS
+
+
+LISTS: dict[str, Callable[[str], Page[Any]]] = {
+    "returns": lambda at: returns.page_of("done", at),
+    "refunds": lambda at: refunds.page_of("done", at),
+    "cases": lambda at: case_models.page_of("solved", 1, at),
+    "pushes": lambda at: pushes.page_of("told", "", at),
+    "credit notes": credit_notes.page_of,
+    "credits": lambda at: credit.search("", at),
+    "withdrawals": lambda at: withdrawals.page_of(True, at),
+    "oddities": lambda at: oddities.page_of(True, at),
+    "articles": lambda at: articles.search("", at),
+    "stock": lambda at: shelves.page_of("all", "", at),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_the_fortieth_page_reads_no_more_than_the_first(
+    past: tuple[str, Flask], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = LISTS[name]
+    with past[1].test_request_context():
+        with monkeypatch.context() as long_pages:
+            long_pages.setattr(paging, "PAGE", 39 * paging.PAGE)
+            far = listed("").older or ""
+        first, fortieth = rows_read(lambda: listed("")), rows_read(lambda: listed(far))
+    assert 0 < fortieth <= first * 1.1 + 2
+    assert first < done.MANY // 2
+
+
+def rows_read(ask: Callable[[], object]) -> int:
+    """Rows that the first statement of this takes from the lists' tables, those that it then leaves out too."""
+    asked: list[Any] = []
+    event.listen(db.engine, "before_cursor_execute", note := lambda *about: asked.append(about[2:4]))
+    ask()
+    event.remove(db.engine, "before_cursor_execute", note)
+    statement, values = asked[0]
+    plan = session.connection().exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values).scalar_one()
+    session.rollback()
+    return sum(_read_in(plan[0]["Plan"]))
+
+
+def _read_in(node: dict[str, Any]) -> Iterator[int]:
+    if node.get("Relation Name") in done.DONE:
+        yield round(node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
+    for part in node.get("Plans", ()):
+        yield from _read_in(part)
 
 
 def test_each_way_to_search_finds_its_order(past: tuple[str, Flask]) -> None:

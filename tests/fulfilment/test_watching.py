@@ -37,7 +37,7 @@ def says(world: World, status: str, ago: timedelta = timedelta(), now: Any = Non
 
 
 def listed(name: str, world: World, later: timedelta = timedelta()) -> list[int]:
-    return [row.parcel.id for row in lists.page_of(name, 1, now=world.now + later)[0]]
+    return [row.parcel.id for row in lists.page_of(name, "", now=world.now + later).rows]
 
 
 def kinds(parcel: Parcel) -> list[str]:

@@ -197,11 +197,6 @@ def test_a_list_that_does_not_exist_is_not_found(desk, query):
     assert desk.get(f"/desk/returns?{query}").status_code == 404
 
 
-def test_an_empty_page_of_a_list_is_shown(desk):
-    assert desk.get("/desk/returns?page=7").status_code == 200
-    assert desk.get("/desk/returns?page=-3").status_code == 200
-
-
 def test_a_return_that_does_not_exist_is_not_found(desk):
     assert desk.get("/desk/returns/999").status_code == 404
     with nothing_appears():
