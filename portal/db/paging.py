@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from flask import abort, current_app
+from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Text, cast, literal, tuple_
+from werkzeug.exceptions import NotFound
 
 from portal.db import session
 
@@ -67,8 +68,8 @@ def _places(keys: Sequence[SQLColumnExpression[Any]], last_first: bool) -> URLSa
 def _read(places: URLSafeSerializer, at: str) -> tuple[bool, list[str | None]]:
     try:
         return tuple(places.loads(at)) if at else (False, [])
-    except BadData:
-        abort(404)
+    except BadData as not_ours:
+        raise NotFound from not_ours
 
 
 def _beyond(keys: Sequence[Any], seen: Sequence[str | None], falling: bool) -> ColumnElement[bool]:
