@@ -94,7 +94,7 @@ class Season:
             courier, sku = chance.choice(COURIERS), chance.choice(SELLS)
             late = chance.random() < (0.7 if courier == SLOW else 0.04)
             failing = sku == FAILING and at < now - CHANGED
-            pleased = (0.4 if failing else 0.9) * (0.5 if late else 1)
+            pleased = (0.4 if failing else 0.9) * (0.3 if late else 1)
             mood = 2 if chance.random() < pleased else 1 if chance.random() < 0.2 else 0
             yield Bought(number, at, self._somebody(), PRODUCTS[sku], courier, late, failing, mood)
 

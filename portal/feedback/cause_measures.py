@@ -172,6 +172,11 @@ def _day(stretch: Stretch) -> str:
     return short(stretch.first, str(get_locale() or "en"))
 
 
+def days(stretch: Stretch) -> str:
+    last = short(stretch.last, str(get_locale() or "en"))
+    return _("%(first)s to %(last)s", first=_day(stretch), last=last)
+
+
 def named(stretch: Stretch, stretches: Sequence[Stretch]) -> str:
     """When, and what began then, as it stands beside the picture's lines."""
     if stretch.change is None:

@@ -122,7 +122,9 @@ def consent(ref: str) -> ResponseReturnValue:
 @bp.get("/orders/<ref>/cases/<int:id>")
 @opens("case", Tier.owns)
 def case(ref: str, id: int) -> ResponseReturnValue:
-    return _case_page(ref, _case(id), MessageForm(formdata=None))
+    """`?v=1` or `?v=0`, from a mail, only chooses whether it is solved: a button says it."""
+    chosen = {"1": "yes", "0": "no"}.get(request.args.get("v", ""), "")
+    return _case_page(ref, _case(id), MessageForm(formdata=None), chosen)
 
 
 def _case(id: int) -> Case:
@@ -132,8 +134,8 @@ def _case(id: int) -> Case:
     return found
 
 
-def _case_page(ref: str, found: Case, form: MessageForm) -> str:
-    return render_template("feedback/case.html", ref=ref, case=found, form=form)
+def _case_page(ref: str, found: Case, form: MessageForm, chosen: str = "") -> str:
+    return render_template("feedback/case.html", ref=ref, case=found, form=form, chosen=chosen)
 
 
 @bp.get("/orders/<ref>/case-pictures/<int:id>")

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import or_, select
+from sqlalchemy.orm import contains_eager
 
 from portal.adapters.couriers import Tracking
 from portal.db import session
@@ -18,6 +19,8 @@ from portal.orders import timeline
 from portal.orders.models import Order
 from portal.refunds.models import Refund
 from portal.refunds.words import STATE
+from portal.returns.claims_models import FAULTS, Claim, claims_where
+from portal.returns.claims_words import REMEDY, wishes
 from portal.returns.models import Return
 
 LETTERS = 8
@@ -46,12 +49,26 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrong:
+    """A claim: what is wrong, what they would like and wrote, and what came of it."""
+
+    id: int
+    rma: str
+    fault: object
+    wish: object
+    words: str
+    state: object
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """One order as the person reads it who makes it right."""
 
     arrived_at: datetime | None
     days_late: int
     parcels: list[Piece]
+    claims: list[Wrong]
     returns: list[Piece]
     money: list[Piece]
     letters: list[Piece]
@@ -60,23 +77,43 @@ class Story:
 
 
 def story_of(order: Order, locale: str, zone: ZoneInfo, *, now: datetime) -> Story:
-    """Read in six statements, whatever happened."""
+    """Read in nine statements, whatever happened."""
     parcels = session.scalars(
         select(Parcel).where(Parcel.order_id == order.id, Parcel.state != "cancelled").order_by(Parcel.id)
     ).all()
-    returns = session.scalars(select(Return).where(Return.order_id == order.id).order_by(Return.id)).all()
+    goods = (Return.order_id == order.id, or_(Return.kind != "claim", Return.goods != "not_expected"))
+    returns = session.scalars(select(Return).where(*goods).order_by(Return.id)).all()
     arrived = [parcel.delivered_at for parcel in parcels if parcel.delivered_at]
     arrived_at = max(arrived) if arrived and len(arrived) == len(parcels) else None
     return Story(
         arrived_at,
         days_late(order.promised_on, (arrived_at or now).astimezone(zone).date()),
         [Piece(parcel.id, parcel.ref, _parcel_state(parcel)) for parcel in parcels],
+        _claims(order),
         [Piece(ret.id, ret.rma, _return_state(ret)) for ret in returns],
         _money(order, locale),
         _letters(order),
         _answers(order),
         timeline.for_staff(order.id, locale),
     )
+
+
+def _claims(order: Order) -> list[Wrong]:
+    lines = contains_eager(Claim.ret).selectinload(Return.lines)
+    found = session.scalars(claims_where(Return.order_id == order.id).options(lines).order_by(Claim.id)).all()
+    return [
+        Wrong(
+            one.return_id, one.ret.rma, FAULTS[one.fault], wishes(one.fault)[one.wish], one.ret.lines[0].words,
+            _claim_state(one), one.ret.requested_at,
+        )
+        for one in found
+    ]  # fmt: skip
+
+
+def _claim_state(claim: Claim) -> object:
+    if claim.asks:
+        return _l("The customer's turn")
+    return DECIDED.get(claim.ret.decision) or REMEDY.get(claim.remedy or "", "")
 
 
 def _money(order: Order, locale: str) -> list[Piece]:

@@ -18,6 +18,7 @@ from portal.returns.rules import Wish
 from tests.conftest import nothing_appears
 from tests.feedback.scenes import case_of, invited, kinds
 from tests.returns import hands
+from tests.returns.claim_hands import accepted, claimed
 from tests.world import open_link, sign_in
 
 
@@ -219,3 +220,16 @@ def test_the_story_beside_a_case_tells_money_letters_and_answers(sam, case, worl
     page = sam.get(f"/desk/cases/{case.id}").text
     for told in ("€20.00", "to approve", "Our answer about your order 1001", "What they told us", "The mug came"):
         assert told in page
+
+
+def test_the_story_tells_what_the_customer_claims_and_what_came_of_it(sam, case, world):
+    hands.delivered(world, case.order)
+    claim = claimed(case.order, fault="damaged", words="A crack from rim to foot.")
+    page = f"/desk/cases/{case.id}"
+    told = sam.get(page).text
+    for words in ("It arrived damaged", "To decide", "Wish: Send me a new one", "A crack from rim to foot."):
+        assert words in told
+    assert f'href="/desk/claims/{claim.return_id}"' in told
+    assert "Return " + claim.ret.rma not in told, "it is told once"
+    accepted(world, claim, "replacement")
+    assert "Send a new one" in sam.get(page).text

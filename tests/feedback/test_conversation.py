@@ -1,5 +1,6 @@
 """The customer and the shop talk until the customer says that it is solved."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -13,8 +14,8 @@ from portal.feedback.case_models import Case, CaseMessage
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.staff.models import Staff
-from tests.conftest import nothing_appears
-from tests.feedback.scenes import asked, case_of, delivered, kinds, written
+from tests.conftest import census, nothing_appears
+from tests.feedback.scenes import asked, case_of, delivered, html_of, kinds, text_of, written
 from tests.fulfilment.test_two_at_once import at_once
 from tests.world import build, open_link
 
@@ -253,3 +254,47 @@ def test_two_people_who_answer_in_the_same_moment_send_one_letter(real):
     session.expire_all()
     said = session.scalar(select(func.count()).select_from(CaseMessage).where(CaseMessage.staff_id.is_not(None)))
     assert said == 1
+
+
+# --- from the mail ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taps(world, work, mails, case) -> dict[str, str]:
+    """Where the mail's "Yes, it is solved" and "No, not yet" lead, after Sam asked."""
+    answered(case, world.sam, asks=True)
+    work()
+    (mail,) = written(mails, "Is it solved? Your order 1001")
+    (secret,) = set(re.findall(r"/l/[\w-]{28}", html_of(mail)))
+    assert f"{secret}?v=1" in html_of(mail)
+    assert f"{secret}?v=0" in text_of(mail)
+    return {"yes": f"{secret}?v=1", "no": f"{secret}?v=0"}
+
+
+@pytest.mark.parametrize("said", ["yes", "no"])
+def test_a_tap_in_the_mail_only_chooses_whether_it_is_solved(client, case, taps, said):
+    opened = client.get(taps[said]).location
+    before = census()
+    client.head(taps[said])
+    assert client.get(taps[said], headers={"Sec-Purpose": "prefetch"}).status_code == 204
+    shown = client.get(opened).text
+    assert census() == before
+    assert last(case).state == "waiting_for_customer"
+    assert "a tap in the mail alone changes nothing" in shown
+    [main] = re.findall(r'<button class="button" type="submit" name="solved" value="(\w+)"', shown)
+    assert main == said
+
+
+def test_a_scanner_that_follows_all_links_of_the_mail_ends_nothing(app, case, taps):
+    scanner = app.test_client()
+    for link in (*taps.values(), *taps.values()):
+        assert scanner.get(scanner.get(link).location).status_code == 200
+    assert (last(case).state, case.reopened) == ("waiting_for_customer", 0)
+
+
+def test_a_no_from_the_mail_opens_it_again_and_goes_up(client, world, case, taps):
+    page = client.get(taps["no"]).location.partition("?")[0]
+    assert client.post(f"{page}/verdict", data={"solved": "no"}).location == page
+    assert (last(case).state, case.owner, case.reopened) == ("open", world.max, 1)
+    assert client.post(f"{page}/verdict", data={"solved": "yes"}).location == page
+    assert last(case).state == "solved"

@@ -16,6 +16,7 @@ from portal.feedback.own_forms import choose_question, make_form, put_otherwise
 from portal.feedback.timing import set_terms
 from portal.lib import clock
 from portal.lib.errors import Refused
+from portal.orders import links
 from portal.orders.models import Order
 from portal.privacy import retention
 from portal.returns.models import Return, ReturnLine
@@ -133,11 +134,27 @@ def test_a_better_score_later_is_told_on_its_own_scale_beside_the_case(client, w
     assert "(changed later)" in page
 
 
-@pytest.mark.parametrize("code", ["nps", "ces", "stars"])
+@pytest.mark.parametrize("code", ["nps", "ces", "stars", "form"])
+def test_looking_and_fetching_ahead_count_nothing_on_any_scale(client, world, code):
+    if code == "stars":
+        asked_for_stars(world)
+    else:
+        ask(world.alice, own_form(world) if code == "form" else code)
+    link = f"/l/{links.mint(world.alice.id, 'survey', None, clock.now())}"
+    opened = client.get(link).location
+    with nothing_appears():
+        for score in invitation_of(world.alice).version.values:
+            assert client.head(f"{link}?v={score}").status_code == 204
+            assert client.get(f"{link}?v={score}", headers={"Sec-Purpose": "prefetch"}).status_code == 204
+            assert client.get(f"{opened}?v={score}").status_code == 200
+    assert invitation_of(world.alice).state == "sent"
+
+
+@pytest.mark.parametrize("code", ["nps", "ces", "stars", "form"])
 def test_what_a_machine_answers_is_provisional_on_every_scale(client, world, code):
     stars = {f"stars_{line}": "1" for line in asked_for_stars(world)} if code == "stars" else {"score": "1"}
     if code != "stars":
-        ask(world.alice, code)
+        ask(world.alice, own_form(world) if code == "form" else code)
     open_link(client, world.alice, "survey")
     trapped(client, world.alice)
     client.post(page_of(world.alice), data=stars)
