@@ -69,12 +69,20 @@ UNDER_WAY = """
       AND p.tracking_status NOT IN ('delivered', 'returned', 'cancelled')
     ORDER BY p.handed_over_at DESC, p.id DESC LIMIT 100
 """
+COMING_BACK = """
+    SELECT p.tracking_number AS number, p.courier, p.tracking_status AS status, o.number || ', back' AS order, c.name,
+           coalesce(o.ship_to ->> 'city', '') AS city, coalesce(o.country, '') AS country
+    FROM back_parcels p JOIN orders o ON o.id = p.order_id JOIN customers c ON c.id = o.customer_id
+    WHERE p.ended_at IS NULL AND p.tracking_number IS NOT NULL AND p.courier IS NOT NULL
+      AND p.tracking_status NOT IN ('delivered', 'returned', 'cancelled')
+    ORDER BY p.id DESC LIMIT 20
+"""
 
 
 def under_way(database: str) -> list[UnderWay]:
     """The labels that were handed over; a real courier was given them, this one looks into the shop's database."""
     with psycopg.connect(database, row_factory=class_row(UnderWay)) as connection:
-        return connection.execute(UNDER_WAY).fetchall()
+        return [*connection.execute(COMING_BACK), *connection.execute(UNDER_WAY)]
 
 
 class Book:

@@ -18,7 +18,7 @@ from flask import Flask, current_app
 from sqlalchemy import event
 
 from portal.db import db, session
-from portal.demo import care, shops
+from portal.demo import care, comes_back, shops
 from portal.demo.calendar import Diary, working_day_before
 from portal.demo.catalogue import PEOPLE, PRODUCTS, SHOP
 from portal.demo.courier import Book, Courier
@@ -230,6 +230,7 @@ def live(shop: Shop, elsewhere: Elsewhere) -> list[Life]:
     simulation.add(shop.now - REALLY_MAILED, really_mail())
     simulation.add(shop.now - A_MINUTE, break_one(shop))
     simulation.add(shop.now - A_MINUTE, plan_a_wave(shop))
+    comes_back.add(simulation, shop)
     for began, story in elsewhere.stories():
         simulation.add(began, story)
     for number, life in enumerate(lives, FIRST_NUMBER):
