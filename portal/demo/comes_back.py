@@ -89,7 +89,7 @@ def _scan(shop: Any, order: Order) -> None:
 
 def find_strangers(shop: Any) -> Iterator[datetime]:
     for detail, name in STRANGERS:
-        theirs = select(Order).join(Order.customer).where(Customer.name == name).order_by(Order.id).limit(1)
+        theirs = select(Order).join(Order.customer).where(Customer.name == name).order_by(Order.id.desc()).limit(1)
         order = session.scalar(theirs) if name else None
         oddities.find("no_number", None, detail=detail, order=order, by=shop.member("rita"), now=clock.now())
     yield from ()
