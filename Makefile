@@ -19,7 +19,7 @@ export PYTHONUTF8 := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test mutants planted machine hostile day month check lint types browser bench bench-large pictures words lock clean
+.PHONY: help run fresh test mutants planted machine hostile soak before day month check lint types browser bench bench-large pictures words lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ machine: $(DEV) $(MO) ## Let money, goods and cases go wrong in 500 random ways 
 
 hostile: $(DEV) $(MO) ## Ten thousand odd bodies for each parser, four hundred for each described door; some minutes
 	@HOSTILE_BODIES=$(or $(HOSTILE_BODIES),10000) DESCRIBED_BODIES=$(or $(DESCRIBED_BODIES),400) $(BIN)/python -m pytest tests/security/test_bodies.py tests/security/test_described.py
+
+soak: $(DEV) $(MO) ## Keep web and worker busy for twenty minutes, and look that neither grows (longer: make soak SOAK_MINUTES=120)
+	@SOAK_MINUTES=$(or $(SOAK_MINUTES),20) $(BIN)/python -m pytest tests/faults/test_soak.py
+
+before: $(DEV) $(MO) ## Run the release before, by its own tests, on the tables of today (another one: make before RELEASE=v1.2)
+	@$(BIN)/python -m tests.before $(RELEASE)
 
 day: $(DEV) $(MO) ## Live a shop's day: three hundred orders, three channels, two couriers, four people; two minutes
 	@DAY_ORDERS=$(or $(DAY_ORDERS),300) $(BIN)/python -m pytest tests/road/test_a_day.py

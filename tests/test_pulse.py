@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from portal.db import session
 from portal.inbox.models import InboxMessage
+from portal.orders import codes
 from tests.conftest import as_owner, statements
 from tests.refunds.hands import approved
 
@@ -65,8 +66,12 @@ def test_they_tell_what_waits_and_what_went_wrong(watched: Any, world: Any) -> N
     long_ago = datetime.now(UTC) - timedelta(hours=3)  # the database's clock counts here, which nobody moves
     heard = InboxMessage(source="easypost", external_id="e1", body=b"{", state="failed", received_at=long_ago)
     session.add(heard)
+    codes.ask(world.alice, "a browser", now=datetime.now(UTC))
+    session.execute(text("UPDATE letters SET state = 'dead'"))
+    session.execute(text("UPDATE procrastinate_jobs SET status = 'failed' WHERE queue_name = 'mail'"))
     session.commit()
     found = watched()
+    assert (found['letters_unsent{state="dead"}'], found['jobs_given_up{task="mail.send_letter"}']) == (1, 1)
     assert found['refunds_unsettled{state="unknown"}'] == 1
     assert found["refunds_unknown_seconds"] == pytest.approx(7200, abs=60)
     assert found['jobs_due{queue="refunds"}'] >= 1

@@ -136,6 +136,7 @@ LIES: Mapping[str, Any] = {
     "nonce": lambda _now: {"nonce": "of another sign-in"},
     "no nonce": lambda _now: {"nonce": None},
     "audience": lambda _now: {"aud": "another-shop"},
+    "audience, asked by us": lambda _now: {"aud": "another-shop", "azp": CLIENT_ID},
     "two audiences": lambda _now: {"aud": ["another-shop", CLIENT_ID], "azp": "another-shop"},
     "issuer": lambda _now: {"iss": "https://else.example"},
     "expired": lambda now: {"exp": now - 120, "iat": now - 400},

@@ -1,6 +1,7 @@
 """One order's evidence, for a bank, a court or an authority: what was said, scanned, decided and paid, in one file.
 
-What happened carries the seal that was made over it soon after; `portal audit verify` proves that the chain holds.
+Pictures are on the paper byte for byte, so that their SHA-256 can be computed again. What happened carries the seal
+that was made over it soon after; `portal audit verify` proves that the chain holds.
 """
 
 import io
@@ -13,6 +14,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
+from reportlab.lib.utils import ImageReader
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
@@ -55,6 +57,7 @@ TITLES: Mapping[str, Any] = {
 }
 AMOUNTS = frozenset({"total", "paid", "captured", "amount", "deduction"})
 LEFT, TOP, BOTTOM, WIDE, SMALL = 18 * mm, 280 * mm, 18 * mm, 174 * mm, 8.5
+HIGH = 90 * mm
 
 
 def gathered(order: Order, locale: str) -> Mapping[str, Section]:
@@ -146,8 +149,8 @@ def _statements(order_id: int) -> Mapping[str, Select[Any]]:
         .where(Case.order_id == order_id)
         .order_by(CaseMessage.id),
         "pictures": select(
-            Picture.uploaded_at, Picture.about, Staff.name.label("by"), Picture.width, Picture.height,
-            func.encode(Picture.digest, "hex").label("sha256"),
+            Picture.id.label("picture"), Picture.uploaded_at, Picture.about, Staff.name.label("by"), Picture.width,
+            Picture.height, func.encode(Picture.digest, "hex").label("sha256"),
         )
         .outerjoin(Staff, Staff.id == Picture.staff_id)
         .where(Picture.order_id == order_id, Picture.about.is_not(None))
@@ -181,6 +184,8 @@ def as_paper(sections: Mapping[str, Section], settings: Settings, *, now: dateti
         sheet.heading(str(TITLES[name]))
         for row in rows or ({"": _("Nothing.")},):
             sheet.entry(_told(row, currency))
+            if "picture" in row:
+                sheet.picture(session.scalars(select(Picture.content).where(Picture.id == row["picture"])).one())
     return sheet.done()
 
 
@@ -232,6 +237,18 @@ class Sheet:
         for line in lines:
             self._line(line, SMALL)
         self.y -= 2 * mm
+
+    def picture(self, raw: bytes) -> None:
+        """A JPEG as it is: no wider than the text, no higher than a third of the page, at least 100 dots an inch."""
+        image = ImageReader(io.BytesIO(raw))
+        width, height = image.getSize()
+        scale = min(WIDE / width, HIGH / height, 0.72)
+        if self.y - height * scale < BOTTOM:
+            self.canvas.showPage()
+            self._begin_page()
+        self.y -= height * scale
+        self.canvas.drawImage(image, LEFT, self.y, width * scale, height * scale)
+        self.y -= 6 * mm
 
     def done(self) -> bytes:
         self.canvas.save()

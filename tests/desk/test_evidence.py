@@ -1,5 +1,6 @@
 """One file per order that a bank or a court can be given: everything, in order, with its seals."""
 
+import hashlib
 import json
 from collections.abc import Callable
 
@@ -12,8 +13,11 @@ from portal.db import session
 from portal.desk import evidence
 from portal.lib import clock
 from portal.orders.models import Order
+from portal.pictures import reading
+from portal.pictures.models import Picture
 from portal.staff import seals
 from tests.house.road import walk
+from tests.uploads import files
 from tests.world import World, sign_in
 
 Work = Callable[..., int]
@@ -55,6 +59,25 @@ def test_long_letters_run_over_pages_and_none_of_it_is_lost(world: World) -> Non
     pages, said = read(evidence.as_paper(sections, current_app.config["SETTINGS"], now=clock.now()))
     assert pages > 4
     assert all(f"line {n}." in said for n in range(300))
+
+
+def test_pictures_are_on_the_paper_as_they_were_kept(client: FlaskClient, world: World) -> None:
+    """A bank can compute again what the file says of each."""
+    for turn, about in enumerate(("order:1", "return:7", "inspection:3")):
+        clean = reading.read(files.photo(turn, quality=90))
+        values = {"width": clean.width, "height": clean.height, "content": clean.content, "thumbnail": clean.thumbnail}
+        kept = {"order_id": world.alice.id, "about": about, "form_key": f"k{turn}", "uploaded_at": clock.now()}
+        session.add(Picture(**kept, **values, digest=clean.digest))
+    session.commit()
+    sign_in(client, world.fran)
+    paper = pypdfium2.PdfDocument(client.get(f"/desk/orders/{world.alice.id}/evidence.pdf").data)
+    shown = [one for page in paper for one in page.get_objects() if isinstance(one, pypdfium2.PdfImage)]
+    bytes_of = [hashlib.sha256(bytes(one.get_data(decode_simple=True))).hexdigest() for one in shown]
+    told = json.loads(client.get(f"/desk/orders/{world.alice.id}/evidence.json").data)["pictures"]
+    assert bytes_of == [row["sha256"] for row in told]
+    assert len(bytes_of) == 3
+    said = "".join(page.get_textpage().get_text_range() for page in paper)
+    assert all(row["sha256"] in said.replace("\r\n", "") for row in told)
 
 
 @pytest.mark.parametrize("person", ["cleo", "sam"])

@@ -365,11 +365,25 @@ def test_a_clock_that_was_put_back_makes_nothing_fresh(client: FlaskClient, sam:
         assert client.post("/desk/account/recovery-codes").status_code in (303, 401)
 
 
-def test_money_is_approved_by_who_has_just_shown_who_they_are(app: Flask) -> None:
-    marked = {name for name, view in app.view_functions.items() if getattr(view, "fresh", False)}
-    money = {"desk_refunds.approve", "desk_refunds.reduce", "desk_refunds.settle", "desk_refunds.drop"}
-    keys = {"account.change_password", "account.add_app", "account.remove_app", "account.make_codes"}
-    assert money | keys <= marked
+MONEY_AND_KEYS = {"refunds.approve", "refunds.limit", "keys.manage", "staff.manage"}
+ONLY_ASK = {"desk_refunds.compare_now", "desk_refunds.try_key_now"}
+"""They have Stripe asked how things stand, and change nothing."""
+NO_KEY = {"desk_departments.give"}
+"""Who answers for a department: that opens nothing to anybody."""
+OWN = {"account.end_session", "account.end_others", "account.confirm", "passkeys.confirm", "passkeys.confirm_options"}
+"""One's own sessions are ended at once, and who they are is what the others show."""
+
+
+def test_7_5_1_and_7_5_3_whatever_moves_money_or_keys_wants_who_they_are_once_more(app: Flask) -> None:
+    """By the permission that a form needs, and of one's own keys by its place: a new one without it fails."""
+    stale = set()
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        own = rule.endpoint.startswith(("account.", "passkeys."))
+        moves = getattr(view, "permission", "") in MONEY_AND_KEYS or own
+        if "POST" in (rule.methods or set()) and moves and not getattr(view, "fresh", False):
+            stale.add(rule.endpoint)
+    assert stale == ONLY_ASK | NO_KEY | OWN
 
 
 # --- the journal ---
