@@ -20,7 +20,7 @@ from portal.privacy.models import orders_of
 from tests.guards import OTHERS
 from tests.house.road import walk
 from tests.house.test_routes import rules, values_for
-from tests.privacy.test_erasure import plant
+from tests.privacy.test_erasure import plant, rare
 from tests.returns import hands
 from tests.world import World, sign_in
 
@@ -49,6 +49,7 @@ def test_thirty_canaries_are_gone_from_every_page_export_file_and_log(
     client: FlaskClient, world: World, work: Work, mails: object, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     walk(world, work)
+    rare(world)
     ids = [*orders_of(world.alice.customer_id), world.bob.id]
     canaries = plant(ids)
     session.commit()
