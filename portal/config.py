@@ -62,6 +62,7 @@ class Settings(BaseModel):
     shop_timezone: str = "Europe/Berlin"
     shop_address: str = ""
     shop_privacy_url: str | None = None
+    shop_accessibility_url: str | None = None
 
     mail_server: str = "127.0.0.1"
     mail_port: int = Field(default=1025, ge=1, le=65535)

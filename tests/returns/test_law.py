@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from html import unescape
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,20 @@ from flask_babel import force_locale, gettext
 from sqlalchemy import select
 
 from portal.db import session
+from portal.feedback import reviews
+from portal.feedback.reviews import ReviewOffer
 from portal.fulfilment import actions as warehouse
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock, tokens
+from portal.lib.days import spelled
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.mail.models import Letter
 from portal.orders.actions import accept_order
 from portal.orders.models import Order
 from portal.privacy.actions import forget
+from portal.privacy.rules import locked_until
 from portal.refunds.models import Refund
 from portal.returns import actions, bench, dispatch, exemptions, settlement, withdrawals
 from portal.returns.dates import four_dates
@@ -37,7 +42,7 @@ from portal.tracking.actions import choose
 from tests.conftest import ROOT, nothing_appears
 from tests.fulfilment.hands import brought_to
 from tests.returns.hands import delivered, found, line_of
-from tests.world import ALICES_ORDER, World, open_link
+from tests.world import ALICES_ORDER, World, open_link, sign_in
 
 TABLE = ROOT / "docs" / "withdrawal.md"
 ROWS: list[str] = []
@@ -381,6 +386,82 @@ def test_who_is_forgotten_leaves_a_statement_without_a_person(world: World) -> N
 @row("Surveys are advertising")
 def test_in_germany_nobody_is_asked_until_the_shop_chose_a_ground(app: Flask) -> None:
     assert type(app.config["SETTINGS"])(secret_key="x" * 32).survey_countries_off == ["DE"]
+
+
+@row("Retention")
+@pytest.mark.parametrize(("countries", "until"), [(["DE"], 2034), (["DE", "FR"], 2036), ([None], 2036)])
+def test_what_books_and_invoices_need_is_locked_as_long_as_the_country_wants(
+    countries: list[str | None], until: int
+) -> None:
+    """Counted in full years from the end of the one of the sale; where nobody knows the country, the longest."""
+    assert locked_until(2026, countries) == date(until, 12, 31)
+
+
+@row("Reviews")
+def test_public_reviews_are_offered_to_everybody_with_a_sentence_on_how_they_are_checked(world: World) -> None:
+    with nothing_appears(), pytest.raises(Refused):
+        reviews.offer("https://reviews.example.net/shop", "proven", by=world.max, now=clock.now())
+    assert list(signature(reviews.offered).parameters) == [], "there is no score or answer by which to choose"
+    assert not ReviewOffer.__table__.c.checked.nullable
+    assert all(str(told) for told in reviews.CHECKS.values())
+
+
+@row("Accessibility")
+def test_everything_at_the_three_doors_has_a_name_and_the_statement_is_one_step_away(
+    client: FlaskClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each field its label, each button its words, one headline, a language (WCAG 2.1: 1.3.1, 2.4.6, 3.1.1, 4.1.2)."""
+    told = client.application.jinja_env.globals
+    with_statement = {"shop_accessibility_url": "https://a.example"}
+    monkeypatch.setitem(told, "settings", told["settings"].model_copy(update=with_statement))
+    delivered(world, world.alice)
+    open_link(client, world.alice)
+    at = f"/orders/{world.alice.ref}"
+    for door in ("", "/withdrawal", "/returns/new", "/claims/new"):
+        answer = client.get(at + door, follow_redirects=True)
+        assert answer.status_code == 200
+        check_names(answer.text)
+        assert 'href="https://a.example"' in answer.text
+    check_names(page(client, "/withdrawal"))
+
+
+def check_names(html: str) -> None:
+    labelled = set(re.findall(r'<label[^>]* for="([^"]+)"', html))
+    assert '<html lang="en"' in html
+    assert html.count("<h1") == 1
+    for tag in re.findall(r"<(?:input|select|textarea)[^>]*>", html):
+        if 'type="hidden"' not in tag and 'type="submit"' not in tag:
+            [name] = re.findall(r'id="([^"]+)"', tag) or [""]
+            assert name in labelled or "aria-label" in tag, tag
+    for button in re.findall(r"<button[^>]*>.*?</button>", html, re.S):
+        assert re.sub(r"<[^>]+>|\s", "", button) or "aria-label" in button, button
+    for picture in re.findall(r"<img[^>]*>", html):
+        assert "alt=" in picture, picture
+
+
+def test_the_four_dates_are_the_same_on_every_page_and_in_the_letters(
+    app: Flask, client: FlaskClient, world: World, work: Callable[..., int]
+) -> None:
+    there = clock.now() - timedelta(days=3)
+    delivered(world, world.alice, there)
+    ret = withdrawn(world.alice, {line_of(world.alice, "MUG-01").id: 1}).ret
+    assert ret
+    settings, order = app.config["SETTINGS"], world.alice
+    dates = four_dates(read(order, now=clock.now()).delivered_at, order.country, [ret], settings)
+    with app.test_request_context():
+        told = dict(dates.told("en"))
+    assert len(told) == 4
+    customer = open_link(client, order)
+    pages = [page(customer, f"/orders/{order.ref}"), page(customer, f"/orders/{order.ref}/returns/{ret.rma}")]
+    desk = sign_in(client, world.max)
+    pages += [page(desk, f"/desk/returns/{ret.id}"), page(desk, f"/desk/orders/{order.id}")]
+    for shown in pages:
+        assert told == {name: day for name, day in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", shown) if name in told}
+    work()
+    [letter] = letters("withdrawal-next")
+    for day in (dates.send_back_until, dates.money_back_by):
+        assert day
+        assert spelled(day, clock.now().date(), "en") in letter.text
 
 
 def test_the_table_in_the_handbook_has_the_same_rows() -> None:

@@ -14,15 +14,16 @@ from portal.db import session
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.fulfilment.tracking import record_update
 from portal.lib import clock, tokens
+from portal.lib.errors import Refused
 from portal.orders.models import INSTEAD, Order
 from portal.refunds.models import Refund
-from portal.returns import claims
+from portal.returns import actions, claims, withdrawals
 from portal.returns.claims_models import Claim
 from portal.returns.withdrawal_rules import right_of
 from tests.conftest import nothing_appears
 from tests.fulfilment.hands import brought_to, planned
-from tests.returns.claim_hands import accepted, post, the_claim
-from tests.returns.hands import delivered, line_of
+from tests.returns.claim_hands import accepted, post, the_claim, wrong
+from tests.returns.hands import delivered, line_of, wish
 from tests.world import World, open_link, show_code, sign_in
 
 Work = Callable[..., int]
@@ -148,6 +149,16 @@ def test_of_an_order_split_over_parcels_only_the_lost_one_is_paid_back(world: Wo
     assert claim.ret.goods == "not_expected"
     left = right_of(world.alice, now=clock.now()).everything()
     assert left == {line_of(world.alice, "MUG-01").id: 2}
+    key = {"key": tokens.mint(), "by": "customer", "now": clock.now()}
+    for ask in (
+        lambda: actions.request_return(world.alice.id, [wish(world.alice, "SHIRT-M")], **key),
+        lambda: claims.open_claim(world.alice.id, wrong(world.alice, "SHIRT-M"), **key),
+        lambda: withdrawals.withdraw(world.alice.id, {shirt.order_line_id: 1}, key=tokens.mint(), now=clock.now()),
+        lambda: claims.open_search(world.alice.id, other.id, "money", "", **key),
+    ):
+        with nothing_appears(), pytest.raises(Refused):
+            ask()
+        session.rollback()
 
 
 def test_handed_over_says_the_courier_and_nobody_is_accused(alice: FlaskClient, world: World, parcel: Parcel) -> None:

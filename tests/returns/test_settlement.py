@@ -18,8 +18,9 @@ from portal.returns.goods import read
 from portal.returns.models import Return
 from portal.returns.rules import Wish
 from portal.returns.settlement import Settlement, expect, total, work_out
-from tests.returns.hands import delivered, found, inspected, line_of, received, wish
-from tests.world import ALICES_ORDER, World
+from tests.conftest import nothing_appears
+from tests.returns.hands import delivered, found, inspected, line_of, page_of, received, requested, wish
+from tests.world import ALICES_ORDER, World, sign_in
 
 
 @pytest.fixture
@@ -150,3 +151,22 @@ def test_other_currencies_have_other_minor_units(world, currency):
     )
     delivered(world, order)
     assert settled(inspected(world, order, wish(order, quantity=2))).total == Money(4000, currency)
+
+
+def test_after_the_channel_gave_part_back_no_more_is_proposed_than_is_left(client, world):
+    """70 of 84 euros went back where it was paid: of two mugs 14 euros are left, and then nothing for the shirt."""
+    delivered(world, world.alice)
+    mugs, shirt = (requested(world.alice, one) for one in (wish(world.alice, quantity=2), wish(world.alice, "SHIRT-M")))
+    add_external(world.alice.payment, 7000)
+    desk = sign_in(client, world.rita)
+    for ret in (mugs, shirt):
+        actions.approve_return(ret, by=world.rita, now=clock.now())
+        actions.receive_return(ret, by=world.rita, now=clock.now())
+        bench.inspect_return(ret, found(ret), by=world.rita, now=clock.now())
+        session.commit()
+    with nothing_appears():
+        assert desk.post(f"/desk/returns/{mugs.id}/refund", data={"amount": "4000"}).status_code == 409
+    assert desk.post(f"/desk/returns/{mugs.id}/refund", data={"amount": "1400"}).status_code == 303
+    session.expire_all()
+    assert (world.alice.payment.left.amount, mugs.money and mugs.money.amount) == (0, 1400)
+    assert "No money is due" in page_of(desk, shirt)
