@@ -177,7 +177,7 @@ class Return(Base):
     def cancellable(self) -> bool:
         """Whether it can be called off: nothing has arrived, gone out or been paid for it, and it is no withdrawal."""
         bound = self.kind == "withdrawal" or any(row.sent_instead for row in self.lines)
-        bound = bound or (self.stays and bool(self.money or self.closed_at))
+        bound = bound or bool(self.money or self.closed_at)
         return not bound and may(self, "decision", "cancel") and self.goods in ("not_expected", "awaited")
 
     def overdue(self, today: date) -> bool:

@@ -179,12 +179,14 @@ class GoodsBack(Stage):
         self._nothing_is_announced_twice()
 
     def _last_day(self) -> date | None:
-        """Fourteen days after the last delivery, on a working day; None while something may still arrive."""
+        """Thirty days after the last delivery, which the shop gives instead of the law's fourteen, on a working day; None
+        while something may still arrive.
+        """
         parcels = self._parcels(Parcel.state != "cancelled")
         if not parcels or not all(parcel.delivered_at for parcel in parcels):
             return None
         last = max(parcel.delivered_at for parcel in parcels if parcel.delivered_at)
-        return on_or_after(last.date() + timedelta(days=14), "DE")
+        return on_or_after(last.date() + timedelta(days=30), "DE")
 
     @rule(which=ONE_AT_A_TIME)
     def the_customer_calls_it_off(self, which: int) -> None:

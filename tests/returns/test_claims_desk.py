@@ -361,3 +361,11 @@ def test_a_longer_guarantee_of_the_shop_counts(desk: FlaskClient, world: World) 
     session.commit()
     three = datetime.now(UTC) + timedelta(days=1000)
     assert claims.open_claim(world.alice.id, wrong(world.alice), key="k" * 28, by="customer", now=three).id
+
+
+def test_once_money_was_proposed_nobody_calls_it_off(world: World) -> None:
+    delivered(world, world.alice)
+    claim = claimed(world.alice, wish="part_money")
+    claim = accepted(world, claim, "part_money", amounts={claim.ret.lines[0].id: 1000})
+    with nothing_appears(), pytest.raises(Refused, match="called off any more"):
+        actions.cancel_return(claim.ret, now=clock.now())
