@@ -179,9 +179,7 @@ class GoodsBack(Stage):
         self._nothing_is_announced_twice()
 
     def _last_day(self) -> date | None:
-        """Thirty days after the last delivery, which the shop gives instead of the law's fourteen, on a working day; None
-        while something may still arrive.
-        """
+        """Thirty days, which the shop gives, after the last delivery, on a working day; None while more may arrive."""
         parcels = self._parcels(Parcel.state != "cancelled")
         if not parcels or not all(parcel.delivered_at for parcel in parcels):
             return None
