@@ -143,7 +143,7 @@ def nameless(page: Page) -> list[str]:
     found: list[str] = page.evaluate(
         """() => {
           const named = (e) => e.labels?.length || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby")
-            || e.textContent.trim() || e.type === "hidden";
+            || e.textContent.trim() || e.type === "hidden" || e.querySelector("img[alt]")?.alt;
           const controls = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, iframe")];
           const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
           return [...controls.filter((e) => !named(e) && !e.title).map((e) => e.outerHTML.slice(0, 80)),
