@@ -153,18 +153,20 @@ def _of_product(sku: str) -> list[ColumnElement[bool]]:
     return [Counted.products.contains([sku]), or_(Answer.kind.is_distinct_from("stars"), few)]
 
 
-def cases_since(since: datetime, *columns: Any) -> Select[Any]:
-    """Cases that were opened since then, with their answer and how their order is counted."""
-    known = select(*columns).select_from(Case).join(Counted, Counted.order_id == Case.order_id)
-    return known.outerjoin(Answer, Answer.id == Case.answer_id).where(Case.opened_at >= since)
+def cases_since(since: datetime, *columns: Any, latest: int | None = None) -> Select[Any]:
+    """Cases opened since then (only so many, the latest), with their answer and how their order is counted."""
+    chosen = select(Case.id).where(Case.opened_at >= since).order_by(Case.opened_at.desc()).limit(latest).subquery()
+    known = select(*columns).select_from(chosen).join(Case, Case.id == chosen.c.id)
+    return known.join(Counted, Counted.order_id == Case.order_id).outerjoin(Answer, Answer.id == Case.answer_id)
 
 
-def bad_answers_since(since: datetime, *columns: Any) -> Select[Any]:
-    """Bad answers of people since then, with their case and how their order is counted."""
-    known = select(*columns).select_from(Answer).join(Answer.invitation)
-    joined = known.join(Counted, Counted.order_id == SurveyInvitation.order_id)
+def bad_answers_since(since: datetime, *columns: Any, latest: int | None = None) -> Select[Any]:
+    """Bad answers of people since then (only so many), with their case and how their order is counted."""
     bad = (Answer.mood == "bad", Answer.provisional.is_(False), Answer.answered_at >= since)
-    return joined.outerjoin(Case, Case.answer_id == Answer.id).where(*bad)
+    chosen = select(Answer.id).where(*bad).order_by(Answer.answered_at.desc()).limit(latest).subquery()
+    known = select(*columns).select_from(chosen).join(Answer, Answer.id == chosen.c.id).join(Answer.invitation)
+    joined = known.join(Counted, Counted.order_id == SurveyInvitation.order_id)
+    return joined.outerjoin(Case, Case.answer_id == Answer.id)
 
 
 # --- what the desk reads ----------------------------------------------------------------------------------------------

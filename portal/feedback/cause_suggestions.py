@@ -20,6 +20,8 @@ from portal.staff.rules import DEPARTMENTS
 WEEKS = 13
 LATELY = timedelta(weeks=4)
 MOST, MOST_FEW = 12, 3
+LOOKED_AT = 5_000
+"""Cases and bad answers that are looked at for a suggestion: the page stays quick however many there are."""
 FEW_CASES = 3
 """Of so many cases a product and a reason are worth a look, though they are too few to count on."""
 
@@ -118,8 +120,9 @@ def _shares(stretches: Sequence[Stretch]) -> Iterator[tuple[About, Score, Score]
 
 
 def _counted(abouts: Sequence[About], first: date) -> list[tuple[int, int]]:
-    """Of each, how many cases and how many bad answers there are since the first day; two statements."""
+    """Of each, how many cases and bad answers there are since the first day, among the last ones; two statements."""
     since = datetime.combine(first, time(), current_app.config["SETTINGS"].zone)
     each = [func.count().filter(belongs(about)) for about in abouts]
-    cases, low = (session.execute(found(since, *each)).one() for found in (cases_since, bad_answers_since))
+    cases = session.execute(cases_since(since, *each, latest=LOOKED_AT)).one()
+    low = session.execute(bad_answers_since(since, *each, latest=LOOKED_AT)).one()
     return list(zip(cases, low, strict=True))

@@ -11,7 +11,7 @@ from portal.db import session
 from portal.feedback import cause_measures, cause_models, causes
 from portal.feedback.cause_forms import CauseForm, ChangeForm, MemberForm
 from portal.feedback.cause_models import Cause
-from portal.feedback.cause_suggestions import suggestions
+from portal.feedback.cause_suggestions import LOOKED_AT, suggestions
 from portal.feedback.forms import OwnerForm
 from portal.feedback.replying_staff import cause_form, find, people
 from portal.feedback.rules import SCORES
@@ -47,7 +47,7 @@ def _list(form: CauseForm, view: str = "open") -> str:
     suggested = suggestions(taken, today=_today()) if view == "open" else []
     return render_template(
         "desk/insight/causes.html", rows=list(zip(listed, names, strict=True)), view=view, suggested=suggested,
-        form=_offer(form),
+        form=_offer(form), looked_at=LOOKED_AT,
     )  # fmt: skip
 
 
