@@ -64,6 +64,7 @@ def places(language: str) -> list[Place]:
     ]
 
 
-def lines(language: str) -> list[tuple[str, str, str]]:
-    """The same as a letter lists them: who, the words, the link."""
-    return [(place.name, place.words, place.link) for place in places(language)]
+def lines(language: str, courier: str | None = None) -> list[tuple[str, str, str]]:
+    """The same as a letter lists them, all or one courier's: who, the words, the link."""
+    told = [place for place in places(language) if courier in (None, place.courier)]
+    return [(place.name, place.words, place.link) for place in told]

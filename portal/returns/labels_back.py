@@ -109,4 +109,5 @@ def tell(back_parcel_id: int, *, now: datetime) -> None:
     if ret.decision == "approved" and parcel.ended_at is None:
         about = {"courier": courier_name(parcel.courier), "words": "", "printed": True}
         code = papers(ret).get(parcel.id, Here(True, False)).code
-        write("return-label", ret, now, **about, code=code, once=f"return-label:{parcel.id}")
+        once = f"return-label:{parcel.id}"
+        write("return-label", ret, now, carried_by=parcel.courier, **about, code=code, once=once)

@@ -11,8 +11,8 @@ from portal.orders import letters
 from portal.returns.models import Return
 
 
-def write(kind: str, ret: Return, now: datetime, **more: Any) -> None:
-    """Queue a letter to whoever ordered, in their language."""
+def write(kind: str, ret: Return, now: datetime, *, carried_by: str | None = None, **more: Any) -> None:
+    """Queue a letter to whoever ordered, in their language. Who carries it, when that is known, takes it in places."""
     order, today = ret.order, local_day(now)
     letters.write(
         kind,
@@ -21,7 +21,7 @@ def write(kind: str, ret: Return, now: datetime, **more: Any) -> None:
         now=now,
         rma=ret.rma,
         rows=[(row.told, f"× {row.quantity}") for row in ret.lines if row.quantity],
-        drop_off=drop_off.lines(order.locale),
+        drop_off=drop_off.lines(order.locale, carried_by),
         send_by=days.spelled(ret.send_back_by, today, order.locale) if ret.send_back_by else "",
         **more,
     )

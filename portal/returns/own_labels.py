@@ -92,7 +92,7 @@ def give_label(ret: Return, given: Given, *, by: Staff, now: datetime) -> BackPa
     record(ret.order_id, "return.label_given", by=by, now=now, rma=ret.rma)
     write(
         "return-label", ret, now, courier=courier_name(given.courier), words=label.words, printed=bool(given.paper),
-        code=bool(given.code), once=f"return-label:{parcel.id}",
+        code=bool(given.code), carried_by=given.courier, once=f"return-label:{parcel.id}",
     )  # fmt: skip
     session.expire(ret, ["back"])
     return parcel

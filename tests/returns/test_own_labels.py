@@ -43,6 +43,7 @@ def test_a_label_and_a_code_of_the_shop_s_own_reach_the_customer(desk, world):
     alice = open_link(desk, world.alice)
     page = alice.get(path(world.alice, ret.rma)).text
     assert "Get the label" in page
+    assert "with whom you like" not in page
     assert "No printer? Show this code" in page
     label = f"{path(world.alice, ret.rma)}/label"
     assert alice.get(label).status_code == 303, "it shows where she lives"
@@ -115,7 +116,7 @@ def test_customers_read_where_each_courier_takes_parcels(client, world):
     delivered(world, world.alice)
     ret = approved(world, world.alice)
     text = session.scalars(select(Letter.text).where(Letter.kind == "return-approved")).one()
-    assert "DHL · At every kiosk. · https://example.com/shops" in text
+    assert "DHL: At every kiosk. https://example.com/shops" in text
     page = open_link(client, world.alice).get(path(world.alice, ret.rma)).text
     assert "At every kiosk." in page
     assert 'href="https://example.com/shops"' in page
