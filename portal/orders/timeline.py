@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import insert, select
 
 from portal.db import session
@@ -16,6 +17,14 @@ from portal.staff.models import Actor, Staff
 
 WORDS: dict[str, tuple[Any, Any]] = {}
 NAMES: dict[str, Any] = {}
+WHO: dict[str, Any] = {
+    "customer": _l("the customer"),
+    "courier": _l("the courier"),
+    "channel": _l("the sales channel"),
+    "stripe": "Stripe",
+    "system": _l("by itself"),
+}
+"""Who did it, when it was nobody of the shop."""
 A_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -66,7 +75,7 @@ def _plain(value: Any) -> Any:
 
 def for_staff(order_id: int, locale: str = "en") -> list[Entry]:
     """All that happened, newest first."""
-    return [_told(row, row.by, 0, locale) for row in _rows(order_id)]
+    return [_told(row, str(WHO.get(row.by, row.by)), 0, locale) for row in _rows(order_id)]
 
 
 def for_customer(order_id: int, locale: str = "en") -> list[Entry]:

@@ -141,7 +141,7 @@ def test_the_story_is_told_to_each_in_their_words(world: World) -> None:
     timeline.record(world.alice.id, "tests.noted", by="system", now=now)
     newest = timeline.for_staff(world.alice.id)[:2]
     assert [(entry.text, entry.by) for entry in newest] == [
-        ("Noted: 100 % sure", "system"),
+        ("Noted: 100 % sure", "by itself"),
         ("Alice paid €12.50", "Fran"),
     ]
     told = timeline.for_customer(world.alice.id, "de")

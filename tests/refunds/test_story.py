@@ -53,5 +53,5 @@ def test_the_orders_timeline_tells_who_asked_who_approved_and_what_stripe_said(
     assert told == [
         ("€40.00 proposed to be given back", "Rita"),
         ("€40.00 approved to be given back", "Fran"),
-        ("€40.00 given back, says Stripe", "stripe"),
+        ("€40.00 given back, says Stripe", "Stripe"),
     ]
