@@ -34,6 +34,10 @@ CODES: dict[str, tuple[Any, Any]] = {
         _l("No label for the way back"),
         _l("None was offered within the limits. The customer has the slip; send a label by mail if you want to help."),
     ),
+    "postage": (
+        _l("The customer paid for the way back of a claim"),
+        _l("It is the shop's to pay. Give it back by hand, and write it down on the claim's page."),
+    ),
     "copy_asked": (
         _l("The customer asks for a copy of their data"),
         _l("A manager hands it out under “Customers' data”."),
@@ -55,7 +59,7 @@ CODES: dict[str, tuple[Any, Any]] = {
 """What each code says, and what to do about it."""
 KEPT_ONLY = ("not_paid", "test", "already_sent")
 """Why an order is kept without being promised or planned."""
-OURS = {"changed", "cancelled", "deleted", "refund_by_hand", "withdrawn", "no_return_label", "copy_asked"}
+OURS = {"changed", "cancelled", "deleted", "refund_by_hand", "withdrawn", "no_return_label", "postage", "copy_asked"}
 FROM_THE_COPY = frozenset(CODES) - OURS
 """What a newer copy of the order may mend by itself."""
 

@@ -245,9 +245,12 @@ def receive_return(ret: Return, *, by: Staff, now: datetime) -> Return:
 def _sent_all_the_same(ret: Return, *, by: Staff, now: datetime) -> Return:
     """What the customer was to keep is a return of its own, and a person decides: part of its money was given back."""
     lock_whole(ret)
+    lines = list(_less_what_was_given(ret, now))
+    if not lines:
+        raise Refused(_("These goods are in another return of the order meanwhile. Receive that one."))
     other = Return(
         rma=reference(RMA_LENGTH).upper(), order_id=ret.order_id, order=ret.order, requested_at=now,
-        policy_id=ret.policy_id, lines=list(_less_what_was_given(ret, now)),
+        policy_id=ret.policy_id, lines=lines,
     )  # fmt: skip
     session.add(other)
     session.flush()
@@ -256,15 +259,20 @@ def _sent_all_the_same(ret: Return, *, by: Staff, now: datetime) -> Return:
 
 
 def _less_what_was_given(ret: Return, now: datetime) -> Iterator[ReturnLine]:
-    """The same lines; what was given for keeping them is a fee, so far as the lines' own money does not tell."""
+    """The same lines, as far as no other return has their pieces; what was given for keeping them is a fee, so far as
+    the lines' own money does not tell.
+    """
     bare, held = (read(ret.order, now=now, besides=besides) for besides in (ret.id, None))
     given = settlement.given_for(ret)
     for row in ret.lines:
-        _pieces, fair = settlement.worth_of(row, row.quantity, bare)
-        _pieces, left = settlement.worth_of(row, row.quantity, held)
+        goods = held.of(row.order_line_id)
+        pieces = min(row.quantity, goods.there) if goods else 0
+        _pieces, fair = settlement.worth_of(row, pieces, bare)
+        _pieces, left = settlement.worth_of(row, pieces, held)
         too_much = left.amount - max(0, fair.amount - given[row.order_line_id].amount)
         fees = [ReturnFee(kind="kept", amount=too_much)] if too_much > 0 else []
-        yield ReturnLine(order_line_id=row.order_line_id, quantity=row.quantity, reason=row.reason, fees=fees)
+        if pieces:
+            yield ReturnLine(order_line_id=row.order_line_id, quantity=pieces, reason=row.reason, fees=fees)
 
 
 def take_unasked(order_id: int, *, by: Staff, now: datetime) -> Return:

@@ -128,6 +128,33 @@ class AnswerForm(FlaskForm):
     photos = PicturesField(_l("Pictures (if you like)"))
 
 
+class PostageForm(FlaskForm):
+    """What the way back cost the customer."""
+
+    amount = StringField(_l("What did you pay?"), [DataRequired(_l("Write an amount like 4.50.")), Length(max=20)])
+    currency = ""
+
+    def minor(self) -> int:
+        """Minor units; raises NotMoney for what is no amount."""
+        return to_minor((self.amount.data or "").strip().replace(",", "."), self.currency)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        good = super().validate(extra_validators)
+        try:
+            good = good and self.minor() > 0
+        except NotMoney:
+            good = False
+        if not good:
+            self.amount.errors = [_l("Write an amount like 4.50.")]
+        return good
+
+
+def postage_form(claim: Claim, **how: Any) -> PostageForm:
+    form = PostageForm(**how)
+    form.currency = claim.ret.order.currency
+    return form
+
+
 class QuestionForm(FlaskForm):
     """What staff want to know."""
 

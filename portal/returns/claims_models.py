@@ -31,7 +31,11 @@ CURES = ("repair", "replacement")
 
 
 class Claim(Base):
-    """What is wrong, what the customer would like, and what it ends with. One per return of the kind `claim`."""
+    """What is wrong, what the customer would like, and what it ends with. One per return of the kind `claim`.
+
+    `postage` is what the customer says to have paid for the way back, in minor units; `postage_note` how it was given
+    back.
+    """
 
     __tablename__ = "claims"
     __table_args__ = (
@@ -40,6 +44,8 @@ class Claim(Base):
         CheckConstraint(f"remedy IN {REMEDIES}", name="remedy"),
         CheckConstraint("remedy IS NOT NULL OR NOT goods_back", name="goods_back"),
         CheckConstraint("(fault = 'never_arrived') = (parcel_id IS NOT NULL)", name="parcel"),
+        CheckConstraint("postage > 0", name="postage"),
+        CheckConstraint("postage_paid_at IS NULL OR postage IS NOT NULL", name="postage_paid"),
     )
     return_id: Mapped[int] = mapped_column(ForeignKey("returns.id"), unique=True)
     fault: Mapped[str]
@@ -47,9 +53,19 @@ class Claim(Base):
     parcel_id: Mapped[int | None] = mapped_column(ForeignKey("parcels.id"), index=True)
     remedy: Mapped[str | None]
     goods_back: Mapped[bool] = mapped_column(default=False)
+    postage: Mapped[int | None]
+    postage_note: Mapped[str] = mapped_column(default="")
+    postage_paid_at: Mapped[datetime | None]
+    postage_paid_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     ret: Mapped[Return] = relationship(lazy="joined", innerjoin=True)
     parcel: Mapped[Parcel | None] = relationship()
     messages: Mapped[list["ClaimMessage"]] = relationship(order_by="ClaimMessage.id", back_populates="claim")
+
+    @property
+    def takes_postage(self) -> bool:
+        """Whether the customer may tell what the way back cost: it is ours, and they had no label from us."""
+        back = self.ret.decision == "approved" and self.goods_back and self.ret.goods != "not_expected"
+        return back and not self.postage_paid_at and not self.ret.used_our_label
 
     @property
     def asks(self) -> bool:

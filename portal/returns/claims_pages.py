@@ -14,6 +14,7 @@ from portal.fulfilment import rules as couriers
 from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
+from portal.lib.money import Money
 from portal.lib.tokens import digest
 from portal.orders.guards import opened, this_browser
 from portal.orders.links import Tier
@@ -21,9 +22,9 @@ from portal.orders.models import Order
 from portal.pictures.actions import Uploader
 from portal.pictures.forms import PicturesField, takes_pictures
 from portal.pictures.models import drafts, pictures_of
-from portal.returns import claims, claims_rules, claims_words, words
+from portal.returns import claims, claims_rules, claims_words, postage, words
 from portal.returns.actions import made_by
-from portal.returns.claims_forms import STEPS, AnswerForm, ClaimForm, SearchForm, claim_form
+from portal.returns.claims_forms import STEPS, AnswerForm, ClaimForm, PostageForm, SearchForm, claim_form, postage_form
 from portal.returns.claims_models import Claim, claim_of, open_about, pending
 from portal.returns.claims_terms import Terms, guarantee_until, terms_of
 from portal.returns.goods import Facts, read
@@ -148,9 +149,30 @@ def _search(ref: str, parcel_id: int, form: SearchForm, refusal: str = "") -> st
 @opens("return", Tier.acts)
 def show(ref: str, rma: str) -> ResponseReturnValue:
     """Where it stands. What was written and photographed is shown with the code only."""
-    ret, claim = _find(rma)
+    _ret, claim = _find(rma)
     if claim is None:
         return redirect(url_for("returns.show", ref=ref, rma=rma), 303)
+    return _page(ref, claim, postage_form(claim, formdata=None))
+
+
+@bp.post("/orders/<ref>/claims/<rma>/postage")
+@opens("return", Tier.acts)
+def tell_postage(ref: str, rma: str) -> ResponseReturnValue:
+    """What the way back cost."""
+    claim = _find(rma)[1] or abort(404)
+    form = postage_form(claim)
+    if not form.validate():
+        return _page(ref, claim, form), 422
+    try:
+        postage.tell_postage(claim, form.minor(), by="customer", now=clock.now())
+    except Refused as refused:
+        session.rollback()
+        return _page(ref, _find(rma)[1] or abort(404), form, refused.message), 409
+    return redirect(url_for(".show", ref=ref, rma=rma, _anchor="postage"), 303)
+
+
+def _page(ref: str, claim: Claim, form: PostageForm, refusal: str = "") -> str:
+    ret = claim.ret
     owns = opened().tier >= Tier.owns
     pictures = [one for many in pictures_of(claim.abouts).values() for one in many if one.staff_id is None]
     return render_template(
@@ -158,7 +180,7 @@ def show(ref: str, rma: str) -> ResponseReturnValue:
         ref=ref, ret=ret, claim=claim, order=ret.order, owns=owns, words=claims_words,
         pictures=pictures, headline=claims_words.headline(claim, _today()), track=_track(ref),
         steps=claims_words.steps(claim, _settings().zone), pictures_at=f"/orders/{ref}/pictures/",
-        labels=papers(ret), drop_off=to_hand_in(ret),
+        labels=papers(ret), drop_off=to_hand_in(ret), form=form, refusal=refusal, amount=Money,
     )  # fmt: skip
 
 

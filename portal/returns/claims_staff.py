@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from sqlalchemy import select
@@ -15,7 +15,7 @@ from portal.lib.money import Money
 from portal.orders.looks import looked_at
 from portal.orders.timeline import for_staff
 from portal.pictures.models import pictures_of
-from portal.returns import claims, claims_words, words
+from portal.returns import claims, claims_words, postage, words
 from portal.returns.claims import Decision
 from portal.returns.claims_forms import DecisionForm, QuestionForm, TermsForm, decision_form, terms_form
 from portal.returns.claims_models import Claim, claim_of, cured_before
@@ -89,6 +89,15 @@ def propose(id: int) -> ResponseReturnValue:
     return _do(id, form, lambda claim: claims.pay_again(claim, form.amounts(), by=current_staff(), now=clock.now()))
 
 
+@bp.post("/<int:id>/postage")
+@requires("refunds.request")
+def pay_postage(id: int) -> ResponseReturnValue:
+    """What the customer paid for the way back was given back."""
+    form, shown = NoteForm(), request.form.get("amount", 0, type=int)
+    by, now = current_staff(), clock.now()
+    return _do(id, form, lambda claim: postage.pay_postage(claim, shown, note=form.note.data, by=by, now=now))
+
+
 def _find(id: int) -> tuple[Return, Claim | None]:
     ret = session.scalar(whole(Return.id == id)) or abort(404)
     return ret, claim_of(ret.id)
@@ -127,7 +136,7 @@ def _page(claim: Claim, form: FlaskForm | None = None, refusal: str = "") -> str
         "desk/claims/show.html", claim=claim, ret=ret, order=ret.order, refusal=refusal, words=words,
         claims=claims_words, pictures=pictures_of(claim.abouts), failed=cured_before(claim), missed=missed,
         signals=signals(ret.order, now=now), timeline=for_staff(ret.order_id), sent=orders_for([ret.id]),
-        question=form if isinstance(form, QuestionForm) else QuestionForm(formdata=None),
+        amount=Money, question=form if isinstance(form, QuestionForm) else QuestionForm(formdata=None),
         decision=_decision(claim, form),
         note=form if isinstance(form, NoteForm) else NoteForm(formdata=None),
     )  # fmt: skip

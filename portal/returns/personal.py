@@ -39,7 +39,8 @@ KEPT = (
     Kept(
         Claim,
         lambda ids: Claim.return_id.in_(_returns(ids)),
-        shown=("fault", "wish", "remedy", "goods_back"),
+        shown=("fault", "wish", "remedy", "goods_back", "postage", "postage_note"),
+        taken={"postage_note": ""},
         stays=("fault", "wish", "remedy"),
     ),
     Kept(

@@ -46,6 +46,7 @@ from portal.returns.keeping import offer_keeping, take_offer
 from portal.returns.oddities import Oddity
 from portal.returns.parcels_back import note_number
 from portal.returns.policy import Policy, Rule, save_policy
+from portal.returns.postage import pay_postage, tell_postage
 from portal.returns.withdrawal_rules import right_of
 from portal.staff import people
 from portal.staff.rules import Role
@@ -238,7 +239,10 @@ def find_faults(world: World) -> None:
     claims.ask_customer(first, "Can you show us the box?", by=world.rita, now=clock.now())
     claims.decline_claim(first, note="It fell down.", by=world.rita, now=clock.now())
     session.commit()
-    accepted(world, claimed(order), "replacement")
+    met = accepted(world, claimed(order), "replacement", goods_back=True)
+    tell_postage(met, 690, by="customer", now=clock.now())
+    pay_postage(met, 690, note="By bank transfer.", by=world.rita, now=clock.now())
+    claims.send_replacement(met, by=world.rita, now=clock.now())
     set_terms("AT", Terms(guarantee_months=36))
     session.commit()
 

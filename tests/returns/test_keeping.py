@@ -171,6 +171,15 @@ def test_who_sends_it_all_the_same_gets_a_person_and_the_rest_of_the_money(clien
     assert "Propose €8.00 back" in page_of(desk, other)
 
 
+def test_what_was_withdrawn_from_meanwhile_comes_with_the_withdrawal(world, there):
+    ret = asked(there, keeps(there))
+    mug = line_of(there, "MUG-01").id
+    withdrawals.withdraw(there.id, {mug: 2}, key=tokens.mint(), now=clock.now())
+    session.commit()
+    with nothing_appears(), pytest.raises(Refused, match="in another return"):
+        actions.receive_return(ret, by=world.rita, now=clock.now())
+
+
 # --- offered ---
 
 
