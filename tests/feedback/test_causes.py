@@ -14,6 +14,7 @@ from portal.feedback import cause_measures, causes
 from portal.feedback.case_models import Case
 from portal.feedback.cause_models import About, Cause, CauseChange, CauseMember, cause_of
 from portal.feedback.cause_suggestions import suggestions
+from portal.feedback.jobs import open_cases
 from portal.feedback.tallies import Counted
 from portal.lib import clock
 from portal.lib.errors import Refused
@@ -148,7 +149,7 @@ def test_one_press_takes_it_up_and_what_fits_belongs_to_it(client, world, defect
 # --- what belongs to it -----------------------------------------------------------------------------------------------
 
 
-def test_a_return_that_comes_later_says_what_was_behind_the_case(world, work):
+def test_a_return_that_comes_later_says_what_was_behind_the_case(world):
     cause = taken_up(DEFECTIVE_MUG, world.sam)
     invited(world.alice)
     case = case_of(world.alice)
@@ -156,7 +157,7 @@ def test_a_return_that_comes_later_says_what_was_behind_the_case(world, work):
     causes.gather_lately(now=clock.now())
     assert cause_of(case.id) is None
     came_back(world.alice)
-    causes.gather_lately(now=clock.now())
+    open_cases()
     assert cause_of(case.id) == cause
 
 
