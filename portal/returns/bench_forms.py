@@ -40,6 +40,8 @@ def found_form(ret: Return, **how: Any) -> FoundForm:
     announced = {row.order_line_id for row in ret.lines}
     items = [line for line in ret.order.lines if line.kind == "item" and line.id not in announced]
     form.line.choices = [SelectChoice(line.id, named(line)) for line in items]
+    if not announced:
+        form.line.label.text = _l("Article")
     return form
 
 
