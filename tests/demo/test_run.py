@@ -83,7 +83,8 @@ def test_the_shop_is_full_of_life(running: Running) -> None:
         "cases": {"open", "waiting_for_customer", "solved", "closed"},
         "returns": {"requested", "approved", "declined"},
         "withdrawals": {"carried_out", "received"},
-        "goods": {"not_expected", "awaited", "received"},
+        "goods": {"not_expected", "awaited", "in_transit", "received"},
+        "odd parcels": {"open"},
         "refunds": {"requested", "approved", "succeeded", "failed"},
         "letters": {"sent"},
     }  # fmt: skip
@@ -108,6 +109,7 @@ LIFE = {
     "returns": "SELECT decision FROM returns",
     "withdrawals": "SELECT state FROM withdrawals",
     "goods": "SELECT goods FROM returns",
+    "odd parcels": "SELECT state FROM oddities",
     "refunds": "SELECT state FROM refunds",
     "letters": "SELECT state FROM letters",
 }
