@@ -32,7 +32,6 @@ from portal.returns.models import Return, whole
 from portal.returns.origins import payment_of
 from portal.returns.overrides import overrides_of
 from portal.returns.policy_heard import heard, verdicts
-from portal.returns.policy_rules import told_share
 from portal.returns.shown import shown
 from portal.returns.signals import signals
 
@@ -90,7 +89,7 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         ending=settlement.ending_of(ret, facts) if settled else None, timeline=for_staff(ret.order_id),
         dates=_dates(ret, facts), couriers=couriers, odd=oddities.of_return(ret.id), scan=ScanForm(),
         payment=payment_of(ret.order),
-        signals=signals(ret.order, now=clock.now()), pictures=shown(ret), told_share=told_share,
+        signals=signals(ret.order, now=clock.now()), pictures=shown(ret),
         ease=form if isinstance(form, EaseForm) else ease_form(ret, formdata=None),
         offer=form if isinstance(form, OfferForm) else OfferForm(formdata=None),
         back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),

@@ -135,7 +135,7 @@ def test_it_waits_for_a_person_where_the_policy_says_so(client, world, there):
     desk = sign_in(client, world.rita)
     desk.post(f"/desk/returns/{ret.id}/approval")
     assert refunds() == [("requested", 1200, [0])]
-    assert "You keep it, and get 60% of its money back" in page_of(desk, ret)
+    assert "It stays with the customer: 60% of the money" in page_of(desk, ret)
 
 
 def test_what_finance_refused_can_be_proposed_again(client, world, there):
