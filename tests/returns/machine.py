@@ -145,6 +145,16 @@ class GoodsBack(Stage):
             self._try(ask)
         self._nothing_is_announced_twice()
 
+    @rule(line=WHICH_LINE, reason=REASONS)
+    def two_tabs_ask_for_all_of_it(self, line: int, reason: str) -> None:
+        """The second form was opened before the first was sent."""
+        row = self._lines()[line]
+        for key in (tokens.mint(), tokens.mint()):
+            wish = Wish(row.id, row.quantity, reason)
+            ask = lambda: actions.request_return(self.order_id, [wish], key=key, by="customer", now=clock.now())  # noqa: E731, B023
+            self._try(ask)
+        self._nothing_is_announced_twice()
+
     def _nothing_is_announced_twice(self) -> None:
         """Pieces in returns that live: counted where the bench has counted, else as announced. What stays with the
         customer can still be withdrawn from, and something may be wrong with what is in no return.
@@ -242,9 +252,9 @@ class GoodsBack(Stage):
 
         self._with(which, count, Return.goods == "received")
 
-    @rule(line=WHICH_LINE, pieces=st.integers(1, 3), reason=REASONS)
-    def a_whole_return_goes_through(self, line: int, pieces: int, reason: str) -> None:
-        """Asked for, accepted, here, as new, proposed: without anything odd, as most are."""
+    @rule(line=WHICH_LINE, pieces=st.integers(1, 3), reason=REASONS, times=st.sampled_from([1, 2]))
+    def a_whole_return_goes_through(self, line: int, pieces: int, reason: str, times: int) -> None:
+        """Asked for, accepted, here, as new, proposed: without anything odd, as most are; perhaps once more."""
         rita, wish = self.world.rita, Wish(self._lines()[line].id, pieces, reason)
 
         def go_through() -> None:
@@ -254,7 +264,8 @@ class GoodsBack(Stage):
             actions.receive_return(ret, by=rita, now=clock.now())
             self._end(session.scalars(whole(Return.id == ret.id)).one())
 
-        self._try(go_through)
+        for _ in range(times):
+            self._try(go_through)
         self._nothing_is_announced_twice()
 
     # the money
