@@ -99,11 +99,16 @@ def _parts(message: Message) -> Iterator[Message]:
         part, seen = waiting.pop(0), seen + 1
         if seen > MOST_PARTS:
             raise Unreadable("more parts than a person attaches")
-        inside = part.get_payload()
-        if part.get_content_maintype() == "multipart" and isinstance(inside, list):
-            waiting = [one for one in inside if isinstance(one, Message)] + waiting
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting = _inside(part) + waiting
         else:
             yield part
+
+
+def _inside(part: Message) -> list[Message]:
+    """The mails within; none of a text, which is not asked for here: its charset may be one that nobody can spell."""
+    inside = part.get_payload() if part.is_multipart() else []
+    return [one for one in inside if isinstance(one, Message)]
 
 
 def _header(message: Message, name: str) -> str:
@@ -237,7 +242,7 @@ def _bounce(message: Message, parts: list[Message]) -> Bounce | None:
         return None
     # what is in a message/delivery-status is parsed as a list of headers without a body
     told = [part for part in parts if part.get_content_type() == "message/delivery-status"]
-    blocks = [block for part in told for block in part.get_payload() if isinstance(block, Message)]
+    blocks = [block for part in told for block in _inside(part)]
     failed = next((block for block in blocks if _header(block, "Action").lower() == "failed"), None)
     ours = next((found for part in parts if (found := _returned_id(part))), "")
     if failed is None:
@@ -250,9 +255,8 @@ def _bounce(message: Message, parts: list[Message]) -> Bounce | None:
 def _returned_id(part: Message) -> str:
     """The Message-ID of the mail that a report brings back, whole or only its head."""
     if part.get_content_type() == "message/rfc822":
-        inside = part.get_payload()
-        returned = inside[0] if isinstance(inside, list) and inside else None
-        text = str(returned.get("Message-ID", "")) if isinstance(returned, Message) else ""
+        returned = next(iter(_inside(part)), None)
+        text = str(returned.get("Message-ID", "")) if returned else ""
     elif part.get_content_type() == "text/rfc822-headers":
         head = re.search(r"^message-id:\s*(\S+)", _decoded(part), re.IGNORECASE | re.MULTILINE)
         text = head[1] if head else ""

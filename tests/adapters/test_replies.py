@@ -183,6 +183,8 @@ def test_parts_within_parts_and_parts_without_end_are_refused(raw: bytes) -> Non
         b"Content-Type: multipart/mixed\r\n\r\nwords without a boundary",
         b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!!",
         b"Content-Type: image/png; name*=x'y'%ff\r\n\r\nwords",
+        b"Content-Type: text/plain; charset*0*=\r\n\r\nbro\xff",
+        b"Content-Type: multipart/mixed; charset*0*=; boundary=b\r\n\r\nbro\xff",
         b"Content-Type: text/html\r\n\r\n" + b"<div>" * 50_000,
         b"x" * 1_000_000,
     ],

@@ -392,6 +392,8 @@ class GoodsBack(Stage):
             findings = [Finding(row.id, row.quantity, "as_new", "restock") for row in ret.lines]
             bench.inspect_return(ret, findings, by=self.world.rita, now=clock.now())
             ret = session.scalars(whole(Return.id == ret.id)).one()
+        if ret.closed_at:
+            return  # the count settled it by itself
         if ret.money is None and self._amount(ret):
             self._propose(ret)
         elif ret.money is None:
