@@ -24,6 +24,8 @@ Moves = Mapping[str, tuple[tuple[str, ...], str]]
 
 LIFELINE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """How a connection notices that the network in between dropped it without a word."""
+LET_GO = "-c idle_in_transaction_session_timeout=60000"
+"""How PostgreSQL frees the rows of a host that was cut off in the middle; no transaction of ours waits for the world."""
 SLEEPS_AFTER = 1.0
 """Seconds without use after which a connection may have been lost."""
 NAMES = {
@@ -73,7 +75,7 @@ def psycopg_url(url: str) -> str:
 
 def engine_options(pooled: bool) -> dict[str, Any]:
     """Asks what has slept, so that a restart costs no request; no wait is endless, no error quotes values."""
-    limits = "-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC"
+    limits = f"-c statement_timeout=15000 -c lock_timeout=5000 -c timezone=UTC {LET_GO}"
     common = {"connect_args": {"options": limits, "connect_timeout": 5, **LIFELINE}, "hide_parameters": True}
     if not pooled:
         return {"poolclass": NullPool, **common}

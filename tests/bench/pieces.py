@@ -119,12 +119,12 @@ def number_of(n: int) -> str:
 
 def courier_events(round_number: int, pieces: int) -> list[Piece]:
     """Each moves its parcel's status: on its way, then held up, in turns, so that no round writes letters."""
-    return [_event(round_number, n) for n in range(pieces)]
-
-
-def _event(round_number: int, n: int) -> Piece:
-    at = (clock.now() + timedelta(seconds=round_number)).isoformat()
     status, detail = (("in_transit", "departed_facility"), ("failure", "damaged"))[round_number % 2]
+    return [event(round_number, n, status, detail) for n in range(pieces)]
+
+
+def event(round_number: int, n: int, status: str, detail: str) -> Piece:
+    at = (clock.now() + timedelta(seconds=round_number)).isoformat()
     scan = {
         "status": status,
         "status_detail": detail,

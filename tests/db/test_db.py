@@ -244,10 +244,9 @@ def test_any_usual_address_of_a_database_will_do(given: str) -> None:
 
 
 def test_no_statement_and_no_lock_waits_for_ever(app: Flask) -> None:
-    asked = [
-        session.execute(text(f"SHOW {name}")).scalar_one() for name in ("statement_timeout", "lock_timeout", "timezone")
-    ]
-    assert asked == ["15s", "5s", "UTC"]
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone")
+    asked = [session.execute(text(f"SHOW {name}")).scalar_one() for name in names]
+    assert asked == ["15s", "5s", "1min", "UTC"]
 
 
 def test_16_2_5_an_error_of_the_database_quotes_no_values(app: Flask) -> None:
