@@ -19,7 +19,7 @@ export PYTHONUTF8 := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run fresh test mutants planted machine hostile soak before day month check lint types browser bench bench-large pictures words lock clean
+.PHONY: help run fresh test mutants planted machine hostile soak before day month check lint types browser bench bench-large lighthouse hosts pictures words lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,15 @@ bench-large: $(DEV) $(MO) ## The same with five million orders, into var/perform
 
 pictures: $(DEV) $(MO) browser ## Take the README's pictures from a running demo shop
 	@$(BIN)/python -m tests.pictures docs/pictures
+
+lighthouse: $(DEV) $(MO) browser ## Let Lighthouse look at four pages of a demo shop, and write docs/lighthouse.md; needs Node and npm
+	@command -v npm > /dev/null || { echo "Lighthouse comes by npm, and there is none here: install Node 18 or newer with npm."; exit 1; }
+	@mkdir -p var/lighthouse && cp tests/lighthouse/package*.json var/lighthouse/
+	@npm ci --prefix var/lighthouse --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(BIN)/python -m tests.lighthouse
+
+hosts: $(DEV) $(MO) ## Run two web hosts, two workers and a database in network namespaces, and wear them; root and HAProxy only
+	@$(BIN)/python -m tests.hosts
 
 words: $(DEV) ## Bring the catalogues up to the texts in code and templates; then translate what is empty
 	@$(EXTRACT)

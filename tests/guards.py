@@ -5,7 +5,7 @@ import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Network, ip_address
 from typing import Any
 
 import pytest
@@ -19,6 +19,10 @@ PRIVATE = re.compile(r"[\w.+-]+@(shop\.)?example(\.\w+)?\b|Ångström|Lindenstra
 OTHERS = ("mail.log", "asyncio", "hypothesis", "aiosmtpd")
 
 
+ON_THE_MACHINE: list[IPv4Network] = []
+"""Networks that are only on this machine: `tests.hosts` makes one."""
+
+
 class OffTheMachine(BaseException):
     """A test tried to reach another machine; no `except Exception` may hide it."""
 
@@ -29,7 +33,8 @@ def is_near(host: Any) -> bool:
     if not isinstance(name, str) or name in ("", "localhost", socket.gethostname()):
         return True
     try:
-        return ip_address(name.partition("%")[0]).is_loopback
+        address = ip_address(name.partition("%")[0])
+        return address.is_loopback or any(address in network for network in ON_THE_MACHINE)
     except ValueError:
         return name.startswith(("/", "\0"))
 
