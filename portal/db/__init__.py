@@ -25,7 +25,7 @@ Moves = Mapping[str, tuple[tuple[str, ...], str]]
 LIFELINE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
 """How a connection notices that the network in between dropped it without a word."""
 LET_GO = "-c idle_in_transaction_session_timeout=60000"
-"""How PostgreSQL frees the rows of a host that was cut off in the middle; no transaction of ours waits for the world."""
+"""How PostgreSQL frees the rows of a host that was cut off midway; no transaction of ours waits for the world."""
 SLEEPS_AFTER = 1.0
 """Seconds without use after which a connection may have been lost."""
 NAMES = {
