@@ -15,7 +15,7 @@ from portal.db import session
 from portal.desk.actions import cancel_short
 from portal.feedback import alarms, cases, mail_reading, watching
 from portal.feedback.case_models import CaseMessage
-from portal.fulfilment import back, shorts, waves
+from portal.fulfilment import back, drop_off, shorts, waves
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.closing import close_day
 from portal.fulfilment.jobs import watch_handoffs, watch_promises
@@ -44,6 +44,7 @@ from portal.returns.claims_terms import Terms, set_terms
 from portal.returns.exchanges import Substitute, send_instead
 from portal.returns.keeping import offer_keeping, take_offer
 from portal.returns.oddities import Oddity
+from portal.returns.own_labels import Given, Paper, give_label
 from portal.returns.parcels_back import note_number
 from portal.returns.policy import Policy, Rule, save_policy
 from portal.returns.postage import pay_postage, tell_postage
@@ -312,6 +313,9 @@ def be_on_the_way(world: World) -> None:
         world.bob.id, right_of(world.bob, now=clock.now()).everything(), key="b" * 24, now=clock.now()
     ).ret
     assert bound
+    drop_off.say("dhl", "https://shops.example", {"en": "At every kiosk."})
+    own = Given("dhl", words="Stick it on.", paper=Paper(b"%PDF-1.4\n%%EOF", "application/pdf"))
+    give_label(bound, own, by=world.rita, now=clock.now())
     note_number(bound, "dhl", "JJD0011223344", by="customer", now=clock.now())
     dispatch.show_dispatch(bound, "A receipt of the post office.", by=world.rita, now=clock.now())
     dispatch.lose(bound, by=world.rita, now=clock.now())

@@ -14,7 +14,7 @@ from portal.feedback.case_models import Case
 from portal.fulfilment.closing import Closing
 from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.manifests import Manifest
-from portal.fulfilment.models import Parcel
+from portal.fulfilment.models import BackParcel, Parcel
 from portal.fulfilment.shorts import ShortPick
 from portal.fulfilment.waves import Wave
 from portal.lib.guards import anyone
@@ -32,6 +32,7 @@ from portal.refunds.models import Refund
 from portal.returns.claims_models import Claim
 from portal.returns.models import Return
 from portal.returns.oddities import Oddity
+from portal.returns.own_labels import OwnLabel
 from portal.returns.policy import ReturnPolicy
 from portal.returns.reasons import ReturnReason
 from portal.returns.withdrawals import Withdrawal
@@ -139,6 +140,7 @@ def fingerprint() -> dict[str, str]:
 
 def values_for(rule: Rule, world: World) -> dict[str, object]:
     """What fills the gaps of an address, so that it leads to a row that is there."""
+    label = session.scalars(select(BackParcel).join(OwnLabel, OwnLabel.back_parcel_id == BackParcel.id)).first()
     ids = {
         "desk.order": world.alice.id,
         "desk.evidence": world.alice.id,
@@ -178,6 +180,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_oddities": session.scalar(select(Oddity.id)),
         "desk_workshop": session.scalar(select(StockItem.id)),
         "desk_dispatch": session.scalar(select(Return.id)),
+        "desk_dispatch.label": label.return_id if label else None,
+        "returns": session.scalar(select(Picture.id)),
         "desk_policy": session.scalar(select(ReturnPolicy.id)),
         "desk_reasons": session.scalar(select(ReturnReason.id)),
         "desk_asking": world.alice.id,
@@ -200,7 +204,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "token": "a" * 28,
         "source": "shopify",
         "line_id": 1,
-        "parcel_id": 1,
+        "parcel_id": label.id if label else 1,
+        "picture_id": 1,
         "message_id": 1,
         "order_id": world.alice.id,
         "purchase_id": 1,
