@@ -15,6 +15,8 @@ from portal.db import session
 from portal.desk.actions import cancel_short
 from portal.feedback import alarms, cases, mail_reading, watching
 from portal.feedback.case_models import CaseMessage
+from portal.feedback.cause_models import About
+from portal.feedback.causes import take_up
 from portal.fulfilment import back, drop_off, shorts, waves
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.closing import close_day
@@ -103,7 +105,8 @@ def wait_for_offices(world: World) -> None:
 
 
 def fail_to_tell(world: World) -> None:
-    """A channel that does not take what it is told."""
+    """A channel that does not take what it is told; and somebody looks after why mugs make people complain."""
+    take_up(About(product="MUG-01"), by=world.max, now=clock.now())
     row = ChannelPush(order_id=world.alice.id, channel="shopify", kind="note", key="note-1", body={"text": "Hello"})
     row.state, row.trouble, row.owed_at, row.next_try_at = "failed", "the note is full", clock.now(), clock.now()
     session.add(row)

@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 
 from portal.db import Base, session
 from portal.feedback.case_models import Case
+from portal.feedback.cause_models import Cause
 from portal.fulfilment.closing import Closing
 from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.manifests import Manifest
@@ -191,6 +192,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "desk_absences": 1,
         "desk_snippets": 1,
         "desk_replies": session.scalar(select(Case.id)),
+        "desk_causes": session.scalar(select(Cause.id)),
+        "desk_causes.put_case": session.scalar(select(Case.id)),
         "desk_cases": session.scalar(select(Case.id)),
         "feedback": session.scalar(select(Case.id)),
         "desk_offices": session.scalar(select(OfficeWork.id)),
@@ -206,6 +209,8 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
         "line_id": 1,
         "parcel_id": label.id if label else 1,
         "picture_id": 1,
+        "change_id": 1,
+        "member_id": 1,
         "message_id": 1,
         "order_id": world.alice.id,
         "purchase_id": 1,
