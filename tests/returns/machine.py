@@ -226,6 +226,16 @@ class GoodsBack(Stage):
         self._with(which, lambda ret: actions.receive_return(ret, by=self.world.rita, now=clock.now()), away)
 
     @rule(which=ONE_AT_A_TIME)
+    def it_is_called_off_and_comes_all_the_same(self, which: int) -> None:
+        """The parcel had left already."""
+
+        def call_off(ret: Return) -> None:
+            actions.cancel_return(ret, now=clock.now())
+            actions.receive_return(ret, by=self.world.rita, now=clock.now())
+
+        self._with(which, call_off, Return.goods != "received")
+
+    @rule(which=ONE_AT_A_TIME)
     def it_is_taken_after_all(self, which: int) -> None:
         no = Return.decision.in_(("declined", "cancelled"))
         self._with(which, lambda ret: actions.accept_anyway(ret, by=self.world.rita, now=clock.now()), no)
