@@ -3,14 +3,17 @@
 import argparse
 import gzip
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from tests.bench import desk, measure, pages, report, shop, work
+from tests.bench import answers, desk, measure, pages, report, shop, work
 from tests.bench.report import Row
 from tests.conftest import ROOT
+
+FEW_ANSWERS = 1_000
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Given:
     rounds: int
     seconds: float
     pieces: int
+    answers: int
     to: Path
 
 
@@ -32,6 +36,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each, A B A B")
     parser.add_argument("--seconds", type=float, default=4, help="how long wrk asks in each round")
     parser.add_argument("--pieces", type=int, default=100, help="orders, events, letters per round")
+    parser.add_argument("--answers", type=int, default=1_000_000, help="answers in the shop that has many")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "performance.md")
     given = Given(**vars(parser.parse_args()))
     try:
@@ -60,8 +65,10 @@ def measured(given: Given) -> str:
             print("Pages ...", flush=True)
             with shop.floor_web(big, given.big) as floor:
                 pages_rows, facts = _pages(few, many, floor, given)
+    print("What customers say ...", flush=True)
+    insight = answers.measured(FEW_ANSWERS, given.answers, 3 * given.rounds)
     command = "make bench" if given.big == 1_000_000 else f"python -m tests.bench --big {given.big}"
-    rows = [*pages_rows, *rows, _slowest(at_desk, given)]
+    rows = [*pages_rows, *rows, _slowest(at_desk, given), _most_grown(insight, given)]
     return report.written(rows, at_desk, facts, command=command, load=load, server=found[0].database)
 
 
@@ -69,6 +76,12 @@ def _slowest(at_desk: list[report.Both], given: Given) -> Row:
     name, small, big = max(at_desk, key=lambda page: page[2] / page[1])
     beside = f"{given.big:,} orders beside {given.small:,}"
     return Row(f"desk: the page that grows most ({name})", beside, big / small, 1.5, higher=False)
+
+
+def _most_grown(insight: Mapping[str, tuple[float, float]], given: Given) -> Row:
+    name, (few, many) = max(insight.items(), key=lambda page: page[1][1] / page[1][0])
+    beside = f"{given.answers:,} answers beside {FEW_ANSWERS:,}"
+    return Row(f"insight: the page that grows most ({name})", beside, many / few, 1.5, higher=False)
 
 
 def _desk(small: str, big: str, few: shop.Server, many: shop.Server, given: Given) -> list[report.Both]:
