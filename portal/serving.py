@@ -56,13 +56,16 @@ def how_served(app: Flask) -> dict[str, Any]:
     }
 
 
-def answer(app: Flask, line: socket.socket, threads: int) -> None:
-    """One process. Told to stop, it takes no new line, and ends when those that asked have their answer."""
+def answer(app: Flask, line: socket.socket, threads: int, leader: int | None = None) -> None:
+    """One process. Told to stop, it takes no new line, and ends when those that asked have their answer.
+
+    It ends so too when the process that began it is there no more: killed, a leader tells nobody.
+    """
     server: Any = waitress.create_server(app, sockets=[line], threads=threads, **how_served(app))
     told = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.append(True))
-    while not told:
+    while not told and (leader is None or os.getppid() == leader):
         _turn(server)
     server.del_channel()
     line.close()
@@ -99,16 +102,17 @@ class Crew:
             self.wait_for_one()
 
     def begin(self) -> None:
+        leader = os.getpid()
         member = os.fork()
         if member == 0:
-            self.work()
+            self.work(leader)
         self.members.add(member)
 
-    def work(self) -> None:
+    def work(self, leader: int) -> None:
         """Never returns: what the first process does when it ends is not this one's to do."""
         code = 1
         try:
-            answer(self.app, self.line, self.threads)
+            answer(self.app, self.line, self.threads, leader)
             code = 0
         except Exception:
             log.exception("a web process failed")

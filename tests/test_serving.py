@@ -70,3 +70,13 @@ def test_one_that_ends_is_replaced_and_who_asked_before_the_end_is_answered(shop
         assert re.match(rb"HTTP/1.1 \d{3} ", line.recv(1000))
         line.close()
     assert process.wait(30) == 0
+
+
+def test_when_the_first_process_is_killed_the_others_end_too(shop: Shop) -> None:
+    """Nobody is left on the port, and the next start finds it free."""
+    process, port = shop
+    left = members(process)
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(left, 20)[1] == []
+    assert not is_well(port)

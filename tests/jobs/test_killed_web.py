@@ -57,7 +57,7 @@ def shop(real: Flask, free_port: Callable[[], int]) -> Shop:
 
 
 def begin(start: Start, shop: Shop) -> Any:
-    process = start("-m", "portal.cli", "web", "--port", shop.address.rpartition(":")[2])
+    process = start("-m", "portal.cli", "web", "--port", shop.address.rpartition(":")[2], "--processes", "1")
     wait_for(shop.answers)
     return process
 
