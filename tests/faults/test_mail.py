@@ -14,6 +14,7 @@ from flask import Flask
 from portal.adapters import smtp
 from portal.adapters.errors import Permanent, Temporary
 
+DOT = ".\r\n"
 Line = Any
 Mood = Callable[[Line], None]
 
@@ -40,7 +41,7 @@ class Server:
             verb = line.split()[0].upper() if line.split() else ""
             if verb == "DATA":
                 self._say(client, "DATA", "354 go on")
-                self.taken.append("".join(iter(heard.readline, ".\r\n")))
+                self.taken.append("".join(iter(lambda: heard.readline() or DOT, DOT)))  # or the client hung up
                 self._say(client, "end", "250 taken")
             else:
                 self._say(client, verb, "221 bye" if verb == "QUIT" else "250 fine")
@@ -51,7 +52,7 @@ class Server:
         if said == "cut":
             client.shutdown(socket.SHUT_RDWR)
             raise OSError
-        while said == "silence" or said == "drip":
+        while said in ("silence", "drip") and self.listening.fileno() >= 0:
             client.sendall(b"2" if said == "drip" else b"")
             time.sleep(0.02)
         client.sendall(f"{said}\r\n".encode())
