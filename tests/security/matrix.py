@@ -11,12 +11,13 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Select, select
+from sqlalchemy import Select, String, cast, select
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from portal.db import session
 from portal.feedback.case_models import Case, CaseMessage
+from portal.feedback.cause_models import CauseChange, CauseMember
 from portal.fulfilment.models import BackParcel, LabelPurchase, Parcel, ParcelLine
 from portal.lib import clock, tokens
 from portal.lib.guards import anyone
@@ -31,7 +32,7 @@ from portal.refunds.credit import CreditEntry
 from portal.refunds.credit_notes import CreditNote
 from portal.refunds.models import Refund
 from portal.returns.claims_models import Claim
-from portal.returns.models import Return
+from portal.returns.models import Return, ReturnLine
 from portal.returns.withdrawals import Withdrawal
 from portal.staff.guards import password_shown, signed_in
 from portal.staff.models import Staff, StaffPasskey, StaffSession
@@ -47,6 +48,11 @@ NAMED = re.compile(r"([\w-]+)/<(?:int:)?(\w+)>")
 
 def _case_pictures() -> Select[Any]:
     return select(Picture.id, Picture.order_id).where(Picture.about.startswith("case_message:"))
+
+
+def _pictures_of_returns() -> Select[Any]:
+    of_line = Picture.about == "return-line:" + cast(ReturnLine.id, String)
+    return select(Picture.id, ReturnLine.return_id).join(ReturnLine, of_line)
 
 
 BY_ORDER: Mapping[str, tuple[Any, Callable[[], Select[Any]]]] = {
@@ -66,11 +72,15 @@ BY_PARENT: Mapping[tuple[str, str], Callable[[], Select[Any]]] = {
     ("parcels", "lines"): lambda: select(ParcelLine.id, ParcelLine.parcel_id),
     ("parcels", "rates"): lambda: select(LabelPurchase.id, LabelPurchase.parcel_id),
     ("returns", "parcels"): lambda: select(BackParcel.id, BackParcel.return_id),
+    ("returns", "labels"): lambda: select(BackParcel.id, BackParcel.return_id),
+    ("returns", "pictures"): _pictures_of_returns,
+    ("causes", "changes"): lambda: select(CauseChange.id, CauseChange.cause_id),
+    ("causes", "members"): lambda: select(CauseMember.id, CauseMember.cause_id),
     ("waves", "parcels"): lambda: select(Parcel.id, Parcel.wave_id),
     ("waves", "lines"): lambda: select(ParcelLine.id, Parcel.wave_id).join(Parcel),
     ("credit", "spendings"): lambda: select(CreditEntry.id, CreditEntry.credit_id),
 }
-"""At the desk: what belongs to the thing that is named before it."""
+"""What belongs to the thing that is named before it, at the desk and on customers' pages."""
 
 BY_PERSON: Mapping[str, Callable[[], Select[Any]]] = {
     "sessions": lambda: select(StaffSession.id, StaffSession.staff_id),
@@ -80,7 +90,7 @@ BY_PERSON: Mapping[str, Callable[[], Select[Any]]] = {
 """At the desk: what is a person's own, whatever their role."""
 
 THE_SHOPS = {
-    "absences", "attention", "boxes", "cases", "claims", "closed-days", "closings", "credit", "credit-notes",
+    "absences", "attention", "boxes", "cases", "causes", "claims", "closed-days", "closings", "credit", "credit-notes",
     "customers", "departments", "differences", "exemptions", "flags", "handoffs", "keys", "letters", "manifests",
     "oddities",
     "offices", "orders", "parcels", "people", "pictures", "pushes", "questions", "refunds", "return-policy",

@@ -11,7 +11,9 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from portal.db import session
-from portal.feedback import mail_reading
+from portal.feedback import causes, mail_reading
+from portal.feedback.case_models import Case
+from portal.feedback.cause_models import About
 from portal.fulfilment.models import BackParcel, LabelPurchase, Parcel
 from portal.lib import clock
 from portal.lib.guards import anyone
@@ -24,7 +26,7 @@ from portal.refunds.actions import approve_refund, open_refund
 from portal.refunds.credit import StoreCredit, spend
 from portal.refunds.facts import apply
 from portal.refunds.rules import RefundPart
-from portal.returns.models import Return
+from portal.returns.models import Return, ReturnLine
 from portal.staff.guards import signed_in
 from tests.feedback.scenes import case_of
 from tests.house.road import as_stripe_has_it, go_together, walk, with_a_picture
@@ -124,6 +126,9 @@ def walked(world: World, work: Callable[..., int], mails: object) -> World:
         seen = {"width": 1, "height": 1, "content": b"x", "thumbnail": b"x", "uploaded_at": clock.now()}
         named = {"about": f"order:{order.id}", "form_key": "matrix", "digest": order.ref.encode()}
         session.add(Picture(order_id=order.id, **named, **seen))
+    for line_id, order_id in session.execute(select(ReturnLine.id, Return.order_id).join(Return)):
+        named = {"about": f"return-line:{line_id}", "form_key": "matrix", "digest": b"%d" % line_id}
+        session.add(Picture(order_id=order_id, **named, **seen))
     for return_id, order_id in session.execute(select(Return.id, Return.order_id)):
         when = {"since": clock.now(), "created_at": clock.now()}
         session.add(BackParcel(ref=f"back-{return_id}", return_id=return_id, order_id=order_id, source="typed", **when))
@@ -131,6 +136,10 @@ def walked(world: World, work: Callable[..., int], mails: object) -> World:
     again, _ = accept_order(once_more, by="channel", now=clock.now())
     hands.delivered(world, again)
     claimed(again)
+    found = [causes.take_up(about, by=world.sam, now=clock.now()) for about in (About("MUG-01"), About(courier="dhl"))]
+    for cause, case in zip(found, session.scalars(select(Case).order_by(Case.id)), strict=False):
+        causes.note_change(cause, clock.now().date(), "Packed better.", by=world.sam, now=clock.now())
+        causes.put_case(case, cause, by=world.sam, now=clock.now())
     for parcel_id in session.scalars(select(Parcel.id).where(Parcel.state == "picking")):
         asked = {"asked_by_id": world.pat.id, "asked_at": clock.now(), "next_look_at": None}
         session.add(LabelPurchase(parcel_id=parcel_id, seller="easypost", reference=f"r{parcel_id}", **asked))
@@ -169,6 +178,17 @@ def test_8_2_2_a_customer_reaches_what_is_theirs_and_nothing_of_another_order(
                 assert there or fingerprint() == before, f"{way} {path}"
                 tried += 1
     assert tried >= 2 * len(BY_ORDER)
+
+
+def test_8_2_2_through_a_return_of_theirs_a_customer_reaches_nothing_of_another(app: Flask, walked: World) -> None:
+    for rule in behind(app, has_link, 2):
+        (outer, outer_gap), (inner, inner_gap) = named(rule)
+        mine, other = two_of(inner, [(row[0], row[1]) for row in session.execute(BY_PARENT[outer, inner]())])
+        ret = session.get_one(Return, mine[1])
+        browser = show_code(app.test_client(), ret.order)
+        for key, status in ((mine[0], 200), (other[0], 404)):
+            path = path_of(app, rule, {"ref": ret.order.ref, outer_gap: ret.rma, inner_gap: key})
+            assert browser.get(path).status_code == status, path
 
 
 def two_of(thing: str, owned: list[tuple[Any, Any]]) -> tuple[Any, Any]:
