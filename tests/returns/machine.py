@@ -226,16 +226,6 @@ class GoodsBack(Stage):
         self._with(which, lambda ret: actions.receive_return(ret, by=self.world.rita, now=clock.now()), away)
 
     @rule(which=ONE_AT_A_TIME)
-    def it_is_called_off_and_comes_all_the_same(self, which: int) -> None:
-        """The parcel had left already."""
-
-        def call_off(ret: Return) -> None:
-            actions.cancel_return(ret, now=clock.now())
-            actions.receive_return(ret, by=self.world.rita, now=clock.now())
-
-        self._with(which, call_off, Return.goods != "received")
-
-    @rule(which=ONE_AT_A_TIME)
     def it_is_taken_after_all(self, which: int) -> None:
         no = Return.decision.in_(("declined", "cancelled"))
         self._with(which, lambda ret: actions.accept_anyway(ret, by=self.world.rita, now=clock.now()), no)
@@ -367,7 +357,9 @@ class GoodsBack(Stage):
             assert (str(CUSTOMER["succeeded"]) in shown) == ("succeeded" in by_card)
 
     def teardown(self) -> None:
-        """Everything falls quiet: what is asked is decided, what is awaited arrives, and then nothing may be open."""
+        """Everything falls quiet: what is asked is decided, what is awaited arrives, what was called off or declined
+        arrives all the same and is taken, and then nothing may be open.
+        """
         try:
             self._fall_quiet()
             self.no_more_goes_back_than_was_bought_and_paid()
@@ -385,7 +377,9 @@ class GoodsBack(Stage):
         for ret in self._returns():
             if ret.decision == "requested":
                 actions.approve_return(ret, by=rita, now=now)
-            if ret.goods == "received" and ret.decision in ("declined", "cancelled"):
+            if ret.decision in ("declined", "cancelled") and ret.kind != "claim":
+                if ret.goods != "received":
+                    actions.receive_return(ret, by=rita, now=now)
                 actions.accept_anyway(ret, by=rita, now=now)
             if ret.decision == "approved" and ret.goods in ("awaited", "in_transit", "lost"):
                 actions.receive_return(ret, by=rita, now=now)
