@@ -260,6 +260,8 @@ def ask_to_send_back(road: Road) -> None:
     press(phone, "Continue")
     phone.locator("select[name$=reason]").first.select_option("damaged")
     press(phone, "Continue")
+    phone.get_by_role("heading", name="Can you show it to us?").wait_for()
+    press(phone, "Continue")
     phone.get_by_label("My money back").check()
     press(phone, "Continue")
     phone.get_by_text("€18.00").first.wait_for()
