@@ -299,6 +299,18 @@ def test_who_may_decides_against_a_rule_and_it_stays_on_the_return_and_the_timel
     assert "return.overruled" in kinds
 
 
+def test_the_desk_asks_for_what_the_customer_chose_on_the_telephone(client, world, there):
+    saved(world, choices=("money", "credit"))
+    desk, door = sign_in(client, world.sam), f"/desk/orders/{there.id}/returns"
+    line = line_of(there, "MUG-01")
+    chosen = {**filled_in(there), f"line_{line.id}-choice": ""}
+    with nothing_appears():
+        assert desk.post(door, data=chosen).status_code == 422
+    assert "Store credit" in desk.get(f"{door}/new").text
+    assert desk.post(door, data={**chosen, f"line_{line.id}-choice": "credit"}).status_code == 303
+    assert [row.choice for row in the_return().lines] == ["credit"]
+
+
 @pytest.mark.parametrize("who", ["rita", "cleo", "fran"])
 def test_who_may_not_can_t_overrule(client, world, there, who):
     saved(world, NO_MUGS)
