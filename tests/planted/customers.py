@@ -23,8 +23,8 @@ PLANTED = (
         (
             Edit(
                 "portal/feedback/pages.py",
-                '    _unsubscribe_link(token)\n    return render_template("feedback/unsubscribe.html", done=False)',
-                "    return unsubscribe(token)",
+                "    if _unsubscribe_link(token) is None:\n        return no_link()\n    return render_template",
+                "    return unsubscribe(token)\n    return render_template",
             ),
         ),
         ("tests/feedback/test_unsubscribe.py",),

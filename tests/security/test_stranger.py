@@ -33,13 +33,13 @@ PUBLIC = (
     "/api/v1/openapi.json",
 )
 PHONE, NOTE = "+49 30 5550142", "a note of staff's"
-HOME = {"name": "Wren Nestling", "street": "Finkenweg 12", "postcode": "99817", "city": "Vogelsdorf"}
+HOME = {"name": "Nightjar Nestling", "street": "Finkenweg 12", "postcode": "99817", "city": "Vogelsdorf"}
 
 
 @pytest.fixture
 def told(world: World) -> World:
     """Everything that is somebody's is known by its own words."""
-    session.execute(update(Customer).values(phone=PHONE, name="Wren Nestling"))
+    session.execute(update(Customer).values(phone=PHONE, name="Nightjar Nestling"))
     session.execute(update(Order).values(ship_to={**world.alice.ship_to, **HOME}))
     session.commit()
     return world
@@ -58,7 +58,7 @@ def peopled(told: World, work: Work, mails: list[EmailMessage]) -> World:
 
 def canaries() -> Iterator[str]:
     """Names, addresses, numbers, staff: all that nobody may learn who has only a link."""
-    yield from (PHONE, NOTE, "Wren", "Nestling", *HOME.values())
+    yield from (PHONE, NOTE, "Nightjar", "Nestling", *HOME.values())
     yield from (email for email in session.scalars(select(Customer.email)) if email)
     yield from (number for number in session.scalars(select(Parcel.tracking_number)) if number)
     yield from (intent for intent in session.scalars(select(Payment.payment_intent)) if intent)
