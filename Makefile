@@ -42,8 +42,8 @@ planted: $(DEV) $(MO) ## Plant bugs at the doors and in returns (a vote by GET, 
 machine: $(DEV) $(MO) ## Let money, goods and cases go wrong in 500 random ways (more: make machine MACHINE_EXAMPLES=5000)
 	@MACHINE_EXAMPLES=$(or $(MACHINE_EXAMPLES),500) MACHINE_STEPS=60 MACHINE_SHRINK=yes $(BIN)/python -m pytest tests/refunds/test_machine.py tests/returns/test_machine.py tests/feedback/test_case_machine.py
 
-hostile: $(DEV) $(MO) ## Ten thousand odd bodies for each parser, four hundred for each described door; some minutes
-	@HOSTILE_BODIES=$(or $(HOSTILE_BODIES),10000) DESCRIBED_BODIES=$(or $(DESCRIBED_BODIES),400) $(BIN)/python -m pytest tests/security/test_bodies.py tests/security/test_described.py
+hostile: $(DEV) $(MO) ## Fifty thousand odd bodies for each parser, five for each form, four hundred for each described door; some minutes
+	@HOSTILE_BODIES=$(or $(HOSTILE_BODIES),50000) HOSTILE_FORMS=5 DESCRIBED_BODIES=$(or $(DESCRIBED_BODIES),400) $(BIN)/python -m pytest tests/security/test_bodies.py tests/security/test_described.py
 
 soak: $(DEV) $(MO) ## Keep web and worker busy for twenty minutes, and look that neither grows (longer: make soak SOAK_MINUTES=120)
 	@SOAK_MINUTES=$(or $(SOAK_MINUTES),20) $(BIN)/python -m pytest tests/faults/test_soak.py
