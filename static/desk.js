@@ -28,7 +28,7 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, textarea, select, dialog");
+    const typing = event.target.closest("input, textarea, select, dialog[open]");
     if (event.key === "Escape" && event.target.matches("input, select")) event.target.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return;
     if (event.key === "Enter" && (at < 0 || event.target !== document.body)) return;
