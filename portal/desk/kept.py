@@ -1,11 +1,9 @@
 """How often a promise was kept: parcels of the last 90 days per channel, department, courier and country."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from io import StringIO
 from typing import Any
 
 from flask import current_app
@@ -17,7 +15,7 @@ from portal.db import session
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.rules import courier_name
 from portal.lib.intervals import ENOUGH, adjusted_wald
-from portal.lib.sheets import plain_cell
+from portal.lib.sheets import as_csv, one_decimal
 from portal.orders import calendar
 from portal.orders.models import Order, called
 
@@ -129,14 +127,9 @@ def _name(dimension: str, name: str) -> str:
 
 def sheet(found: Tables) -> str:
     """The same as CSV, with plain numbers."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(("by", "name", "kept", "parcels", "percent", "low", "high"))
-    for dimension, shares in found.items():
-        for share in shares:
-            low, high = share.interval
-            name = plain_cell(share.name)
-            writer.writerow(
-                (dimension, name, share.kept, share.total, *(f"{n:.1f}" for n in (share.percent, low, high)))
-            )
-    return out.getvalue()
+    rows = (
+        (dimension, share.name, share.kept, share.total, *map(one_decimal, (share.percent, *share.interval)))
+        for dimension, shares in found.items()
+        for share in shares
+    )
+    return as_csv(("by", "name", "kept", "parcels", "percent", "low", "high"), rows)

@@ -14,7 +14,7 @@ from portal.desk.queues import Group, counted
 from portal.fulfilment import rules
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.shorts import ShortPick
-from portal.lib import clock
+from portal.lib import clock, sheets
 from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
 from portal.mail.models import Letter
@@ -126,8 +126,7 @@ def promise_kept() -> ResponseReturnValue:
 @bp.get("/insight/promise.csv", endpoint="kept_csv")
 @requires("insight.see")
 def promise_kept_csv() -> ResponseReturnValue:
-    sheet = kept.sheet(kept.tables(now=clock.now()))
-    return Response(sheet, mimetype="text/csv", headers={"Content-Disposition": 'attachment; filename="promise.csv"'})
+    return sheets.sent(kept.sheet(kept.tables(now=clock.now())), "promise")
 
 
 @bp.get("/letters", endpoint="letters")

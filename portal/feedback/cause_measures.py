@@ -1,11 +1,9 @@
 """Before and after: what was counted about a cause until it was changed, and from that day on."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from io import StringIO
 from typing import Any
 
 from flask import current_app
@@ -24,7 +22,7 @@ from portal.feedback.scores import KIND_NAMES, Score, apart
 from portal.feedback.tallies import Tally
 from portal.lib import charts
 from portal.lib.days import short
-from portal.lib.sheets import plain_cell
+from portal.lib.sheets import as_csv
 
 BEFORE = timedelta(weeks=13)
 """So much before the first change is looked at."""
@@ -188,10 +186,7 @@ def picture(measure: Measure) -> Markup:
     """One line per stretch with its interval; the last one red or green when it is apart from the first."""
     scores, last = measure.scores, len(measure.scores) - 1
     points = [
-        charts.Point(
-            named(stretch, measure.stretches), score.value, *score.interval, few=score.few,
-            tone={"better": "good", "worse": "bad", "": ""}[measure.became] if n == last else "",
-        )
+        score.point(named(stretch, measure.stretches), measure.became if n == last else "")
         for n, (stretch, score) in enumerate(zip(measure.stretches, scores, strict=True)) if score.n
     ]  # fmt: skip
     scale = charts.up_to(max((point.high for point in points), default=0)) if measure.digits else scores[0].scale
@@ -221,16 +216,11 @@ HEADINGS = ("measure", "from", "until", "changed", "n", "good", "bad", "value", 
 
 def sheet(measures: Sequence[Measure]) -> str:
     """The tables as CSV: one line per measure and stretch."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(HEADINGS)
-    writer.writerows(_lines(measures))
-    return out.getvalue()
+    return as_csv(HEADINGS, _lines(measures))
 
 
 def _lines(measures: Sequence[Measure]) -> Iterator[tuple[object, ...]]:
     for measure in measures:
         for stretch, score in zip(measure.stretches, measure.scores, strict=True):
-            numbers = (f"{number:.1f}" for number in (score.value, *score.interval))
-            note = plain_cell(stretch.change.note if stretch.change else "")
-            yield measure.code, stretch.first, stretch.last, note, score.n, score.good, score.bad, *numbers
+            note = stretch.change.note if stretch.change else ""
+            yield measure.code, stretch.first, stretch.last, note, score.n, score.good, score.bad, *score.plain

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from wtforms.fields.choices import SelectChoice
@@ -16,7 +16,7 @@ from portal.feedback.forms import OwnerForm
 from portal.feedback.replying_staff import cause_form, find, people
 from portal.feedback.rules import SCORES
 from portal.fulfilment.rules import COURIERS, courier_name
-from portal.lib import clock
+from portal.lib import clock, sheets
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.returns.reasons import all_reasons
@@ -113,8 +113,7 @@ def _measured(cause: Cause) -> list[cause_measures.Measure]:
 @bp.get("/causes/<int:id>.csv")
 @requires("cases.see")
 def as_csv(id: int) -> ResponseReturnValue:
-    headers = {"Content-Disposition": f'attachment; filename="cause-{id}.csv"'}
-    return Response(cause_measures.sheet(_measured(_find(id))), mimetype="text/csv", headers=headers)
+    return sheets.sent(cause_measures.sheet(_measured(_find(id))), f"cause-{id}")
 
 
 @bp.post("/causes/<int:id>/changes")

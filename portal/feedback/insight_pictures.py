@@ -1,8 +1,6 @@
 """Insight as pictures and as files: what the tables beside them say, drawn and in plain numbers."""
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
 
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -10,10 +8,9 @@ from markupsafe import Markup
 from portal.feedback.insight import DIMENSIONS, Picture, Row
 from portal.feedback.scores import KIND_NAMES, Score
 from portal.lib import charts
-from portal.lib.sheets import plain_cell
+from portal.lib.sheets import as_csv, one_decimal
 
 MOST_DRAWN = 12
-TONES = {"worse": "bad", "better": "good", "": ""}
 
 
 def spell(value: float) -> str:
@@ -37,7 +34,7 @@ def by_value(dimension: str, rows: Sequence[Row], everything: Score) -> Markup:
 
 
 def _point(row: Row) -> charts.Point:
-    return charts.Point(row.name, row.score.value, *row.score.interval, row.score.few, TONES[row.stands_out])
+    return row.score.point(row.name, row.stands_out)
 
 
 def _told(rows: Iterable[Row]) -> str:
@@ -60,13 +57,8 @@ HEADINGS = (
 
 def sheet(found: Picture, only: str = "") -> str:
     """The tables as CSV; `only` one of them."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(HEADINGS)
-    for dimension, row in _rows(found):
-        if only in ("", dimension):
-            writer.writerow((dimension, plain_cell(row.name), *_numbers(row)))
-    return out.getvalue()
+    rows = ((dimension, row.name, *_numbers(row)) for dimension, row in _rows(found) if only in ("", dimension))
+    return as_csv(HEADINGS, rows)
 
 
 def _rows(found: Picture) -> Iterator[tuple[str, Row]]:
@@ -77,6 +69,6 @@ def _rows(found: Picture) -> Iterator[tuple[str, Row]]:
 
 
 def _numbers(row: Row) -> tuple[object, ...]:
-    score, decimals = row.score, (row.score.value, *row.score.interval, row.score.mean)
-    counted = (score.kind, score.n, score.good, score.bad, *(f"{number:.1f}" for number in decimals))
+    score = row.score
+    counted = (score.kind, score.n, score.good, score.bad, *score.plain, one_decimal(score.mean))
     return (*counted, row.asked.n, row.asked.good, row.arrived.n, row.arrived.good)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
+from flask import Blueprint, abort, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -17,7 +17,7 @@ from portal.feedback import words_written as written
 from portal.feedback.insight import Picture
 from portal.feedback.insight_forms import TONES, InsightForm, PeriodForm, WordsForm
 from portal.feedback.scores import KIND_NAMES, MEANING
-from portal.lib import clock
+from portal.lib import clock, sheets
 from portal.lib.guards import requires
 
 bp = Blueprint("desk_satisfaction", __name__, url_prefix="/desk/insight")
@@ -92,7 +92,7 @@ def reasons_csv() -> ResponseReturnValue:
     form = PeriodForm(request.args).offer()
     if not form.validate():
         abort(404)
-    return _file(why.sheet(why.table(*form.period(_today()))), "reasons")
+    return sheets.sent(why.sheet(why.table(*form.period(_today()))), "reasons")
 
 
 @bp.get("/words")
@@ -136,12 +136,7 @@ def words_csv() -> ResponseReturnValue:
     if not form.validate():
         abort(404)
     asked = _asked(form)
-    return _file(written.sheet(written.words(asked), asked), "words")
-
-
-def _file(sheet: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(sheet, mimetype="text/csv", headers=headers)
+    return sheets.sent(written.sheet(written.words(asked), asked), "words")
 
 
 @bp.get("/satisfaction.csv")
@@ -152,4 +147,4 @@ def as_csv() -> ResponseReturnValue:
         return _page(form, None), 422
     only = request.args.get("table", "")
     sheet = insight_pictures.sheet(_seen(form, whole=only), only)
-    return _file(sheet, f"satisfaction-{only}" if only.isalpha() else "satisfaction")
+    return sheets.sent(sheet, f"satisfaction-{only}" if only.isalpha() else "satisfaction")

@@ -1,11 +1,9 @@
 """Why goods come back: each product's reasons, what the bench found of them, and what those customers wrote."""
 
-import csv
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from io import StringIO
 from typing import Any
 
 from flask_babel import get_locale
@@ -18,7 +16,7 @@ from portal.feedback.scores import Score, apart
 from portal.feedback.tallies import Tally
 from portal.feedback.words_written import A_GROUP
 from portal.lib import charts
-from portal.lib.sheets import plain_cell
+from portal.lib.sheets import as_csv
 from portal.returns.models import FOUND, GRADES, WITHDRAWN
 from portal.returns.reasons import all_reasons
 from portal.returns.words import GRADE
@@ -147,30 +145,22 @@ def picture(rows: Sequence[Reason], title: str) -> Markup:
     """The reasons that are most frequent for their product, each with its interval."""
     sure = [row for row in rows if not row.share.few]
     worst = sorted(sure, key=lambda row: (-row.share.value, row.title, row.code))[:MOST_DRAWN]
-    points = [
-        charts.Point(f"{row.name}: {row.title}", row.share.value, *row.share.interval, tone=_tone(row)) for row in worst
-    ]
+    points = [row.share.point(f"{row.name}: {row.title}", row.stands_out) for row in worst]
     scale = charts.up_to(max((point.high for point in points), default=0))
     said = "; ".join(f"{point.name}: {point.value:.1f} % ({point.low:.1f} – {point.high:.1f})" for point in points)
     return charts.intervals(points, id="reasons", title=title, told=said, scale=scale) if points else Markup("")
 
 
-def _tone(row: Reason) -> str:
-    return {"worse": "bad", "better": "good", "": ""}[row.stands_out]
-
-
 def sheet(rows: Sequence[Reason]) -> str:
     """The table as CSV: one line per product, reason and grade."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(HEADINGS)
-    for row in rows:
-        shares = [f"{number:.1f}" for number in (row.share.value, *row.share.interval)]
-        words = plain_cell(" ".join(word for word, _ in row.words))
-        for grade, found in row.grades.items() or (("", Score("share")),):
-            known = (plain_cell(row.sku), plain_cell(row.title), row.code, row.share.good, row.share.n, *shares)
-            writer.writerow((*known, grade, found.good, words))
-    return out.getvalue()
+    return as_csv(HEADINGS, (line for row in rows for line in _lines(row)))
+
+
+def _lines(row: Reason) -> Iterator[tuple[object, ...]]:
+    known = (row.sku, row.title, row.code, row.share.good, row.share.n, *row.share.plain)
+    words = " ".join(word for word, _n in row.words)
+    for grade, found in row.grades.items() or (("", Score("share")),):
+        yield *known, grade, found.good, words
 
 
 def grade_name(grade: str) -> str:

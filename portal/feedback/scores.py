@@ -1,14 +1,17 @@
 """A score that was counted, and between which values the true one lies; when two of them are apart."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from portal.lib.charts import NET, PER_CENT, Scale
+from portal.lib.charts import NET, PER_CENT, Point, Scale
 from portal.lib.intervals import ENOUGH, adjusted_wald, adjusted_wald_net
+from portal.lib.sheets import one_decimal
 
 NET_KINDS = ("nps",)
+TONES = {"worse": "bad", "better": "good", "": ""}
 KIND_NAMES: dict[str, Any] = {
     "csat": _l("Satisfaction (CSAT)"),
     "nps": _l("Recommendation (NPS)"),
@@ -60,6 +63,15 @@ class Score:
     def few(self) -> bool:
         """Too few to say much."""
         return self.n < ENOUGH
+
+    @property
+    def plain(self) -> tuple[Decimal, ...]:
+        """The value and its interval, for a file."""
+        return tuple(one_decimal(number) for number in (self.value, *self.interval))
+
+    def point(self, name: str, stands_out: str = "") -> Point:
+        """Drawn with its interval: grey where few were counted, red or green when it stands out."""
+        return Point(name, self.value, *self.interval, self.few, TONES[stands_out])
 
     @property
     def scale(self) -> Scale:

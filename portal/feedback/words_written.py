@@ -4,12 +4,10 @@ PostgreSQL brings the stems and the words that say nothing (the, der, les …) o
 it stands in several answers: what one person wrote is no group.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from io import StringIO
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -19,10 +17,11 @@ from portal.db import session
 from portal.feedback.scores import Score, apart
 from portal.feedback.tallies import WordTally
 from portal.lib import charts
-from portal.lib.sheets import plain_cell
+from portal.lib.sheets import as_csv
 
 A_GROUP = 3
 """Answers that must hold a word before it is shown."""
+HEADINGS = ("language", "word", "stem", "answers", "good", "bad", "percent_bad", "low", "high")
 MOST_WORDS, MOST_DRAWN, PER_PAGE, LOOKED_AT = 40, 12, 30, 300
 BEGIN, END = "\ue000", "\ue001"
 """Where a found word begins and ends, while its surroundings are not yet escaped."""
@@ -190,25 +189,15 @@ def _said(row: Any) -> Said:
 def picture(found: Sequence[Word], title: str) -> Markup:
     """The share of bad answers among those that hold a word, for the words that most of them hold."""
     shown = [word for word in found if not word.share_bad.few][:MOST_DRAWN] or list(found[:MOST_DRAWN])
-    points = [
-        charts.Point(word.shown, word.share_bad.value, *word.share_bad.interval, word.share_bad.few, _tone(word))
-        for word in shown
-    ]
+    points = [word.share_bad.point(word.shown, word.stands_out) for word in shown]
     said = "; ".join(f"{point.name}: {point.value:.0f} % ({point.low:.0f} – {point.high:.0f})" for point in points)
     return charts.intervals(points, id="words", title=title, told=said)
 
 
-def _tone(word: Word) -> str:
-    return {"worse": "bad", "better": "good", "": ""}[word.stands_out]
-
-
 def sheet(found: Sequence[Word], asked: Asked) -> str:
     """The words as CSV."""
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(("language", "word", "stem", "answers", "good", "bad", "percent_bad", "low", "high"))
-    for word in found:
-        shares = (f"{number:.1f}" for number in (word.share_bad.value, *word.share_bad.interval))
-        counted = (word.n, word.good, word.bad, *shares)
-        writer.writerow((asked.language, plain_cell(word.shown), plain_cell(word.stem), *counted))
-    return out.getvalue()
+    return as_csv(HEADINGS, ((asked.language, *_numbers(word)) for word in found))
+
+
+def _numbers(word: Word) -> tuple[object, ...]:
+    return word.shown, word.stem, word.n, word.good, word.bad, *word.share_bad.plain

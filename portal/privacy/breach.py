@@ -1,7 +1,5 @@
 """When something leaked: who could have seen what of whom, and one act that ends every way in (GDPR Art. 33 and 34)."""
 
-import csv
-import io
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import BigInteger, cast, delete, func, insert, literal, select, update
 
 from portal.db import session
-from portal.lib.sheets import plain_cell
+from portal.lib.sheets import as_csv
 from portal.orders.keys import all_keys, make_key, revoke
 from portal.orders.looks import Look
 from portal.orders.models import Code, Customer, Grant, Link, Order, TimelineEntry
@@ -86,13 +84,8 @@ def signed_in(since: datetime, until: datetime) -> Sequence[StaffEvent]:
 
 def as_sheet(rows: Sequence[Exposed]) -> str:
     """All of it as CSV: who has to be told."""
-    sheet = io.StringIO()
-    writer = csv.writer(sheet)
-    writer.writerow(["order", "email", "links", "codes", "staff"])
-    for row in rows:
-        cells = (row.number, row.email, " ".join(row.links), str(row.codes), "; ".join(row.people))
-        writer.writerow([plain_cell(cell) for cell in cells])
-    return sheet.getvalue()
+    cells = ((row.number, row.email, " ".join(row.links), row.codes, "; ".join(row.people)) for row in rows)
+    return as_csv(("order", "email", "links", "codes", "staff"), cells)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from datetime import datetime, time, timedelta
 
-from flask import Blueprint, Response, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.lib import clock
+from portal.lib import clock, sheets
 from portal.lib.guards import fresh, requires
 from portal.privacy import breach
 from portal.privacy.forms import TimeForm
@@ -37,8 +37,7 @@ def sheet() -> ResponseReturnValue:
     form = TimeForm()
     if not form.validate():
         return redirect(url_for(".index"), 303)
-    headers = {"Content-Disposition": 'attachment; filename="exposed.csv"'}
-    return Response(breach.as_sheet(breach.exposed(*_times(form))), mimetype="text/csv", headers=headers)
+    return sheets.sent(breach.as_sheet(breach.exposed(*_times(form))), "exposed")
 
 
 @bp.post("/closure")

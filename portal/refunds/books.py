@@ -1,9 +1,7 @@
 """Money back as a table for whoever keeps the books: one row per refund that came to an end in a time."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
-from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.db import session
 from portal.lib.money import Money
-from portal.lib.sheets import plain_cell
+from portal.lib.sheets import as_csv
 from portal.refunds.credit_notes import CreditNote, called
 from portal.refunds.models import Refund
 
@@ -30,11 +28,7 @@ def sheet(first: date, last: date, zone: ZoneInfo) -> str:
     """
     refunds = _ended(datetime.combine(first, time(), zone), datetime.combine(last + timedelta(days=1), time(), zone))
     papers = _papers(refunds)
-    out = StringIO()
-    writer = csv.writer(out)
-    writer.writerow(HEAD)
-    writer.writerows([plain_cell(value) for value in _row(refund, papers, zone)] for refund in refunds)
-    return out.getvalue()
+    return as_csv(HEAD, (_row(refund, papers, zone) for refund in refunds))
 
 
 def _ended(since: datetime, before: datetime) -> list[Refund]:

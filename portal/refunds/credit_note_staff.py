@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import DateField
 from wtforms.validators import InputRequired, ValidationError
 
-from portal.lib import clock
+from portal.lib import clock, sheets
 from portal.lib.guards import requires
 from portal.refunds import books, credit_notes
 from portal.refunds.credit_note_paper import credit_note
@@ -48,9 +48,8 @@ def sheet() -> ResponseReturnValue:
     if not form.validate():
         return _page(form) if not request.args else (_page(form), 422)
     first, last = form.first.data, form.last.data
-    name = f'attachment; filename="money-back-{first}-{last}.csv"'
     made = books.sheet(first, last, current_app.config["SETTINGS"].zone)
-    return Response(made, mimetype="text/csv", headers={"Content-Disposition": name})
+    return sheets.sent(made, f"money-back-{first}-{last}")
 
 
 @bp.get("/<int:number>.pdf")
