@@ -58,6 +58,23 @@ class GoodsBackByChoice(GoodsBack):
         self._try(lambda: actions.request_return(self.order_id, [wish], **about))
         self._nothing_is_announced_twice()
 
+    @rule(line=WHICH_LINE, pieces=st.integers(1, 3))
+    def what_is_kept_is_withdrawn_from_later(self, line: int, pieces: int) -> None:
+        """Part of the money was given for keeping it; the law takes it back for what is left."""
+        row, now, rita = self._lines()[line], clock.now(), self.world.rita
+
+        def go_through() -> None:
+            wish, about = Wish(row.id, pieces, "changed_mind", choice="keep"), {"by": "customer", "now": now}
+            kept = actions.request_return(self.order_id, [wish], key=tokens.mint(), **about)
+            if kept.decision == "requested":
+                actions.approve_return(kept, by=rita, now=now)
+            ret = withdrawals.withdraw(self.order_id, {row.id: row.quantity}, key=tokens.mint(), now=now).ret
+            assert ret
+            actions.receive_return(ret, by=rita, now=now)
+            self._end(session.scalars(whole(Return.id == ret.id)).one())
+
+        self._try(go_through)
+
     @rule(which=ONE_AT_A_TIME, share=st.sampled_from([1, 50, 100]), takes=st.booleans())
     def the_desk_offers_to_let_them_keep_it(self, which: int, share: int, takes: bool) -> None:
         self._with(which, lambda ret: offer_keeping(ret, share, by=self.world.rita, now=clock.now()))

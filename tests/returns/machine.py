@@ -36,6 +36,7 @@ from portal.returns.bench import Finding
 from portal.returns.goods import read
 from portal.returns.models import DISPOSITIONS, GRADES, Return, whole
 from portal.returns.rules import Wish
+from portal.returns.withdrawal_rules import right_of
 from portal.returns.withdrawals import withdraw
 from tests.fulfilment.hands import checked
 from tests.stage import ONE_AT_A_TIME, Line, Stage
@@ -76,9 +77,12 @@ class GoodsBack(Stage):
 
     # the order leaves
 
-    @initialize(lacking=st.sampled_from([0, 0, 1, 2]), cancelled=st.booleans(), arrived=st.sampled_from([1, 1, 0]))
-    def the_order_is_sent(self, lacking: int, cancelled: bool, arrived: int) -> None:
-        """Of the mugs so many are not there: they go later, or the order does without them."""
+    @initialize(
+        lacking=st.sampled_from([0, 0, 1, 2]), cancelled=st.booleans(), arrived=st.sampled_from([1, 1, 0]),
+        follows=st.booleans(),
+    )  # fmt: skip
+    def the_order_is_sent(self, lacking: int, cancelled: bool, arrived: int, follows: bool) -> None:
+        """Of the mugs so many are not there: they go later, perhaps a week later, or the order does without them."""
         parcel = fulfilment.plan_parcels(self.order_id, now=clock.now())
         assert parcel is not None
         cleo = self.world.cleo
@@ -92,6 +96,10 @@ class GoodsBack(Stage):
         session.commit()
         self._leaves(parcel)
         if arrived:
+            self.a_courier_says(0, "delivered")
+        if follows:
+            self.time_passes(6)
+            self.a_parcel_leaves(0)
             self.a_courier_says(0, "delivered")
 
     @rule(which=ONE_AT_A_TIME)
@@ -338,6 +346,13 @@ class GoodsBack(Stage):
             said_sent, is_sent = title.startswith(("We have sent you", "You have ")), ret.paid_back
             decided = ret.decision == "approved" and not ret.closed_as
             assert said_sent == (is_sent and decided), f"{title!r}, and the money: {[one.state for one in ret.parts]}"
+        session.commit()
+
+    @invariant()
+    def the_last_day_to_withdraw_counts_from_the_last_parcel(self) -> None:
+        """Where all have arrived; what was lost on the way is nobody's last parcel."""
+        expected = self._last_day()
+        assert expected is None or right_of(self._order(), now=clock.now()).until == expected
         session.commit()
 
     @rule(which=ONE_AT_A_TIME)

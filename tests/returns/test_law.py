@@ -225,7 +225,7 @@ def test_without_the_shop_s_notice_they_have_twelve_months_more(
 
 
 @row("14 days from")
-def test_it_counts_from_the_last_parcel_and_stays_open_while_one_is_unknown(world: World) -> None:
+def test_it_counts_from_the_last_parcel_and_stays_open_while_one_is_unknown(app: Flask, world: World) -> None:
     parcel = brought_to("picked", world.alice, world.max, clock.now())
     shirt = next(packed for packed in parcel.lines if packed.line.sku == "SHIRT-M")
     second = warehouse.split(parcel, {shirt.id: 1}, by=world.max, now=clock.now())
@@ -241,6 +241,7 @@ def test_it_counts_from_the_last_parcel_and_stays_open_while_one_is_unknown(worl
     until = right_of(world.alice, now=clock.now()).until
     assert until
     assert until >= (second.delivered_at + timedelta(days=14)).date()
+    assert until == withdraw_until(second.delivered_at, "DE", app.config["SETTINGS"])
 
 
 @row("Refund what")
