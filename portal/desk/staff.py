@@ -15,6 +15,7 @@ from portal.fulfilment import rules
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.shorts import ShortPick
 from portal.lib import clock, sheets
+from portal.lib.days import shop_day
 from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
 from portal.mail.models import Letter
@@ -203,7 +204,7 @@ def _readable(letter: Letter, text: str) -> str:
 
 
 def _today() -> date:
-    return clock.now().astimezone(_zone()).date()
+    return shop_day(clock.now())
 
 
 def _zone() -> ZoneInfo:

@@ -28,11 +28,11 @@ from portal.feedback.case_models import Case
 from portal.feedback.models import Answer, AnswerStars, SurveyInvitation
 from portal.feedback.questions import KINDS
 from portal.fulfilment.models import Parcel
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
 from portal.orders.models import Order, OrderLine
 from portal.returns.models import Return, ReturnLine
-from portal.staff.absences import today
 from portal.staff.models import Staff
 from portal.staff.rules import DEPARTMENTS
 
@@ -182,7 +182,7 @@ def late_of(rule: CaseRule, *, now: datetime, zone: str) -> Select[int]:
     sent = select(Parcel).where(Parcel.order_id == Order.id, Parcel.state != "cancelled").correlate(Order)
     last = cast(func.timezone(zone, sent.with_only_columns(func.max(Parcel.delivered_at)).scalar_subquery()), Date)
     waits = or_(~sent.exists(), sent.where(Parcel.delivered_at.is_(None)).exists())
-    missing = and_(waits, Order.promised_on < today(now) - timedelta(days=rule.days_late))
+    missing = and_(waits, Order.promised_on < shop_day(now) - timedelta(days=rule.days_late))
     came_late = and_(~waits, Order.promised_on < last - rule.days_late)
     return select(Order.id).where(Order.state != "cancelled", Order.erased_at.is_(None), or_(missing, came_late))
 
@@ -215,7 +215,7 @@ def due(rule: CaseRule, *, now: datetime, zone: str) -> Sequence[int]:
     opened = exists().where(Case.order_id == Order.id, Case.opened_for == rule.trigger)
     if rule.trigger == "late":
         since = session.scalar(select(began))
-        first = (today(since) if since else today(now)) - timedelta(days=rule.days_late + 1)
+        first = (shop_day(since) if since else shop_day(now)) - timedelta(days=rule.days_late + 1)
         found = late_of(rule, now=now, zone=zone).where(Order.promised_on >= first, ~opened)
     else:
         found = returned_for(rule).join(Order, Order.id == Return.order_id).where(Return.requested_at >= began, ~opened)

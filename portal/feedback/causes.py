@@ -16,11 +16,11 @@ from portal.feedback.cause_models import About, Cause, CauseChange, CauseMember,
 from portal.feedback.models import Answer, SurveyInvitation
 from portal.feedback.owners import supervisor
 from portal.fulfilment.rules import COURIERS
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.orders.timeline import record, words
 from portal.returns.models import FOUND, WITHDRAWN
 from portal.returns.reasons import all_reasons
-from portal.staff.absences import today
 from portal.staff.models import Staff
 from portal.staff.rules import DEPARTMENTS
 
@@ -154,7 +154,7 @@ def take_out(cause: Cause, member_id: int, *, by: Staff, now: datetime) -> None:
 def note_change(cause: Cause, changed_on: date, note: str, *, by: Staff, now: datetime) -> CauseChange:
     """Say what was changed, and from which day on customers meet it so. Raises Refused for a day that has not come."""
     _lock_open(cause)
-    if changed_on > today(now):
+    if changed_on > shop_day(now):
         raise Refused(_("This day is still to come. Note it when it was changed."))
     if len(cause.changes) >= MOST_CHANGES:
         raise Refused(_("There are too many changes. Remove one first."))

@@ -17,10 +17,10 @@ from portal.feedback.replying_staff import cause_form, find, people
 from portal.feedback.rules import SCORES
 from portal.fulfilment.rules import COURIERS, courier_name
 from portal.lib import clock, sheets
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.returns.reasons import all_reasons
-from portal.staff.absences import today
 from portal.staff.guards import current_staff
 from portal.staff.models import Staff
 from portal.staff.rules import DEPARTMENTS
@@ -52,7 +52,7 @@ def _list(form: CauseForm, view: str = "open") -> str:
 
 
 def _today() -> date:
-    return today(clock.now())
+    return shop_day(clock.now())
 
 
 def _offer(form: CauseForm) -> CauseForm:

@@ -14,6 +14,7 @@ from portal.db import Base, session
 from portal.fulfilment import manifests
 from portal.fulfilment.models import Parcel
 from portal.fulfilment.rules import COURIERS, courier_name
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.staff.models import Staff
 
@@ -73,13 +74,8 @@ class Day:
         return courier_name(self.courier)
 
 
-def today(now: datetime) -> date:
-    """The day it is where the shop is."""
-    return now.astimezone(current_app.config["SETTINGS"].zone).date()
-
-
 def _midnight(now: datetime) -> datetime:
-    return datetime.combine(today(now), time(), current_app.config["SETTINGS"].zone)
+    return datetime.combine(shop_day(now), time(), current_app.config["SETTINGS"].zone)
 
 
 def _unlisted(now: datetime) -> ColumnElement[bool]:
@@ -96,7 +92,7 @@ def days(*, now: datetime) -> list[Day]:
     counts = (func.count().filter(ready), func.sum(Parcel.weight_grams).filter(ready), func.count().filter(here))
     found = select(Parcel.courier, *counts).where(Parcel.courier.is_not(None), ready | here).group_by(Parcel.courier)
     counted = {str(courier): tuple(rest) for courier, *rest in session.execute(found)}
-    todays = select(Closing).where(Closing.day == today(now)).options(joinedload(Closing.closed_by))
+    todays = select(Closing).where(Closing.day == shop_day(now)).options(joinedload(Closing.closed_by))
     closed = {one.courier: one for one in session.scalars(todays)}
     terms = {one.courier: one for one in session.scalars(select(PickupTerms))}
     names = sorted({*counted, *closed, *terms}, key=courier_name)
@@ -121,7 +117,7 @@ def close_day(courier: str, *, by: Staff, now: datetime) -> Closing:
     """
     known = session.scalar(select(Closing).where(Closing.courier == courier).order_by(Closing.id.desc()).limit(1))
     since = known.since if known else _midnight(now)
-    values = {"courier": courier, "day": today(now), "since": since, "closed_at": now, "closed_by_id": by.id}
+    values = {"courier": courier, "day": shop_day(now), "since": since, "closed_at": now, "closed_by_id": by.id}
     new = insert_or_update(Closing).values(values).on_conflict_do_nothing().returning(Closing.id)
     closing_id = session.scalar(new)
     if closing_id is None:

@@ -19,6 +19,7 @@ from portal.fulfilment.forms import VanForm
 from portal.fulfilment.manifests import Manifest
 from portal.fulfilment.rules import COURIERS
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.lib.languages import by_language, one_per_line, understood
@@ -48,7 +49,7 @@ def index() -> ResponseReturnValue:
         days=days,
         lists=lists,
         forms=manifests.of_closings([one.id for one in lists]),
-        today=closing.today(now),
+        today=shop_day(now),
         rules=rules,
         vans=vans.coming(now),
         couriers=[one for one in COURIERS.values() if one.page],

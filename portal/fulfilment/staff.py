@@ -34,6 +34,7 @@ from portal.fulfilment.boxes import Advice, Box
 from portal.fulfilment.forms import HandOverForm, PackForm, SayForm, ScanForm, VanForm, split_form
 from portal.fulfilment.models import CourierEvent, Parcel, ParcelLine
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.orders.looks import looked_at
@@ -320,7 +321,7 @@ def _page(parcel: Parcel, form: FlaskForm | None = None, refusal: str = "") -> s
         risks=risk.RISKS,
         late=_days_late,
         van=vans.next_van(parcel.courier or "", clock.now()) if parcel.state == "packed" else None,
-        van_form=VanForm(formdata=None, day=clock.now().astimezone(current_app.config["SETTINGS"].zone).date()),
+        van_form=VanForm(formdata=None, day=shop_day(clock.now())),
         sells=bool(current_app.config["SETTINGS"].easypost_api_key),
         purchase=buying.latest(parcel.id) if parcel.state == "packed" else None,
         **forms,

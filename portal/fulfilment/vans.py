@@ -14,6 +14,7 @@ from portal.fulfilment.buying import database_now, sender
 from portal.fulfilment.closing import refuse_after_cut_off
 from portal.fulfilment.models import LabelPurchase, Parcel, Van
 from portal.jobs import announce
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
 from portal.staff.models import Staff
@@ -26,7 +27,7 @@ def order_van(courier: str, opens: datetime, closes: datetime, *, note: str = ""
     """Have the courier fetch what carries its labels, between two moments of one day."""
     if not SHORTEST <= closes - opens <= LONGEST or closes <= now:
         raise Refused(_("A van needs at least an hour, at most twelve, and it can't come yesterday."))
-    day, shipment_id = opens.astimezone(current_app.config["SETTINGS"].zone).date(), _a_shipment(courier)
+    day, shipment_id = shop_day(opens), _a_shipment(courier)
     if not shipment_id:
         raise Refused(_("There is no parcel with a label of this courier to be fetched."))
     terms = refuse_after_cut_off(courier, day, now)
@@ -53,7 +54,7 @@ def _a_shipment(courier: str) -> str | None:
 
 def van_of(courier: str, when: datetime) -> Van | None:
     """The van that comes on that day."""
-    day = when.astimezone(current_app.config["SETTINGS"].zone).date()
+    day = shop_day(when)
     alive = Van.state.not_in(("failed", "cancelled"))
     return session.scalar(select(Van).where(Van.courier == courier, Van.day == day, alive))
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import holidays
 from babel.dates import format_date
+from flask import current_app
 from flask_babel import lazy_gettext as _l
 
 LONG = {
@@ -24,6 +25,12 @@ SHORT = {
 NEAR = {0: _l("today"), 1: _l("tomorrow"), -1: _l("yesterday")}
 MANY = 10_000
 """Spelled dates that are kept, three years in four languages: to spell one takes longer than to find it."""
+
+
+def shop_day(moment: datetime) -> date:
+    """The day on which it is then in the shop."""
+    day: date = moment.astimezone(current_app.config["SETTINGS"].zone).date()
+    return day
 
 
 @lru_cache(MANY)

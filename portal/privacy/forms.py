@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from flask import current_app, request
+from flask import request
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from portal.adapters.reading import COUNTRIES
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.privacy.retention import KINDS
 
 
@@ -38,7 +39,7 @@ class TimeForm(FlaskForm):
 
     def days(self) -> tuple[date, date]:
         """The last week without them; in the right order."""
-        today = clock.now().astimezone(current_app.config["SETTINGS"].zone).date()
+        today = shop_day(clock.now())
         last = self.until.data or today
         first = self.since.data or last - timedelta(days=7)
         return min(first, last), max(first, last)

@@ -10,6 +10,7 @@ from wtforms import DateField
 from wtforms.validators import InputRequired, ValidationError
 
 from portal.lib import clock, sheets
+from portal.lib.days import shop_day
 from portal.lib.guards import requires
 from portal.refunds import books, credit_notes
 from portal.refunds.credit_note_paper import credit_note
@@ -66,4 +67,4 @@ def _page(form: PeriodForm) -> str:
 
 
 def _today() -> date:
-    return clock.now().astimezone(current_app.config["SETTINGS"].zone).date()
+    return shop_day(clock.now())

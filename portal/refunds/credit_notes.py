@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from portal.db import Base, paging, session
+from portal.lib.days import shop_day
 from portal.lib.money import Money
 from portal.refunds.models import Refund
 
@@ -114,7 +115,7 @@ def _content(refund: Refund, now: datetime) -> dict[str, Any]:
 
 
 def _today(now: datetime) -> str:
-    return now.astimezone(current_app.config["SETTINGS"].zone).date().isoformat()
+    return shop_day(now).isoformat()
 
 
 def _lines(address: str, name: str) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -13,6 +13,7 @@ from flask_wtf import FlaskForm
 from portal.db import session
 from portal.jobs import defer
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.guards import fresh, requires
 from portal.lib.money import Money
@@ -321,7 +322,7 @@ def _reducing(form: FlaskForm | None) -> ReductionForm | None:
 
 
 def _today() -> date:
-    return clock.now().astimezone(current_app.config["SETTINGS"].zone).date()
+    return shop_day(clock.now())
 
 
 def _barrier(refund: Refund) -> str:

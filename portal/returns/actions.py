@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from portal.db import move, session
 from portal.jobs import announce
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
@@ -22,7 +23,6 @@ from portal.returns.exchanges import hold, let_go, send_exchanges
 from portal.returns.fees import Fee, fees_for, rows_of
 from portal.returns.going_back import send_back_rest
 from portal.returns.goods import Facts, read
-from portal.returns.letters import local_day
 from portal.returns.letters import write as _write
 from portal.returns.locks import lock as lock  # noqa: PLC0414
 from portal.returns.models import Return, ReturnFee, ReturnLine, whole
@@ -181,7 +181,7 @@ def _accept(ret: Return, *, by: Actor, now: datetime) -> None:
         record(ret.order_id, "return.approved", by=by, now=now, rma=ret.rma)
         pay_for_what_stays(ret, by=by, now=now)
         return
-    send_by = local_day(now + timedelta(days=current_app.config["SETTINGS"].return_send_days))
+    send_by = shop_day(now + timedelta(days=current_app.config["SETTINGS"].return_send_days))
     move(ret, "decision", "approve", **decided, send_back_by=send_by)
     record(ret.order_id, "return.approved", by=by, now=now, rma=ret.rma)
     if policy_of(ret.policy_id).sends_at_once:

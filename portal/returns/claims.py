@@ -14,6 +14,7 @@ from portal.db import move, session
 from portal.fulfilment import watching
 from portal.jobs import announce
 from portal.lib import days
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
 from portal.orders.letters import write
@@ -35,7 +36,6 @@ from portal.returns.claims_rules import Wrong
 from portal.returns.claims_terms import guarantee_until, terms_of
 from portal.returns.exchanges import Substitute, send_instead
 from portal.returns.goods import Facts, read
-from portal.returns.letters import local_day
 from portal.returns.models import Return, ReturnLine
 from portal.returns.origins import payment_of
 from portal.returns.paying import propose
@@ -71,7 +71,7 @@ def open_search(order_id: int, parcel_id: int, wish: str, said: str, *, key: str
     if earlier := made_by(order_id, key):
         return earlier
     patience = terms_of(order.country).patience_days
-    missed = find(parcels_of(order, patience=patience, now=now, today=local_day(now)), parcel_id)
+    missed = find(parcels_of(order, patience=patience, now=now, today=shop_day(now)), parcel_id)
     rules.insist_missing(missed, wish, open_about(parcel_id))
     pieces = {packed.order_line_id: packed.quantity for packed in missed.parcel.lines} if missed else {}
     return _open(order, Wrong(pieces, "never_arrived", wish, said), parcel_id, key=key, by=by, now=now)
@@ -164,7 +164,7 @@ def _facts(claim: Claim, now: datetime) -> Facts:
 
 
 def _send_by(now: datetime) -> date:
-    return local_day(now + timedelta(days=current_app.config["SETTINGS"].return_send_days))
+    return shop_day(now + timedelta(days=current_app.config["SETTINGS"].return_send_days))
 
 
 def _carry_out(claim: Claim, amounts: Mapping[int, int], facts: Facts, *, by: Staff, now: datetime) -> None:
@@ -277,7 +277,7 @@ def decline_claim(claim: Claim, *, note: str, by: Staff, now: datetime) -> None:
 def _write(kind: str, claim: Claim, now: datetime, once: str | None = None, **more: Any) -> None:
     ret = claim.ret
     order, told = ret.order, {"rows": [(row.told, f"× {row.quantity}") for row in ret.lines if row.quantity]}
-    send_by = days.spelled(ret.send_back_by, local_day(now), order.locale) if ret.send_back_by else ""
+    send_by = days.spelled(ret.send_back_by, shop_day(now), order.locale) if ret.send_back_by else ""
     write(
         kind, order, about=f"return:{ret.id}", now=now, once=once, rma=ret.rma, fault=claim.fault, send_by=send_by,
         **told, **more,

@@ -12,6 +12,7 @@ from portal.config import Settings
 from portal.db import limits, session
 from portal.fulfilment import rules as couriers
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.guards import opens
 from portal.lib.money import Money
@@ -237,7 +238,7 @@ def _track(ref: str) -> str:
 
 
 def _today() -> date:
-    return clock.now().astimezone(_settings().zone).date()
+    return shop_day(clock.now())
 
 
 def _settings() -> Settings:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import CheckConstraint, ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, session
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 
@@ -93,7 +93,7 @@ def guarantee_until(delivered_at: datetime | None, months: int) -> date | None:
     """The last day of the guarantee; None while the goods are not all there."""
     if delivered_at is None:
         return None
-    day: date = delivered_at.astimezone(current_app.config["SETTINGS"].zone).date()
+    day = shop_day(delivered_at)
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     try:
         return day.replace(year=year, month=month + 1)

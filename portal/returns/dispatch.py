@@ -17,6 +17,7 @@ from portal.fulfilment import back
 from portal.fulfilment.models import BackParcel
 from portal.jobs import announce
 from portal.lib import days
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.orders.timeline import record, words
 from portal.refunds.actions import refuse_refund
@@ -24,7 +25,7 @@ from portal.returns import oddities, settlement
 from portal.returns.actions import lock_whole, needs_words
 from portal.returns.exchanges import let_go
 from portal.returns.goods import read
-from portal.returns.letters import local_day, write
+from portal.returns.letters import write
 from portal.returns.models import Return
 from portal.returns.paying import pay_by, propose_by_itself
 from portal.staff.models import Actor, Staff
@@ -58,7 +59,7 @@ def note_dispatch(return_id: int, *, by: Actor, now: datetime) -> None:
 
 
 def _tell(ret: Return, now: datetime) -> None:
-    day = days.spelled(pay_by(ret) or local_day(now), local_day(now), ret.order.locale)
+    day = days.spelled(pay_by(ret) or shop_day(now), shop_day(now), ret.order.locale)
     if ret.goods == "lost":
         write("return-lost", ret, now, pay_by=day)
     else:
@@ -122,7 +123,7 @@ def lost_by_now(now: datetime) -> list[int]:
 
 def to_remind(now: datetime) -> list[int]:
     """Returns that should be sent within the next days and are not, as far as we know."""
-    today = local_day(now)
+    today = shop_day(now)
     soon = Return.send_back_by.between(today, today + REMIND_BEFORE)
     found = select(Return.id).where(_not_sent(), soon).order_by(Return.id)
     return list(session.scalars(found.limit(500)))
@@ -147,7 +148,7 @@ def remind(return_id: int, *, now: datetime) -> None:
 
 def never_sent(now: datetime) -> list[int]:
     """Returns by the shop's policy that nobody sent in time; a withdrawal stays, whatever the day."""
-    late = Return.send_back_by < local_day(now) - EXPIRE_AFTER
+    late = Return.send_back_by < shop_day(now) - EXPIRE_AFTER
     found = select(Return.id).where(_not_sent(), Return.kind != "withdrawal", late).order_by(Return.id)
     return list(session.scalars(found.limit(500)))
 

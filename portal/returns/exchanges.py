@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.db import session
 from portal.lib import days
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.orders import stock
 from portal.orders.instead import Article, order_instead
@@ -20,7 +21,6 @@ from portal.orders.models import INSTEAD, Order, OrderLine
 from portal.orders.shelves import StockClaim
 from portal.orders.timeline import record, words
 from portal.returns.goods import Facts, read
-from portal.returns.letters import local_day
 from portal.returns.locks import lock
 from portal.returns.models import Return, ReturnLine, SentInstead, named, whole
 from portal.staff.models import Actor
@@ -103,7 +103,7 @@ def _article(one: Substitute, facts: Facts) -> Article:
 
 def _write(ret: Return, order: Order, now: datetime) -> None:
     told: dict[str, Any] = {"rma": ret.rma, "rows": [(named(line), f"× {line.quantity}") for line in order.lines]}
-    promised = days.spelled(order.promised_on, local_day(now), order.locale)
+    promised = days.spelled(order.promised_on, shop_day(now), order.locale)
     write("sent-instead", order, about=f"order:{order.id}", now=now, promised=promised, first=ret.order.number, **told)
 
 

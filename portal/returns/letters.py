@@ -1,19 +1,18 @@
 """Letters about a return: what is in it, and until when it is to be sent."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
-
-from flask import current_app
 
 from portal.fulfilment import drop_off
 from portal.lib import days
+from portal.lib.days import shop_day
 from portal.orders import letters
 from portal.returns.models import Return
 
 
 def write(kind: str, ret: Return, now: datetime, *, carried_by: str | None = None, **more: Any) -> None:
     """Queue a letter to whoever ordered, in their language. Who carries it, when that is known, takes it in places."""
-    order, today = ret.order, local_day(now)
+    order, today = ret.order, shop_day(now)
     letters.write(
         kind,
         order,
@@ -27,7 +26,3 @@ def write(kind: str, ret: Return, now: datetime, *, carried_by: str | None = Non
     )
 
 
-def local_day(moment: datetime) -> date:
-    """The day on which it is then in the shop."""
-    day: date = moment.astimezone(current_app.config["SETTINGS"].zone).date()
-    return day

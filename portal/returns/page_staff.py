@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 
 from flask import abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +13,7 @@ from sqlalchemy.orm import raiseload
 from portal.db import session
 from portal.fulfilment import rules as couriers
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.orders.models import INSTEAD, Order
@@ -49,7 +49,7 @@ def show_list(name: str, stray: Stray | None = None) -> str:
     page = lists.page_of(name, request.args.get("page", ""))
     return render_template(
         "desk/returns/list.html", name=name, page=page, stray=stray, words=words,
-        counts=lists.counts(), money_back_by=money_back_by, scan=ScanForm(), today=day_of(clock.now()),
+        counts=lists.counts(), money_back_by=money_back_by, scan=ScanForm(), today=shop_day(clock.now()),
     )  # fmt: skip
 
 
@@ -95,10 +95,6 @@ def page(ret: Return, form: FlaskForm | None = None, refusal: str = "") -> str:
         back_form=form if isinstance(form, BackParcelForm) else BackParcelForm(formdata=None),
         label_form=form if isinstance(form, OwnLabelForm) else OwnLabelForm(formdata=None), labels=papers(ret),
     )  # fmt: skip
-
-
-def day_of(when: datetime) -> date:
-    return when.astimezone(current_app.config["SETTINGS"].zone).date()
 
 
 def _others(ret: Return) -> Sequence[Return]:

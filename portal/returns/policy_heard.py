@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import current_app
-
+from portal.lib.days import shop_day
 from portal.returns import rules
 from portal.returns.goods import Facts
 from portal.returns.models import Return
@@ -23,7 +22,7 @@ def wishes_of(ret: Return) -> list[Wish]:
 
 def as_asked(ret: Return, facts: Facts) -> Facts:
     """The facts, read besides the return, under the policy by which it was asked for and on that day."""
-    asked_on = ret.requested_at.astimezone(current_app.config["SETTINGS"].zone).date()
+    asked_on = shop_day(ret.requested_at)
     return under(policy_of(ret.policy_id), facts, now=ret.requested_at, besides=ret.id, on=asked_on)
 
 

@@ -19,6 +19,7 @@ from portal.db import Base, move, paging, session
 from portal.fulfilment import drop_off, promises
 from portal.jobs import announce
 from portal.lib import days
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.tokens import reference
 from portal.orders import pushes
@@ -29,7 +30,6 @@ from portal.orders.timeline import record, words
 from portal.refunds.actions import give_all_back
 from portal.returns.actions import RMA_LENGTH, needs_words
 from portal.returns.dates import money_back_by, send_back_by
-from portal.returns.letters import local_day
 from portal.returns.locks import lock
 from portal.returns.models import WITHDRAWN, Return, ReturnLine, named
 from portal.returns.withdrawal_rules import Right, right_of
@@ -183,7 +183,7 @@ def _open_return(made: Withdrawal, right: Right, chosen: Mapping[int, int], *, b
 
 def _tell_what_follows(made: Withdrawal, now: datetime) -> None:
     """Where to send it and until when, or that it stays here; and until when the money is there."""
-    order, ret, today = _order(made), made.ret, local_day(now)
+    order, ret, today = _order(made), made.ret, shop_day(now)
     pay_by = money_back_by(made.stated_at, None, current_app.config["SETTINGS"])
     spelled = {"pay_by": days.spelled(pay_by, today, order.locale)}
     if ret is not None and ret.send_back_by:

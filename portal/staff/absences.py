@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, and_, case, delete, exists, literal, select
 from sqlalchemy.orm import joinedload
 
 from portal.db import session
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.staff.journal import note
 from portal.staff.models import Department, Staff, StaffAbsence
@@ -17,14 +17,9 @@ from portal.staff.models import Department, Staff, StaffAbsence
 LONGEST = timedelta(days=366)
 
 
-def today(now: datetime) -> date:
-    """The day that it is in the shop."""
-    return now.astimezone(current_app.config["SETTINGS"].zone).date()
-
-
 def is_here(now: datetime) -> ColumnElement[bool]:
     """Of `Staff` in a statement: works here and is not away today."""
-    day = today(now)
+    day = shop_day(now)
     away = (StaffAbsence.staff_id == Staff.id, StaffAbsence.first_day <= day, StaffAbsence.last_day >= day)
     return and_(Staff.disabled_at.is_(None), ~exists().where(*away).correlate(Staff))
 

@@ -22,9 +22,9 @@ from portal.feedback.case_models import UNSOLVED, Case
 from portal.feedback.deadlines import deadline
 from portal.inbox.models import InboxMessage
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.staff import absences
-from portal.staff.absences import today
 from portal.staff.models import Department, Staff, StaffAbsence
 from portal.staff.rules import Role
 from tests.feedback.scenes import case_of, invited
@@ -129,7 +129,7 @@ class MakingItRight(RuleBasedStateMachine):
 
     @rule(name=PEOPLE, days=st.sampled_from([0, 1, 10]))
     def somebody_is_away(self, name: str, days: int) -> None:
-        person, first = self.person(name), today(self.now)
+        person, first = self.person(name), shop_day(self.now)
         self._try(lambda: absences.go_away(person, first, first + timedelta(days=days), by=person, now=self.now))
 
     @rule()

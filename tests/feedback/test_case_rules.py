@@ -13,12 +13,12 @@ from portal.feedback.case_rules import CaseRule, current_rules, set_rule, would_
 from portal.feedback.deadlines import deadline
 from portal.feedback.jobs import open_cases
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.orders.models import Order
 from portal.returns import actions as returns
 from portal.returns.rules import Wish
 from portal.staff import absences
-from portal.staff.absences import today
 from tests.conftest import nothing_appears, statements
 from tests.feedback.scenes import delivered, invited, kinds
 from tests.returns import hands
@@ -104,7 +104,7 @@ def test_a_named_owner_gets_it(world):
 def test_a_late_parcel_opens_a_case_before_anybody_complains_once(world, work):
     with clock.moved(-timedelta(days=20)):
         made = rule(world, trigger="late", days_late=1, name="Two days late")
-    late = world.alice.promised_on - today(clock.now()) + timedelta(days=1)
+    late = world.alice.promised_on - shop_day(clock.now()) + timedelta(days=1)
     with clock.moved(late):
         open_cases()
         assert cases_of(world.alice) == []
@@ -150,7 +150,7 @@ def test_different_causes_are_different_cases_and_the_same_one_is_never_two(worl
     with clock.moved(-timedelta(days=20)):
         rule(world, trigger="late")
     assert len(says(world.alice, 1)) == 1
-    with clock.moved(world.alice.promised_on - today(clock.now()) + timedelta(days=2)):
+    with clock.moved(world.alice.promised_on - shop_day(clock.now()) + timedelta(days=2)):
         open_cases()
         open_cases()
     assert sorted(case.opened_for for case in cases_of(world.alice)) == ["answer", "late"]
@@ -254,7 +254,7 @@ def test_the_page_of_rules_asks_no_more_for_many_answers_than_for_few(client, wo
 
 def test_the_cases_of_who_is_away_go_to_the_deputy_and_new_ones_too(world):
     (case,) = says(world.alice, 1)
-    first = today(clock.now())
+    first = shop_day(clock.now())
     absences.go_away(world.sam, first, first + timedelta(days=3), by=world.sam, now=clock.now())
     session.commit()
     assert list(watching.without_owner(now=clock.now())) == [case.id]
@@ -266,7 +266,7 @@ def test_the_cases_of_who_is_away_go_to_the_deputy_and_new_ones_too(world):
 
 def test_the_days_after_an_absence_nothing_moves_back(world):
     (case,) = says(world.alice, 1)
-    first = today(clock.now())
+    first = shop_day(clock.now())
     absences.go_away(world.sam, first, first, by=world.sam, now=clock.now())
     session.commit()
     assert list(watching.without_owner(now=clock.now() + timedelta(days=1))) == []

@@ -17,9 +17,9 @@ from portal.feedback.cause_suggestions import suggestions
 from portal.feedback.jobs import open_cases
 from portal.feedback.tallies import Counted
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.orders.models import Order
-from portal.staff.absences import today
 from portal.staff.actions import disable_staff
 from tests.conftest import nothing_appears, statements
 from tests.feedback.scenes import another_order_of_alices, answered, case_of, invited, kinds, tallied
@@ -30,7 +30,7 @@ WEEK = timedelta(weeks=1)
 
 
 def this_day() -> date:
-    return today(clock.now())
+    return shop_day(clock.now())
 
 
 def taken_up(about: About, by) -> Cause:

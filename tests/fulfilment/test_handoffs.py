@@ -13,9 +13,10 @@ from portal.fulfilment.handoffs import HandOff
 from portal.fulfilment.jobs import watch_handoffs
 from portal.fulfilment.models import Parcel
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
-from portal.staff.absences import go_away, today
+from portal.staff.absences import go_away
 from portal.staff.actions import disable_staff
 from portal.staff.models import Department
 from tests.conftest import nothing_appears, statements
@@ -139,7 +140,7 @@ def test_what_is_put_back_is_offered_again_and_a_second_parcel_too(world):
 
 def test_what_somebody_has_who_is_away_goes_to_the_deputy(world):
     parcel = brought_to("picking", world.alice, world.cleo, world.now)
-    go_away(world.cleo, today(clock.now()), today(clock.now()), by=world.cleo, now=clock.now())
+    go_away(world.cleo, shop_day(clock.now()), shop_day(clock.now()), by=world.cleo, now=clock.now())
     assert handoffs.mend(now=clock.now()) == 1
     assert (here(parcel).owner, here(parcel).state) == (world.max, "accepted")
     assert handoffs.mend(now=clock.now()) == 0, "it stays where it is"

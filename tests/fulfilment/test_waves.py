@@ -13,11 +13,12 @@ from portal.fulfilment.jobs import watch_handoffs
 from portal.fulfilment.models import Parcel, ParcelLine
 from portal.fulfilment.waves import Wave
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.orders import stock
 from portal.orders.actions import accept_order
 from portal.orders.models import Order, OrderLine
-from portal.staff.absences import go_away, today
+from portal.staff.absences import go_away
 from portal.staff.actions import disable_staff
 from portal.staff.models import Staff
 from tests.conftest import nothing_appears, statements
@@ -249,7 +250,7 @@ def test_the_wave_of_somebody_who_is_away_goes_to_the_deputy_with_its_parcels(sh
     wave = waves.make("singles", 9, by=shop.dan, now=clock.now())
     waves.release(wave, now=clock.now())
     waves.begin(wave, by=shop.dan, now=clock.now())
-    go_away(shop.dan, today(clock.now()), today(clock.now()), by=shop.dan, now=clock.now())
+    go_away(shop.dan, shop_day(clock.now()), shop_day(clock.now()), by=shop.dan, now=clock.now())
     assert waves.mend(now=clock.now()) == 1
     assert wave.owner_id == shop.max.id
     assert {parcel.picker_id for parcel in waves.still_in(wave, "picking")} == {shop.max.id}

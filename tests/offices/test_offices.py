@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from portal.db import session
 from portal.feedback.case_models import Case
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.offices import actions, lists
@@ -18,7 +19,7 @@ from portal.offices.models import OfficeWork
 from portal.orders.timeline import for_staff
 from portal.refunds.actions import approve_refund, refuse_refund
 from portal.refunds.models import Refund
-from portal.staff.absences import come_back, go_away, today
+from portal.staff.absences import come_back, go_away
 from portal.staff.actions import disable_staff
 from portal.staff.models import Department
 from tests.conftest import nothing_appears, statements
@@ -132,7 +133,7 @@ def test_it_refuses_other_offices_people_and_what_is_done(world, money):
 def test_the_work_of_somebody_who_is_away_goes_to_the_deputy_and_stays_there(world, money):
     work = current(money)
     actions.accept(work, by=world.fran, now=clock.now())
-    absence = go_away(world.fran, today(clock.now()), today(clock.now()), by=world.fran, now=clock.now())
+    absence = go_away(world.fran, shop_day(clock.now()), shop_day(clock.now()), by=world.fran, now=clock.now())
     assert actions.follow(now=clock.now()) == 1
     assert (work.owner_id, work.state) == (world.max.id, "accepted")
     come_back(absence.id, by=world.fran, now=clock.now())
@@ -141,7 +142,7 @@ def test_the_work_of_somebody_who_is_away_goes_to_the_deputy_and_stays_there(wor
 
 
 def test_new_work_is_not_given_to_somebody_who_is_away(world, at_work):
-    go_away(world.fran, today(clock.now()), today(clock.now()), by=world.fran, now=clock.now())
+    go_away(world.fran, shop_day(clock.now()), shop_day(clock.now()), by=world.fran, now=clock.now())
     money = asked(at_work)
     money.requested_by_id = None
     work = current(money)

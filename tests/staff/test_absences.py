@@ -7,14 +7,15 @@ from sqlalchemy import select
 
 from portal.db import session
 from portal.lib import clock
-from portal.staff.absences import go_away, responsible_for, today
+from portal.lib.days import shop_day
+from portal.staff.absences import go_away, responsible_for
 from portal.staff.models import StaffAbsence
 from tests.conftest import nothing_appears
 from tests.world import sign_in
 
 
 def days(first: int = 0, last: int = 3, person: int = 0) -> dict[str, str]:
-    day = today(clock.now())
+    day = shop_day(clock.now())
     return {"person": str(person), "first": str(day + timedelta(first)), "last": str(day + timedelta(last))}
 
 
@@ -70,7 +71,7 @@ def test_it_refuses_days_that_are_known_already(client, world):
 
 def away(*people) -> None:
     for person in people:
-        go_away(person, today(clock.now()), today(clock.now()), by=person, now=clock.now())
+        go_away(person, shop_day(clock.now()), shop_day(clock.now()), by=person, now=clock.now())
 
 
 def test_of_a_department_the_first_who_is_here_answers_for_it(world):

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 
 from portal.db import session
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.lib.guards import requires
 from portal.staff import absences, departments
@@ -32,7 +33,7 @@ def _form() -> AbsenceForm:
 
 
 def _page(form: AbsenceForm) -> str:
-    today = absences.today(clock.now())
+    today = shop_day(clock.now())
     return render_template("desk/staff/absences.html", form=form, absences=absences.to_come(today), today=today)
 
 
