@@ -12,6 +12,7 @@ from portal.db import session
 from portal.fulfilment.models import BackParcel
 from portal.fulfilment.tracking import record_update
 from portal.lib import clock, tokens
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.refunds.actions import approve_refund
@@ -89,7 +90,7 @@ def test_the_first_scan_makes_the_money_of_a_withdrawal_due_that_minute(world, w
     refund = ret.money
     assert refund
     assert refund.requested_by_id is None
-    assert refund.due_on == actions.local_day(ret.requested_at + timedelta(days=14))
+    assert refund.due_on == shop_day(ret.requested_at + timedelta(days=14))
     [letter] = letters("return-sent")
     assert "We don't wait until it is here" in letter.text
     scanned(Tracking.in_transit, at=clock.now() + timedelta(hours=1))
@@ -114,7 +115,7 @@ def test_who_sends_late_is_owed_from_the_day_of_the_scan(world, work):
         scanned()
         settle(work)
         assert ret.money
-        assert ret.money.due_on == actions.local_day(clock.now())
+        assert ret.money.due_on == shop_day(clock.now())
 
 
 def test_a_scan_of_a_return_by_the_shop_s_policy_moves_it_and_proposes_nothing(world, work):
@@ -258,7 +259,7 @@ def test_one_of_two_parcels_that_moves_keeps_the_other_from_being_lost(world, wo
 def test_one_reminder_before_the_day_and_none_after_it_was_sent(world, work):
     ret, sent = approved(world, world.alice), withdrawn_by_bob(world)
     numbered(sent, "JJD0011223344")
-    days = (ret.send_back_by - actions.local_day(clock.now())).days
+    days = (ret.send_back_by - shop_day(clock.now())).days
     for day in (days - 4, days - 3, days - 1, days, days + 1):
         with clock.moved(timedelta(days=day)):
             jobs.watch_the_way_back()

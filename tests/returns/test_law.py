@@ -22,7 +22,7 @@ from portal.fulfilment import actions as warehouse
 from portal.fulfilment.actions import plan_parcels
 from portal.fulfilment.jobs import watch_promises
 from portal.lib import clock, tokens
-from portal.lib.days import spelled
+from portal.lib.days import shop_day, spelled
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.mail.models import Letter
@@ -263,7 +263,7 @@ def test_the_money_is_due_fourteen_days_after_we_were_informed(app: Flask, world
     assert ret
     whole = settled(world, ret)
     refund = actions.propose_refund(ret, whole.total, by=world.rita, now=clock.now())
-    assert refund.due_on == actions.local_day(ret.requested_at + timedelta(days=14))
+    assert refund.due_on == shop_day(ret.requested_at + timedelta(days=14))
     order, settings = world.alice, app.config["SETTINGS"]
     assert four_dates(clock.now(), order.country, [ret], settings).money_back_by == refund.due_on
 
@@ -296,7 +296,7 @@ def test_they_have_fourteen_days_to_send_it(world: World) -> None:
     delivered(world, world.alice)
     ret = withdrawn(world.alice).ret
     assert ret
-    assert ret.send_back_by == actions.local_day(ret.requested_at + timedelta(days=14))
+    assert ret.send_back_by == shop_day(ret.requested_at + timedelta(days=14))
 
 
 @row("Exceptions")

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from portal.db import session
 from portal.lib import clock, tokens
+from portal.lib.days import shop_day
 from portal.lib.errors import Refused
 from portal.mail.models import Letter
 from portal.orders.models import Order, OrderFlag
@@ -89,7 +90,7 @@ def test_it_is_valid_at_once_and_the_goods_are_awaited(app: Flask, world: World)
     assert made.ret is not None
     assert (made.ret.kind, made.ret.decision, made.ret.goods) == ("withdrawal", "approved", "awaited")
     assert made.ret.decided_by_id is None
-    assert made.ret.send_back_by == actions.local_day(clock.now() + timedelta(days=14))
+    assert made.ret.send_back_by == shop_day(clock.now() + timedelta(days=14))
     receipt, follows = letters("withdrawal-received", "withdrawal-next")
     assert (receipt.kind, receipt.to_address) == ("withdrawal-received", world.alice.customer.email)
     assert made.reference in receipt.text
@@ -135,7 +136,7 @@ def test_what_has_not_left_is_cancelled_and_all_money_proposed(world: World) -> 
     assert (made.state, made.ret, world.alice.state) == ("carried_out", None, "cancelled")
     refund = session.scalars(select(Refund)).one()
     assert refund.amount == sum(line.paid for line in world.alice.lines)
-    assert refund.due_on == actions.local_day(clock.now() + timedelta(days=14))
+    assert refund.due_on == shop_day(clock.now() + timedelta(days=14))
     [follows] = letters("withdrawal-next")
     assert "has not left us" in follows.text
 
@@ -184,7 +185,7 @@ def test_the_whole_contract_gives_back_the_delivery_too(world: World) -> None:
     whole = settled(world, withdrawn(world.alice))
     assert whole.total.amount == sum(line.paid for line in world.alice.lines)
     refund = actions.propose_refund(session.scalars(select(Return)).one(), whole.total, by=world.rita, now=clock.now())
-    assert refund.due_on == actions.local_day(clock.now() + timedelta(days=14))
+    assert refund.due_on == shop_day(clock.now() + timedelta(days=14))
 
 
 def test_no_more_than_the_usual_delivery_comes_back(world: World, change_settings: Callable[..., None]) -> None:
