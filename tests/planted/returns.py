@@ -19,7 +19,7 @@ PLANTED = (
             Edit(MONEY, "if part.amount + taken.get(line.id, 0) > line.paid:", "if part.amount < 0:"),
             Edit(GOODS, "return max(0, self.line.quantity - self.claimed)", "return self.line.quantity"),
         ),
-        ("tests/returns/test_settlement.py", *MACHINE),
+        MACHINE,
     ),
     Mutant(
         "a withdrawal is refused in time: counted from the first parcel",

@@ -78,26 +78,26 @@ class GoodsBack(Stage):
     # the order leaves
 
     @initialize(
-        lacking=st.sampled_from([0, 0, 1, 2]), cancelled=st.booleans(), arrived=st.sampled_from([1, 1, 0]),
-        follows=st.booleans(),
+        lacking=st.integers(1, 2), then=st.sampled_from(["all there", "cancelled", "later", "a week later"]),
+        arrived=st.sampled_from([True, True, True, False]),
     )  # fmt: skip
-    def the_order_is_sent(self, lacking: int, cancelled: bool, arrived: int, follows: bool) -> None:
-        """Of the mugs so many are not there: they go later, perhaps a week later, or the order does without them."""
+    def the_order_is_sent(self, lacking: int, then: str, arrived: bool) -> None:
+        """Of the mugs so many are not there: the order does without them, or they go later."""
         parcel = fulfilment.plan_parcels(self.order_id, now=clock.now())
         assert parcel is not None
         cleo = self.world.cleo
         fulfilment.start_picking(parcel, by=cleo, now=clock.now())
-        if lacking:
+        if then != "all there":
             packed = next(each for each in parcel.lines if each.line.sku == "MUG-01")
             shorts.report(packed, lacking, "damaged", "", by=cleo, now=clock.now())
             short = session.scalars(select(ShortPick).where(ShortPick.parcel_id == parcel.id)).one()
-            decide = cancel_short if cancelled else shorts.split
+            decide = cancel_short if then == "cancelled" else shorts.split
             decide(short, by=self.world.max, now=clock.now())
         session.commit()
         self._leaves(parcel)
         if arrived:
             self.a_courier_says(0, "delivered")
-        if follows:
+        if then == "a week later":
             self.time_passes(6)
             self.a_parcel_leaves(0)
             self.a_courier_says(0, "delivered")
@@ -207,6 +207,19 @@ class GoodsBack(Stage):
     @rule(which=ONE_AT_A_TIME)
     def the_customer_calls_it_off(self, which: int) -> None:
         self._with(which, lambda ret: actions.cancel_return(ret, now=clock.now()))
+
+    @rule(line=WHICH_LINE, reason=REASONS, comes=st.booleans())
+    def it_is_called_off_at_once(self, line: int, reason: str, comes: bool) -> None:
+        """And perhaps it was on its way already."""
+        wish, key = Wish(self._lines()[line].id, 1, reason), tokens.mint()
+
+        def call_off() -> None:
+            ret = actions.request_return(self.order_id, [wish], key=key, by="customer", now=clock.now())
+            actions.cancel_return(ret, now=clock.now())
+            if comes:
+                actions.receive_return(ret, by=self.world.rita, now=clock.now())
+
+        self._try(call_off)
 
     # the way back
 
