@@ -1,29 +1,29 @@
-"""What a page asks all the time: written out once, prepared once per connection, with no transaction around it."""
+"""What is asked all the time: written out once, prepared once per connection, past the session's way to rows."""
 
 from functools import cached_property
 from typing import Any
 
 import psycopg
-from sqlalchemy import BindParameter, Connection, Select, literal_column
+from sqlalchemy import BindParameter, Connection, Select, UpdateBase, literal_column
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from portal.db import db
+from portal.db import db, session
 
 Row = tuple[Any, ...]
+Cursor = psycopg.RawCursor[Row]
 AS_IT_IS = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 """Writes PostgreSQL's own SQL, in which a per cent sign is only that."""
 
 
 class Prepared:
-    """A statement that brings one row or none; `names` are the bindparams in it that are given each time.
+    """A statement; `names` are the bindparams in it that are given each time, as psycopg takes them (a JSON as Jsonb).
 
-    It goes past the session, because to build, run and end what the session needs costs more than the row: nothing that
-    is still to be flushed is seen, and nothing may be changed by it.
+    To build a statement, look up what it was compiled to and make objects of its rows costs more than the rows.
     """
 
-    def __init__(self, statement: Select[Any], *names: str) -> None:
+    def __init__(self, statement: Select[Any] | UpdateBase, *names: str) -> None:
         self.statement, self.names = statement, names
 
     @cached_property
@@ -37,15 +37,33 @@ class Prepared:
         written: Any = replacement_traverse(self.statement, {}, placed)
         return str(written.compile(dialect=AS_IT_IS, compile_kwargs={"literal_binds": True}))
 
+    def run(self, **values: Any) -> Cursor:
+        """In the session's transaction, after what is still to be flushed. Raises SQLAlchemy's errors, as it would."""
+        session.flush()
+        held = session.connection()
+        connection: Any = held.connection.driver_connection
+        try:
+            return self._asked(connection, [values[name] for name in self.names])
+        except psycopg.Error as error:
+            gone = connection.closed
+            if gone:
+                held.invalidate(error)
+            raise DBAPIError.instance(
+                self.sql, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=gone
+            ) from error
+
     def row(self, **values: Any) -> Row | None:
-        """Raises SQLAlchemy's OperationalError and TimeoutError, as a session would."""
+        """One row or none, alone: it changes nothing and sees nothing of the session's transaction, nor waits for one.
+
+        Raises SQLAlchemy's OperationalError and TimeoutError, as a session would.
+        """
         bind, given = db.engine, [values[name] for name in self.names]
         if isinstance(bind, Connection):  # somebody holds the transaction, and what it has not committed counts
-            return self._asked(bind.connection.driver_connection, given)
+            return self._asked(bind.connection.driver_connection, given).fetchone()
         lent = None
         try:
             lent = bind.raw_connection()
-            return self._alone(lent.driver_connection, given)
+            return self._alone(lent.driver_connection, given).fetchone()
         except psycopg.OperationalError as gone:
             if lent is not None:
                 lent.invalidate(gone)
@@ -54,7 +72,7 @@ class Prepared:
             if lent is not None:
                 lent.close()
 
-    def _alone(self, connection: Any, values: list[Any]) -> Row | None:
+    def _alone(self, connection: Any, values: list[Any]) -> Cursor:
         connection.autocommit = True
         try:
             return self._asked(connection, values)
@@ -62,5 +80,5 @@ class Prepared:
             if not connection.closed:
                 connection.autocommit = False
 
-    def _asked(self, connection: Any, values: list[Any]) -> Row | None:
-        return psycopg.RawCursor(connection).execute(self.sql, values, prepare=True).fetchone()
+    def _asked(self, connection: Any, values: list[Any]) -> Cursor:
+        return psycopg.RawCursor(connection).execute(self.sql, values, prepare=True)

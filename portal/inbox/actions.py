@@ -1,33 +1,53 @@
 """Store a webhook once; work it off later; park what can't be understood yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, select, text
-from sqlalchemy.dialects.postgresql import insert
+from psycopg.types.json import Jsonb
+from sqlalchemy import bindparam, case, delete, func, select, text
+from sqlalchemy.dialects.postgresql import array, insert
 
 from portal.db import move, session
+from portal.db.prepared import Prepared
 from portal.inbox.models import InboxMessage, InboxRefusal
+from portal.jobs import called_by, job_row
 
 ONE_SERIES = timedelta(hours=1)
 """Refusals within this time of each other belong together."""
 
 
 def receive(
-    source: str, external_id: str, body: bytes, *, now: datetime, topic: str = "", headers: dict[str, str] | None = None
-) -> int | None:
-    """Keep a verified message; its id when it is new, None when the same one was kept before."""
-    values = {
-        "source": source,
-        "external_id": external_id[:300],
-        "topic": topic[:100],
-        "headers": headers or {},
-        "body": body,
-        "state": "received",
-        "received_at": now,
-    }
-    statement = insert(InboxMessage).values(values).on_conflict_do_nothing().returning(InboxMessage.id)
-    return session.execute(statement).scalar_one_or_none()
+    source: str, external_id: str, body: bytes, *, now: datetime, topic: str = "",
+    headers: dict[str, str] | None = None, handle: Callable[[int], None] | None = None,
+) -> int | None:  # fmt: skip
+    """Keep a verified message; its id when it is new, None when the same one was kept before.
+
+    `handle` is the job that works it off: it is owed in the same breath.
+    """
+    given = {"source": source, "external_id": external_id[:300], "topic": topic[:100], "headers": Jsonb(headers or {})}
+    told = {**given, "body": body, "received_at": now}
+    kept = RECEIVE.run(**told, **called_by(handle)) if handle else KEEP.run(**told)
+    row = kept.fetchone()
+    return row[0] if row else None
+
+
+TOLD = ("source", "external_id", "topic", "headers", "body", "received_at")
+KEPT = (
+    insert(InboxMessage)
+    .values(state="received", **{name: bindparam(name) for name in TOLD})
+    .on_conflict_do_nothing()
+    .returning(InboxMessage.id)
+)
+KEEP = Prepared(KEPT, *TOLD)
+
+
+def _receiving() -> Prepared:
+    new = KEPT.cte("kept")
+    job = job_row(bindparam("queue"), bindparam("task"), func.jsonb_build_object("message_id", new.c.id))
+    return Prepared(select(new.c.id, func.procrastinate_defer_jobs_v1(array([job]))), *TOLD, "queue", "task")
+
+
+RECEIVE = _receiving()
 
 
 def count_refusal(source: str, *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
 from portal.inbox import actions
-from portal.inbox.sources import SOURCES, Knock, NotGenuine, NotReady, Unreadable, owe
+from portal.inbox.sources import SOURCES, Knock, NotGenuine, NotReady, Unreadable
 from portal.lib import clock
 
 bp = Blueprint("hooks", __name__, url_prefix="/hooks")
@@ -34,11 +34,11 @@ def receive(source: str) -> ResponseReturnValue:
     except Unreadable:
         return {"error": "unreadable"}, 400
     headers = {name: value for name, value in request.headers if _says_something(name.lower())}
-    message = actions.receive(source, envelope.external_id, raw, now=clock.now(), topic=envelope.topic, headers=headers)
-    if message is None:
-        return {"status": "known"}, 200
-    owe(source, message)
-    return {"status": "stored"}, 200
+    new = actions.receive(
+        source, envelope.external_id, raw, now=clock.now(), topic=envelope.topic, headers=headers,
+        handle=SOURCES[source].handle,
+    )  # fmt: skip
+    return {"status": "known" if new is None else "stored"}, 200
 
 
 def _says_something(header: str) -> bool:

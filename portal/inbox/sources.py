@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from portal.config import Settings
-from portal.jobs import defer
 
 
 class NotGenuine(Exception):
@@ -59,8 +58,3 @@ def listen(
         return handle
 
     return register
-
-
-def owe(source: str, message_id: int) -> None:
-    """Let its listener work off this message, in the caller's transaction."""
-    defer(SOURCES[source].handle, message_id=message_id)

@@ -3,7 +3,7 @@
 `defer` writes the job on the session's own connection, so it commits with the change that owes it or not at all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -16,10 +16,13 @@ from procrastinate.sync_psycopg_connector import SyncPsycopgConnector
 from procrastinate.tasks import Task
 from procrastinate.worker import Worker
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Select, String, column, select, table, text
-from sqlalchemy.dialects.postgresql import JSONB
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, Select, String, bindparam, cast, column, func, null, select, table, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import UserDefinedType
 
 from portal.db import LIFELINE, session
+from portal.db.prepared import Prepared
 from portal.jobs.failures import note_failure
 from portal.lib.errors import Refused
 from portal.lib.logs import about
@@ -103,13 +106,47 @@ def in_application(call_next: Callable[[], Any], context: JobContext, _worker: W
 
 def defer(job: Callable[..., Any], at: datetime | None = None, lock: str | None = None, **ids: int | str) -> None:
     """Owe this job (from `at` on), in the caller's transaction. Jobs with the same `lock` run one after another."""
-    _owe(job, ids, schedule_at=at, lock=lock)
+    _owe([job], ids, at, lock)
 
 
-def _owe(job: Callable[..., Any], ids: Mapping[str, int | str], **how: Any) -> None:
-    connection = session.connection().connection.driver_connection
+def _owe(
+    jobs: Collection[Callable[..., Any]], ids: Mapping[str, Any], at: datetime | None = None, lock: str | None = None
+) -> None:
+    called = [called_by(job) for job in jobs]
+    queues, tasks = [one["queue"] for one in called], [one["task"] for one in called]
+    OWE.run(queues=queues, tasks=tasks, args=Jsonb(ids), at=at, lock=lock)
+
+
+def called_by(job: Callable[..., Any]) -> dict[str, str]:
+    """By which names Procrastinate knows the job: its `queue` and its `task`."""
     named: Task[..., Any, Any] = job.task  # type: ignore[attr-defined]
-    named.configure(connection=connection, **how).defer(**ids)
+    return {"queue": named.queue, "task": named.name}
+
+
+class JobRow(UserDefinedType[Any]):
+    """Procrastinate's own row of what is to be owed."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "procrastinate_job_to_defer_v1"
+
+
+def job_row(queue: Any, task: Any, args: Any, *, lock: Any = None, at: Any = None) -> ColumnElement[Any]:
+    """A job in a statement that owes it by `func.procrastinate_defer_jobs_v1`, beside what it writes itself."""
+    return cast(func.row(queue, task, 0, lock, null(), args, at), JobRow())
+
+
+def _owing() -> Prepared:
+    each = func.unnest(cast(bindparam("queues"), ARRAY(String)), cast(bindparam("tasks"), ARRAY(String)))
+    named = each.table_valued("queue", "task").render_derived()
+    rows = job_row(named.c.queue, named.c.task, bindparam("args"), lock=bindparam("lock"), at=bindparam("at"))
+    owed = func.procrastinate_defer_jobs_v1(func.array_agg(rows))
+    return Prepared(select(owed).select_from(named), "queues", "tasks", "args", "lock", "at")
+
+
+OWE = _owing()
+"""Procrastinate's own SQL function, without the way to it through its Python: that took longer than the rest."""
 
 
 def unfinished(job: Callable[..., Any], argument: str) -> Select[tuple[int]]:
@@ -148,8 +185,5 @@ def follows(fact: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def announce(fact: str, **ids: int | str) -> None:
     """Owe every job that follows this fact, in the caller's transaction: how a feature tells those below it."""
-    connection = session.connection().connection.driver_connection
-    named: list[Task[..., Any, Any]] = [job.task for job in FOLLOWERS.get(fact, [])]  # type: ignore[attr-defined]
-    if named:
-        owed = [task.configure().make_new_job(**ids) for task in named]
-        app.job_manager.batch_defer_jobs(jobs=owed, connection=connection)
+    if followers := FOLLOWERS.get(fact):
+        _owe(followers, ids)

@@ -10,7 +10,7 @@ from portal.adapters.channels import Page
 from portal.adapters.errors import Permanent, Trouble
 from portal.db import session
 from portal.inbox import actions as inbox
-from portal.inbox.sources import owe
+from portal.inbox.sources import SOURCES
 from portal.orders.models import ChannelReading
 
 FETCHED = {"fetched": "yes"}
@@ -51,10 +51,10 @@ def take_in(code: str, due: Due, page: Page, *, now: datetime) -> int:
     """Keep what is new of this page for the worker, and note where to go on. How much was new."""
     new = 0
     for heard in page.heard:
-        message = inbox.receive(code, heard.key, heard.body, now=now, topic=heard.topic, headers=FETCHED)
-        if message is not None:
-            owe(code, message)
-            new += 1
+        message = inbox.receive(
+            code, heard.key, heard.body, now=now, topic=heard.topic, headers=FETCHED, handle=SOURCES[code].handle
+        )
+        new += message is not None
     row = _row(code, now)
     row.after, row.found = page.after, row.found + new
     if not page.after:

@@ -222,9 +222,9 @@ def fetch_undelivered() -> None:
         return
     with transaction():
         for event, raw in missed:
-            message = inbox.receive("stripe", event.id, raw, now=clock.now(), topic=event.type, headers=FETCHED)
-            if message is not None:
-                defer(work_off_stripe, message_id=message)
+            inbox.receive(
+                "stripe", event.id, raw, now=clock.now(), topic=event.type, headers=FETCHED, handle=work_off_stripe
+            )
 
 
 @task(queue="refunds", retry=None, periodic="40 3 * * *")

@@ -35,7 +35,7 @@ def first_text(call: ast.Call) -> str:
 def owed_to_nobody(module: Module) -> Iterator[str]:
     """What is deferred although it is no task."""
     for call in calls(module.tree):
-        if called(call).rpartition(".")[2] == "defer" and module.name not in ("portal.jobs", "portal.inbox.sources"):
+        if called(call).rpartition(".")[2] == "defer" and module.name != "portal.jobs":
             names = first_names(call)
             if not names or not all(is_task(module, name) for name in names):
                 yield at(module, call, f"defer({ast.unparse(call.args[0]) if call.args else ''})")
