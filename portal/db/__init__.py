@@ -11,7 +11,7 @@ from flask import Flask, Response
 from flask_babel import gettext as _
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, inspect, update
+from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Update, inspect, update
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Mapped, attributes, mapped_column, scoped_session
 from sqlalchemy.pool import NullPool
@@ -121,16 +121,20 @@ def move(row: Base, column: str, verb: str, **also: Any) -> None:
 
     Raises Refused when the row is no longer in a state from which the model's table of moves allows the verb.
     """
-    origins, target = row.MOVES[column][verb]
     table = type(row)
+    guarded = moving(table, column, verb).where(table.id == row.id).values(also)
     session.flush()
-    changes = {column: target, **also}
-    guarded = update(table).where(table.id == row.id, getattr(table, column).in_(origins)).values(changes)
     done: Any = session.execute(guarded.execution_options(synchronize_session=False))
     if done.rowcount != 1:
         _refuse(row, column)
-    for name, value in changes.items():
+    for name, value in {column: row.MOVES[column][verb][1], **also}.items():
         attributes.set_committed_value(row, name, value)
+
+
+def moving(table: type[Base], column: str, verb: str) -> Update:
+    """The guarded UPDATE that carries out a verb, for a statement that does more in the same breath."""
+    origins, target = table.MOVES[column][verb]
+    return update(table).where(getattr(table, column).in_(origins)).values({column: target})
 
 
 def may(row: Base, column: str, verb: str) -> bool:

@@ -27,7 +27,7 @@ from portal.fulfilment.actions import claim_stock, plan_parcels
 from portal.fulfilment.models import BackParcel, Parcel
 from portal.fulfilment.tracking import record_update
 from portal.inbox import actions as inbox
-from portal.inbox.models import InboxMessage
+from portal.inbox.models import Taken
 from portal.inbox.sources import Envelope, NotGenuine, NotReady, Unreadable, listen
 from portal.jobs import defer, follows, task
 from portal.lib import clock
@@ -81,13 +81,14 @@ def open_message(source: str, raw: bytes, headers: Mapping[str, str], settings: 
 @task(queue="couriers")
 def work_off(message_id: int) -> None:
     """Scans go to their parcel; a number nobody knows yet is kept until a parcel gets it."""
+    now = clock.now()
     with transaction():
-        message = inbox.claim(message_id)
+        message = inbox.take(message_id, now=now)
         if message is not None:
-            _sort(message, clock.now())
+            _sort(message, now)
 
 
-def _sort(message: InboxMessage, now: datetime) -> None:
+def _sort(message: Taken, now: datetime) -> None:
     """Done, or parked for a parcel that has not left yet, or, when it can't be read, kept for a person."""
     try:
         updates = LISTENED[message.source].parse(message.body)
@@ -97,8 +98,6 @@ def _sort(message: InboxMessage, now: datetime) -> None:
     strangers = [said.number for said in updates if not record_update(said, now=now)]
     if strangers:
         inbox.park(message, strangers[0])
-    else:
-        inbox.finish(message, now=now)
 
 
 for _source in LISTENED:

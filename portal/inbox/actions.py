@@ -7,9 +7,9 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import bindparam, case, delete, func, select, text
 from sqlalchemy.dialects.postgresql import array, insert
 
-from portal.db import move, session
+from portal.db import move, moving, session
 from portal.db.prepared import Prepared
-from portal.inbox.models import InboxMessage, InboxRefusal
+from portal.inbox.models import InboxMessage, InboxRefusal, Taken
 from portal.jobs import called_by, job_row
 
 ONE_SERIES = timedelta(hours=1)
@@ -63,8 +63,27 @@ def refusals(source: str, *, now: datetime) -> int:
     return session.scalar(select(InboxRefusal.count).where(*recent)) or 0
 
 
+def take(message_id: int, *, now: datetime) -> Taken | None:
+    """The message, locked and done with this transaction if it is still to be worked off; `park` and `fail` undo that.
+
+    With this a job begins that works off messages in one transaction; with `claim` one that needs several.
+    """
+    row = TAKE.run(id=message_id, now=now).fetchone()
+    return Taken(message_id, *row) if row else None
+
+
+TAKE = Prepared(
+    moving(InboxMessage, "state", "finish")
+    .where(InboxMessage.id == bindparam("id"))
+    .values(done_at=bindparam("now"), error=None)
+    .returning(InboxMessage.source, InboxMessage.topic, InboxMessage.body),
+    "id",
+    "now",
+)
+
+
 def claim(message_id: int) -> InboxMessage | None:
-    """The message, locked, if it is still to be worked off; with this every job that works off messages begins."""
+    """The message, locked, if it is still to be worked off."""
     message = session.get_one(InboxMessage, message_id, with_for_update=True)
     return None if message.state == "done" else message
 
@@ -73,21 +92,40 @@ def finish(message: InboxMessage, *, now: datetime) -> None:
     move(message, "state", "finish", done_at=now, error=None)
 
 
-def park(message: InboxMessage, subject: str) -> None:
+def park(message: InboxMessage | Taken, subject: str) -> None:
     """Keep the message until somebody asks for `subject`."""
-    move(message, "state", "park", subject=subject)
+    move(_row(message), "state", "park", subject=subject)
 
 
-def fail(message: InboxMessage, error: str) -> None:
-    move(message, "state", "fail", error=error[:2000])
+def fail(message: InboxMessage | Taken, error: str) -> None:
+    move(_row(message), "state", "fail", error=error[:2000])
+
+
+def _row(message: InboxMessage | Taken) -> InboxMessage:
+    """What was taken is put back first."""
+    if isinstance(message, InboxMessage):
+        return message
+    row = session.get_one(InboxMessage, message.id)
+    move(row, "state", "put_back", done_at=None)
+    return row
 
 
 def parked(source: str, subject: str) -> list[int]:
     """The ids of messages that wait for this subject, oldest first."""
-    waiting = select(InboxMessage.id).where(
-        InboxMessage.source == source, InboxMessage.subject == subject, InboxMessage.state == "parked"
+    return [row[0] for row in PARKED.run(source=source, subject=subject)]
+
+
+PARKED = Prepared(
+    select(InboxMessage.id)
+    .where(
+        InboxMessage.source == bindparam("source"),
+        InboxMessage.subject == bindparam("subject"),
+        InboxMessage.state == "parked",
     )
-    return list(session.scalars(waiting.order_by(InboxMessage.id)))
+    .order_by(InboxMessage.id),
+    "source",
+    "subject",
+)
 
 
 def forget_messages(needles: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """What machines told us, raw, before anybody reads it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ class InboxMessage(Base):
     """One delivery of a webhook, stored once by the sender's own key.
 
     `parked` waits for something we do not know yet, named by `subject` (a tracking number of a parcel still unpacked).
+    One that is taken is done from the start; the transaction that took it puts it back when it has to wait or fails.
     """
 
     __tablename__ = "inbox_messages"
@@ -27,6 +29,7 @@ class InboxMessage(Base):
     MOVES = {
         "state": {
             "finish": (("received", "parked", "failed"), "done"),
+            "put_back": (("done",), "received"),
             "park": (("received", "parked"), "parked"),
             "fail": (("received", "parked", "failed"), "failed"),
         }
@@ -42,6 +45,16 @@ class InboxMessage(Base):
     error: Mapped[str | None]
     received_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is read of a message that was taken."""
+
+    id: int
+    source: str
+    topic: str
+    body: bytes
 
 
 class InboxRefusal(Base):

@@ -13,7 +13,7 @@ from portal.adapters.errors import Malformed, Permanent, Trouble
 from portal.config import Settings
 from portal.db import transaction
 from portal.inbox import actions as inbox
-from portal.inbox.models import InboxMessage
+from portal.inbox.models import Taken
 from portal.inbox.sources import Envelope, Knock, NotGenuine, NotReady, Unreadable, listen
 from portal.jobs import announce, defer, follows, task
 from portal.lib import clock
@@ -72,10 +72,10 @@ def work_off_woocommerce(message_id: int) -> None:
     _work_off(message_id, _sort_woocommerce)
 
 
-def _work_off(message_id: int, sort: Callable[[InboxMessage, datetime], None]) -> None:
+def _work_off(message_id: int, sort: Callable[[Taken, datetime], None]) -> None:
     now = clock.now()
     with transaction():
-        message = inbox.claim(message_id)
+        message = inbox.take(message_id, now=now)
         if message is None:
             return
         try:
@@ -84,15 +84,15 @@ def _work_off(message_id: int, sort: Callable[[InboxMessage, datetime], None]) -
             inbox.fail(message, str(unreadable))
 
 
-def _sort_shopify(message: InboxMessage, now: datetime) -> None:
+def _sort_shopify(message: Taken, now: datetime) -> None:
     """Each topic to what it means here; one that is none of ours is done."""
     if message.topic == shopify.REFUNDED:
         external_id, refund = shopify.parse_refund(message.body)
         order = find_external(shopify.CODE, external_id)
         if order is None:
             inbox.park(message, _subject(external_id))
-            return
-        take_refunds(order, [refund(order.currency)], now=now)
+        else:
+            take_refunds(order, [refund(order.currency)], now=now)
     elif message.topic == shopify.DELETED:
         order_gone(shopify.CODE, shopify.parse_subject(message.body), now=now)
     elif message.topic == shopify.GONE:
@@ -101,10 +101,9 @@ def _sort_shopify(message: InboxMessage, now: datetime) -> None:
         _customer_asks(message, now)
     elif message.topic.startswith("orders/") and message.topic not in shopify.BARE:
         _take_in(shopify.parse(message.body, message.topic), now)
-    inbox.finish(message, now=now)
 
 
-def _customer_asks(message: InboxMessage, now: datetime) -> None:
+def _customer_asks(message: Taken, now: datetime) -> None:
     """To be forgotten: who sees to that is told. For a copy: a person hands it out."""
     orders = find_all(shopify.CODE, shopify.parse_asked(message.body))
     if message.topic == shopify.FORGET:
@@ -118,7 +117,7 @@ def _forget_all(customer_ids: Iterable[int]) -> None:
         announce("customer.redacted", customer_id=customer_id)
 
 
-def _sort_woocommerce(message: InboxMessage, now: datetime) -> None:
+def _sort_woocommerce(message: Taken, now: datetime) -> None:
     if message.topic == woocommerce.DELETED:
         order_gone(woocommerce.CODE, woocommerce.parse_subject(message.body), now=now)
     elif message.topic.startswith("order."):
@@ -126,7 +125,6 @@ def _sort_woocommerce(message: InboxMessage, now: datetime) -> None:
         order = _take_in(incoming, now)
         if incoming.claimed_intent and order.payment and order.payment.route == "channel":
             defer(prove_payment, order_id=order.id, intent=incoming.claimed_intent)
-    inbox.finish(message, now=now)
 
 
 def _take_in(incoming: IncomingOrder, now: datetime) -> Order:

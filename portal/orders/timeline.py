@@ -7,9 +7,11 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import insert, select
+from psycopg.types.json import Jsonb
+from sqlalchemy import bindparam, insert, select
 
 from portal.db import session
+from portal.db.prepared import Prepared
 from portal.lib import days
 from portal.lib.money import Money
 from portal.orders.models import TimelineEntry
@@ -60,11 +62,12 @@ def record(order_id: int, kind: str, *, by: Actor, now: datetime, **facts: Any) 
     if kind not in WORDS:
         raise KeyError(f"nobody can tell what {kind} means: call timeline.words")
     who, staff_id = (by.name, by.id) if isinstance(by, Staff) else (by, None)
-    values = {
-        "order_id": order_id, "kind": kind, "by": who, "staff_id": staff_id, "at": now,
-        "facts": {name: _plain(value) for name, value in facts.items()},
-    }  # fmt: skip
-    session.execute(insert(TimelineEntry).values(values))
+    told = Jsonb({name: _plain(value) for name, value in facts.items()})
+    RECORD.run(order_id=order_id, kind=kind, by=who, staff_id=staff_id, at=now, facts=told)
+
+
+ENTRY = ("order_id", "kind", "by", "staff_id", "at", "facts")
+RECORD = Prepared(insert(TimelineEntry).values({name: bindparam(name) for name in ENTRY}), *ENTRY)
 
 
 def _plain(value: Any) -> Any:
