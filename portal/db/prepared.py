@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 
 import psycopg
-from sqlalchemy import BindParameter, Connection, Select, UpdateBase, literal_column
+from sqlalchemy import BindParameter, Connection, SelectBase, UpdateBase, literal_column
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.sql.visitors import replacement_traverse
@@ -23,7 +23,7 @@ class Prepared:
     To build a statement, look up what it was compiled to and make objects of its rows costs more than the rows.
     """
 
-    def __init__(self, statement: Select[Any] | UpdateBase, *names: str) -> None:
+    def __init__(self, statement: SelectBase | UpdateBase, *names: str) -> None:
         self.statement, self.names = statement, names
 
     @cached_property

@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 
 from portal.adapters.couriers import Tracking, TrackingUpdate, code_of, normal_number, own
 from portal.db import session
-from portal.fulfilment.models import LIFE, BackParcel, CourierEvent, Parcel
+from portal.fulfilment.models import LIFE, BackParcel, Parcel
 from portal.fulfilment.rules import COURIERS, Conclusion, conclude
 from portal.fulfilment.scans import alone_with, keep
 from portal.jobs import announce
@@ -117,9 +117,7 @@ def add_scans(parcel: BackParcel, events: Iterable[Any], update: TrackingUpdate,
     """Add to the parcel's set of scans, and let it follow from them."""
     session.execute(select(Order.id).where(Order.id == parcel.order_id).with_for_update())
     session.refresh(parcel)
-    keep(events, back_parcel_id=parcel.id, told_at=update.as_of or now, now=now)
-    columns = (CourierEvent.at, CourierEvent.status, CourierEvent.offset_assumed)
-    scans = session.execute(select(*columns).where(CourierEvent.back_parcel_id == parcel.id)).all()
+    scans = keep(events, back_parcel_id=parcel.id, told_at=update.as_of or now, now=now)
     _follow(parcel, conclude(scans), min((scan.at for scan in scans if scan.status in MOVING), default=None), by, now)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from flask_babel import lazy_gettext as _l
@@ -11,12 +11,12 @@ from flask_babel import lazy_gettext as _l
 from portal.adapters.couriers import Tracking, own
 
 
-class Scan(Protocol):
+class Scan(NamedTuple):
     """What matters of a courier's event."""
 
-    at: Any
-    status: Any
-    offset_assumed: Any
+    at: datetime
+    status: str
+    offset_assumed: bool
 
 
 @dataclass(frozen=True, slots=True)

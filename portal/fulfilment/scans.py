@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Boolean, DateTime, String, bindparam, cast, func, select, tuple_, union
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from portal.adapters.couriers import TrackingEvent
 from portal.db import session
+from portal.db.prepared import Prepared
 from portal.fulfilment.models import CourierEvent
+from portal.fulfilment.rules import Scan
 
 SLACK = timedelta(days=1)
 """Couriers' clocks and zones: an event may seem this much older than the parcel it is about."""
@@ -24,37 +26,41 @@ def alone_with(number: str) -> None:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"courier-number:{number}", 0))))
 
 
-def keep(events: Iterable[TrackingEvent], *, told_at: datetime, now: datetime, **about: int) -> None:
-    """Add what is new about a parcel (`parcel_id`, or `back_parcel_id` of one that comes back).
+def keep(events: Iterable[TrackingEvent], *, told_at: datetime, now: datetime, **about: int) -> list[Scan]:
+    """Add what is new about a parcel (`parcel_id`, or `back_parcel_id` of one that comes back), whose order is locked;
+    all that is known of it now.
 
     Of the same event told twice the newer words stay, and of equally new ones the longer.
     """
-    [whose] = about
-    newest: dict[tuple[Any, ...], dict[str, Any]] = {}
+    [(whose, parcel)] = about.items()
+    newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for event in events:
-        row = {**about, **_row(event, told_at, now)}
-        key = tuple(row[name] for name in ("at", "code", "place", "status"))
-        newest[key] = max(newest.get(key, row), row, key=lambda row: (len(row["message"]), row["message"]))
-    told = list(newest.values())
-    said = insert(CourierEvent)
+        row = (event.at, event.code, event.place, str(event.status), event.message, event.at_raw, event.offset_assumed)
+        newest[row[:4]] = max(newest.get(row[:4], row), row, key=lambda row: (len(row[4]), row[4]))
+    told = {name: [row[number] for row in newest.values()] for number, name in enumerate(ROW)}
+    return [Scan(*row) for row in KEEP[whose].run(**told, parcel=parcel, told_at=told_at, now=now)]
+
+
+def _keeping(whose: str) -> Prepared:
+    """One statement adds and reads: what it adds it returns, and of the rest it sees what was there before."""
+    rows = func.unnest(*(cast(bindparam(name), ARRAY(kind)) for name, kind in ROW.items()))
+    told = rows.table_valued(*ROW).render_derived(name="told")
+    same = {whose: "parcel", "told_at": "told_at", "received_at": "now"}
+    typed = [cast(bindparam(value), CourierEvent.__table__.c[name].type) for name, value in same.items()]
+    said = insert(CourierEvent).from_select([*ROW, *same], select(*told.c, *typed))
     new, old = said.excluded, CourierEvent
     better = tuple_(new.told_at, func.length(new.message), new.message)
     than = tuple_(func.coalesce(old.told_at, old.received_at), func.length(old.message), old.message)
     words = {"message": new.message, "told_at": new.told_at}
     merged = said.on_conflict_do_update(constraint=SAME[whose], set_=words, where=better > than)
-    # One row as itself and many as a list: a list of rows inside the statement would be worked out anew each time.
-    session.execute(merged, told if len(told) > 1 else told[0])
+    kept = merged.returning(*SCAN).cte("kept")
+    known = select(*SCAN).where(getattr(CourierEvent, whose) == bindparam("parcel"))
+    return Prepared(union(select(kept), known), *ROW, "parcel", "told_at", "now")
 
 
-def _row(event: TrackingEvent, told_at: datetime, now: datetime) -> dict[str, Any]:
-    return {
-        "at": event.at,
-        "at_raw": event.at_raw,
-        "offset_assumed": event.offset_assumed,
-        "status": str(event.status),
-        "code": event.code,
-        "message": event.message,
-        "place": event.place,
-        "told_at": told_at,
-        "received_at": now,
-    }
+SCAN = (CourierEvent.at, CourierEvent.status, CourierEvent.offset_assumed)
+ROW: dict[str, Any] = {
+    "at": DateTime(timezone=True), "code": String, "place": String, "status": String, "message": String,
+    "at_raw": String, "offset_assumed": Boolean,
+}  # fmt: skip
+KEEP = {whose: _keeping(whose) for whose in SAME}

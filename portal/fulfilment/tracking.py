@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, code_of, own
 from portal.db import session
 from portal.fulfilment import back
-from portal.fulfilment.models import BackParcel, CourierEvent, Parcel
+from portal.fulfilment.models import BackParcel, Parcel
 from portal.fulfilment.rules import Conclusion, conclude
 from portal.fulfilment.scans import SLACK, alone_with, keep
 from portal.jobs import announce
@@ -49,9 +49,19 @@ Travelling = Parcel | BackParcel
 
 
 def record_update(update: TrackingUpdate, *, now: datetime) -> bool:
-    """Keep what the courier says of a number; False when no parcel of ours, leaving or coming back, has it now."""
+    """Keep what the courier says of a number; False when no parcel of ours, leaving or coming back, has it now.
+
+    Before it says that, it looks again while nobody can hand out the number: the caller puts the message by for later.
+    """
+    if _record(update, now):
+        return True
     alone_with(update.number)
-    numbered: list[Travelling] = [*_parcels_of(update), *back.travelling(update)]
+    return _record(update, now)
+
+
+def _record(update: TrackingUpdate, now: datetime) -> bool:
+    leaving, comes_back = _parcels_of(update)
+    numbered: list[Travelling] = [*leaving, *(back.travelling(update) if comes_back else ())]
     parcels = sorted(numbered, key=lambda parcel: parcel.begins_at, reverse=True)
     known = False
     for parcel in parcels:
@@ -59,23 +69,32 @@ def record_update(update: TrackingUpdate, *, now: datetime) -> bool:
             continue
         known = True
         if isinstance(parcel, Parcel):
-            add_events(parcel, mine, update, by="courier", now=now)
+            _add(parcel, mine, update, by="courier", now=now)
         else:
             back.add_scans(parcel, mine, update, by="courier", now=now)
     return known or (bool(parcels) and not update.events)
 
 
-def _parcels_of(update: TrackingUpdate) -> Sequence[Parcel]:
-    """Parcels that travel under this number, the newest first. Our own labels are nobody else's business.
+def _parcels_of(update: TrackingUpdate) -> tuple[Sequence[Parcel], bool]:
+    """Parcels that travel under this number, the newest first, locked with their orders; whether others may come back
+    under it. Our own labels are nobody else's business.
 
     Two couriers may give the same number: where one of them is the one who speaks, it speaks of its own parcels.
     """
-    found = select(Parcel).where(
-        Parcel.tracking_number == update.number, Parcel.courier != own.CODE, Parcel.state == "handed_over"
-    )
-    parcels = session.scalars(found.order_by(Parcel.created_at.desc(), Parcel.id.desc())).all()
+    found = session.execute(NUMBERED, {"number": update.number}).all()
+    parcels = [parcel for parcel, _comes_back in found]
     theirs = [parcel for parcel in parcels if parcel.courier == code_of(update.carrier)]
-    return theirs or parcels
+    return theirs or parcels, not found or found[0][1]
+
+
+NUMBERED = (
+    select(Parcel, select(BackParcel.id).where(BackParcel.tracking_number == bindparam("number")).exists())
+    .join(Parcel.order)
+    .where(Parcel.tracking_number == bindparam("number"), Parcel.courier != own.CODE, Parcel.state == "handed_over")
+    .order_by(Parcel.created_at.desc(), Parcel.id.desc())
+    .with_for_update(of=(Order, Parcel))
+    .execution_options(populate_existing=True)
+)
 
 
 def _belongs(event: TrackingEvent, parcel: Travelling, parcels: Sequence[Travelling]) -> bool:
@@ -96,10 +115,15 @@ def add_events(
     """Add to the parcel's set of events, and let it follow from them."""
     session.execute(select(Order.id).where(Order.id == parcel.order_id).with_for_update())
     session.refresh(parcel)
-    keep(events, parcel_id=parcel.id, told_at=update.as_of or now, now=now)
+    _add(parcel, events, update, by=by, now=now)
+
+
+def _add(parcel: Parcel, events: Iterable[TrackingEvent], update: TrackingUpdate, *, by: Actor, now: datetime) -> None:
+    """The parcel and its order are locked."""
+    scans = keep(events, parcel_id=parcel.id, told_at=update.as_of or now, now=now)
     if update.as_of and update.estimate_on and _newer(update, parcel):
         parcel.estimate_on, parcel.estimated_at = update.estimate_on, update.as_of
-    _follow(parcel, by=by, now=now)
+    _follow(parcel, conclude(scans), by=by, now=now)
 
 
 def _newer(update: TrackingUpdate, parcel: Parcel) -> bool:
@@ -109,9 +133,7 @@ def _newer(update: TrackingUpdate, parcel: Parcel) -> bool:
     return (update.as_of, update.estimate_on) > (parcel.estimated_at, parcel.estimate_on)
 
 
-def _follow(parcel: Parcel, *, by: Actor, now: datetime) -> None:
-    columns = (CourierEvent.at, CourierEvent.status, CourierEvent.offset_assumed)
-    found = conclude(session.execute(select(*columns).where(CourierEvent.parcel_id == parcel.id)))
+def _follow(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> None:
     before, arrived = parcel.tracking_status, parcel.delivered_at
     parcel.tracking_status, parcel.action_required = str(found.status), found.action_required
     parcel.delivered_at, parcel.last_event_at = found.delivered_at, found.last_event_at

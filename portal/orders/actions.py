@@ -8,13 +8,15 @@ from typing import Any
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.sql.dml import ReturningInsert
 
 from portal.adapters.channels import IncomingOrder, IncomingRefund
 from portal.config import spoken
 from portal.db import move, session
+from portal.db.prepared import Prepared
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
@@ -97,7 +99,14 @@ def take_kept(order: Order, *, by: Staff, now: datetime) -> None:
 
 
 def _known(incoming: IncomingOrder) -> bool:
-    return session.scalar(select(Order.id).where(_is(incoming))) is not None
+    return KNOWN.run(channel=incoming.channel, external_id=incoming.external_id).fetchone() is not None
+
+
+KNOWN = Prepared(
+    select(Order.id).where(Order.channel == bindparam("channel"), Order.external_id == bindparam("external_id")),
+    "channel",
+    "external_id",
+)
 
 
 def _is(incoming: IncomingOrder) -> ColumnElement[bool]:
@@ -127,12 +136,14 @@ def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
         "accepted_at": now if state == "accepted" else None,
         "created_at": now,
     }
-    once = insert(Order).values(values).on_conflict_do_nothing(index_elements=["channel", "external_id"])
-    order = session.scalar(once.returning(Order))
+    order = session.scalar(NEW_ORDER, values)
     if order is not None:
         set_committed_value(order, "lines", [])
         set_committed_value(order, "payment", None)
     return order
+
+
+NEW_ORDER = insert(Order).on_conflict_do_nothing(index_elements=["channel", "external_id"]).returning(Order)
 
 
 def _language(incoming: IncomingOrder) -> str:
@@ -141,9 +152,19 @@ def _language(incoming: IncomingOrder) -> str:
 
 def _customer(incoming: IncomingOrder) -> int:
     name, language = incoming.name or incoming.address.name, _language(incoming)
-    new = insert(Customer).values(email=_email(incoming), name=name, phone=incoming.phone, locale=language)
-    known = new.on_conflict_do_update(index_elements=["email"], set_={"name": name, "locale": language})
-    return session.scalars(known.returning(Customer), execution_options={"populate_existing": True}).one().id
+    values = {"email": _email(incoming), "name": name, "phone": incoming.phone, "locale": language}
+    return session.scalars(CUSTOMER, values).one().id
+
+
+def _newest_name() -> ReturningInsert[Any]:
+    new = insert(Customer)
+    known = new.on_conflict_do_update(
+        index_elements=["email"], set_={"name": new.excluded.name, "locale": new.excluded.locale}
+    )
+    return known.returning(Customer).execution_options(populate_existing=True)
+
+
+CUSTOMER = _newest_name()
 
 
 def _email(incoming: IncomingOrder) -> str | None:

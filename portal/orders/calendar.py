@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.config import Settings
 from portal.db import Base, session
+from portal.db.prepared import Prepared
 from portal.lib import days
 from portal.lib.days import Calendar
 from portal.lib.errors import Refused
@@ -77,14 +78,18 @@ class Terms:
 
 def terms() -> Terms:
     """What holds now, in one statement."""
+    return of(current_app.config["SETTINGS"], *(TERMS.run().fetchone() or ()))
+
+
+def _terms() -> Prepared:
     hours = select(func.to_jsonb(literal_column("warehouse_hours"))).select_from(WarehouseHours).limit(1)
     closed = select(func.array_agg(ClosedDay.day))
     row = func.jsonb_build_array(TransitTime.courier, TransitTime.country, TransitTime.days, TransitTime.usual)
     transit = select(func.jsonb_agg(row)).select_from(TransitTime)
-    found = session.execute(
-        select(*(part.scalar_subquery().label(f"part_{n}") for n, part in enumerate((hours, closed, transit))))
-    ).one()
-    return of(current_app.config["SETTINGS"], *found)
+    return Prepared(select(*(part.scalar_subquery() for part in (hours, closed, transit))))
+
+
+TERMS = _terms()
 
 
 def of(settings: Settings, hours: Mapping[str, Any] | None = None, closed: Any = None, transit: Any = None) -> Terms:

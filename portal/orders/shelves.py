@@ -4,7 +4,21 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, and_, func, or_, select
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    and_,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, contains_eager, mapped_column, relationship
 
 from portal.db import Base, paging, session
@@ -85,12 +99,8 @@ class StockMove(Base):
 
 def counted(skus: Collection[str], *, lock: bool = False) -> dict[str, list[StockItem]]:
     """The rows of those articles that are counted and sold, places made first leading; locked in the same order."""
-    found = select(StockItem).join(StockItem.place).where(StockItem.sku.in_({sku for sku in skus if sku}), sold())
-    found = found.order_by(StockItem.sku, StockItem.place_id).options(contains_eager(StockItem.place))
-    if lock:
-        found = found.with_for_update(of=StockItem).execution_options(populate_existing=True)
     items: dict[str, list[StockItem]] = {}
-    for item in session.scalars(found):
+    for item in session.scalars(LOCKED if lock else COUNTED, {"skus": [sku for sku in skus if sku]}):
         items.setdefault(item.sku, []).append(item)
     return items
 
@@ -98,6 +108,16 @@ def counted(skus: Collection[str], *, lock: bool = False) -> dict[str, list[Stoc
 def sold() -> ColumnElement[bool]:
     """Whether what lies at a place can be bought."""
     return StockPlace.sold.is_(True)
+
+
+COUNTED = (
+    select(StockItem)
+    .join(StockItem.place)
+    .where(StockItem.sku == any_(bindparam("skus", type_=ARRAY(String))), sold())
+    .order_by(StockItem.sku, StockItem.place_id)
+    .options(contains_eager(StockItem.place))
+)
+LOCKED = COUNTED.with_for_update(of=StockItem).execution_options(populate_existing=True)
 
 
 def missing(order_ids: Collection[int]) -> dict[int, int]:
