@@ -6,10 +6,12 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, code_of, own
 from portal.db import session
+from portal.db.prepared import Prepared
 from portal.fulfilment import back
 from portal.fulfilment.models import BackParcel, Parcel
 from portal.fulfilment.rules import Conclusion, conclude
@@ -135,9 +137,7 @@ def _newer(update: TrackingUpdate, parcel: Parcel) -> bool:
 
 def _follow(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> None:
     before, arrived = parcel.tracking_status, parcel.delivered_at
-    parcel.tracking_status, parcel.action_required = str(found.status), found.action_required
-    parcel.delivered_at, parcel.last_event_at = found.delivered_at, found.last_event_at
-    session.flush()
+    _write_down(parcel, found)
     if found.status != before:
         parcel.quiet_until = None
         parcel.fate = None if found.status is Tracking.delivered else parcel.fate
@@ -145,6 +145,22 @@ def _follow(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> N
     if found.delivered_at != arrived:
         close_or_reopen(parcel.order, now=now)
         announce("parcel.arrived", order_id=parcel.order_id)
+
+
+def _write_down(parcel: Parcel, found: Conclusion) -> None:
+    told = (str(found.status), found.action_required, found.delivered_at, found.last_event_at)
+    CONCLUDED.run(parcel=parcel.id, **dict(zip(FOLLOWS, told, strict=True)))
+    for name, value in zip(FOLLOWS, told, strict=True):
+        set_committed_value(parcel, name, value)
+
+
+FOLLOWS = ("tracking_status", "action_required", "delivered_at", "last_event_at")
+"""What of a parcel follows from its scans."""
+CONCLUDED = Prepared(
+    update(Parcel).where(Parcel.id == bindparam("parcel")).values({name: bindparam(name) for name in FOLLOWS}),
+    "parcel",
+    *FOLLOWS,
+)
 
 
 def _tell(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> None:
