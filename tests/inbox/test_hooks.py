@@ -18,7 +18,7 @@ from portal.inbox.sources import SOURCES, Envelope, NotGenuine, NotReady, Unread
 from portal.jobs import task
 from portal.lib import clock
 from portal.lib.errors import Refused
-from tests.conftest import nothing_appears, owed
+from tests.conftest import nothing_appears, owed, statements
 
 handled: list[int] = []
 
@@ -78,6 +78,27 @@ def test_the_same_message_again_is_answered_and_nothing_more(client: FlaskClient
     assert send(client, b"evt-1").get_json() == {"status": "stored"}
     with nothing_appears():
         assert send(client, b"evt-1").get_json() == {"status": "known"}
+
+
+def test_it_is_stored_and_owed_by_one_statement_so_that_a_flood_is_answered(client: FlaskClient) -> None:
+    with statements() as seen:
+        send(client, b"evt-1")
+    assert len(seen) == 1
+
+
+def test_what_was_taken_is_done_unless_it_is_put_back_to_wait_or_fail(app: Flask) -> None:
+    found = message()
+    taken = actions.take(found.id, now=clock.now())
+    assert taken
+    session.refresh(found)
+    assert (found.state, actions.take(found.id, now=clock.now())) == ("done", None)
+    actions.park(taken, "00340434")
+    assert (found.state, found.subject, found.done_at) == ("parked", "00340434", None)
+    again = actions.take(found.id, now=clock.now())
+    assert again == taken
+    session.refresh(found)
+    actions.fail(again, "odd")
+    assert (found.state, found.error, found.done_at) == ("failed", "odd", None)
 
 
 def test_the_same_key_from_another_source_is_another_message(client: FlaskClient) -> None:

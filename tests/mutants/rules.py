@@ -96,7 +96,7 @@ MUTANTS = (
     ),
     Mutant(
         "the state stands in the update that changes it",
-        (Edit("portal/db/__init__.py", ", getattr(table, column).in_(origins)).values", ").values"),),
+        (Edit("portal/db/__init__.py", ".where(getattr(table, column).in_(origins)).values", ".values"),),
         ("tests/db/test_db.py::test_15_4_2_of_many_who_move_one_row_at_once_one_succeeds",),
     ),
     Mutant(
