@@ -92,12 +92,16 @@ def smtp_server(free_port: Callable[[], int]) -> Iterator[tuple[Catcher, int]]:
 def server_url() -> str:
     """The bundled server under var/tests; databases on it are made and dropped by the fixtures.
 
-    Here alone, the application's role may become the owner (`as_owner`), so that tests can do what only owners can.
+    Here alone, the application's role may become the owner (`as_owner`), so that tests can do what only owners can, and
+    nothing waits for the disk: what a test writes need not survive a power cut.
     """
     url = bundled.start(ROOT / "var" / "tests", database="postgres")
     bundled.for_application(url)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"GRANT postgres TO {bundled.APPLICATION} WITH INHERIT FALSE, SET TRUE")
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
     return url
 
 
