@@ -22,6 +22,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from portal import config, create_app, jobs
@@ -30,7 +31,7 @@ from portal.db.prepared import Prepared
 from portal.lib import clock
 from tests.browser import chromium, desktop, old_phone, phone, served  # noqa: F401
 from tests.guards import logs_hold_no_secrets, nothing_open_while_the_world_talks  # noqa: F401
-from tests.running import demo, opened_once  # noqa: F401
+from tests.running import demo, of_all_workers, opened_once  # noqa: F401
 from tests.world import World, build, found
 
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -142,9 +143,23 @@ def settings_for(url: str, smtp_port: int, **more: str) -> config.Settings:
 
 
 @pytest.fixture(scope="session")
-def shared_app(server_url: str, template: str, smtp_server: tuple[Catcher, int]) -> Iterator[Flask]:
-    with scratch_database(server_url, f"shared_{os.getpid()}", template) as url:
+def portal_at(smtp_server: tuple[Catcher, int], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Flask]:
+    """Makes the portal on a database; whichever process of this run needs a template first compiles it for all."""
+    compiled = of_all_workers(tmp_path_factory) / "templates"
+    compiled.mkdir(exist_ok=True)
+
+    def make(url: str) -> Flask:
         app = create_app(settings_for(url, smtp_server[1]), **AS_TESTS)
+        app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
+        return app
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_app(server_url: str, template: str, portal_at: Callable[[str], Flask]) -> Iterator[Flask]:
+    with scratch_database(server_url, f"shared_{os.getpid()}", template) as url:
+        app = portal_at(url)
         yield app
         with app.app_context():
             db.engine.dispose()
@@ -202,10 +217,10 @@ def app(request: pytest.FixtureRequest, shared_app: Flask) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def real(server_url: str, template: str, smtp_server: tuple[Catcher, int]) -> Iterator[Flask]:
+def real(server_url: str, template: str, portal_at: Callable[[str], Flask]) -> Iterator[Flask]:
     """The portal on a database of its own, where commits are commits."""
     with scratch_database(server_url, f"real_{os.getpid()}", template) as url:
-        app = create_app(settings_for(url, smtp_server[1]), **AS_TESTS)
+        app = portal_at(url)
         with app.app_context():
             yield app
             session.remove()

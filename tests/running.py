@@ -119,8 +119,7 @@ class Opened:
 @pytest.fixture(scope="module")
 def opened_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """Filling a shop takes its time: all modules share this one, one after the other, whichever process runs them."""
-    its_own = tmp_path_factory.getbasetemp()
-    of_all = its_own.parent if "PYTEST_XDIST_WORKER" in os.environ else its_own
+    of_all = of_all_workers(tmp_path_factory)
     with (of_all / "demo.json").open("a+") as note:
         fcntl.flock(note, fcntl.LOCK_EX)
         note.seek(0)
@@ -129,6 +128,12 @@ def opened_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         shop.port = kept["port"]
         yield Opened(shop, kept["said"], kept["left"])
         shop.kill()
+
+
+def of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of this run share."""
+    its_own = tmp_path_factory.getbasetemp()
+    return its_own.parent if "PYTEST_XDIST_WORKER" in os.environ else its_own
 
 
 def _opened(shop: Demo, note: TextIO) -> dict[str, Any]:
