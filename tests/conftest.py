@@ -8,10 +8,12 @@ threads and processes.
 import os
 import socket
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,10 @@ from portal.db import Base, bundled, db, session
 from portal.db.prepared import Prepared
 from portal.lib import clock
 from tests.browser import chromium, desktop, old_phone, phone, served  # noqa: F401
+from tests.feedback.scenes import asked
 from tests.guards import logs_hold_no_secrets, nothing_open_while_the_world_talks  # noqa: F401
+from tests.house.road import walk
+from tests.returns.hands import delivered
 from tests.running import demo, of_all_workers, opened_once  # noqa: F401
 from tests.world import World, build, found
 
@@ -165,24 +170,52 @@ def shared_app(server_url: str, template: str, portal_at: Callable[[str], Flask]
             db.engine.dispose()
 
 
+@dataclass(frozen=True)
+class Scenery:
+    """A database in which something stands or has happened already, until `now`."""
+
+    database: str
+    engine: Engine
+    now: datetime
+
+
+SCENES: dict[str, Callable[[World], object]] = {
+    "at_home": lambda world: delivered(world, world.alice),
+    "surveyed": lambda world: asked(world.alice, world.pat, work_off),
+    "walked": lambda world: walk(world, work_off),
+}
+"""What many tests begin with, in the small known world; each is a fixture too."""
+
+
 @pytest.fixture(scope="session")
-def inhabited(server_url: str, template: str, shared_app: Flask) -> Iterator[Engine]:
-    """A database in which the small known world stands already: building it costs more than most tests."""
-    with scratch_database(server_url, f"inhabited_{os.getpid()}", template) as url:
-        mine = bundled.for_application(url).replace("postgresql://", "postgresql+psycopg://")
-        engine = create_engine(mine, pool_pre_ping=True)
-        with shared_app.app_context():
-            jobs.init_app(shared_app)
+def scenery(
+    server_url: str, template: str, shared_app: Flask, smtp_server: tuple[Catcher, int]
+) -> Iterator[Callable[[str], Scenery]]:
+    """Gives the scenery of a scene, or of the bare "world": to make it for each test costs more than most tests."""
+    with ExitStack() as standing:
+
+        @cache
+        def set_up(scene: str) -> Scenery:
+            name, bare = f"{scene}_{os.getpid()}", None if scene == "world" else set_up("world")
+            if bare:
+                bare.engine.dispose()  # nobody may look on while it is copied
+            url = standing.enter_context(scratch_database(server_url, name, bare.database if bare else template))
+            mine = bundled.for_application(url).replace("postgresql://", "postgresql+psycopg://")
+            engine = create_engine(mine, pool_pre_ping=True)
+            standing.callback(engine.dispose)
+            smtp_server[0].answer = "250 OK"
             with on(shared_app, engine), today():
-                build(now=clock.now())
+                SCENES[scene](found()) if bare else build(now=clock.now())
                 session.remove()
-        yield engine
-        engine.dispose()
+                smtp_server[0].mails.clear()
+                return Scenery(name, engine, clock.now())
+
+        yield set_up
 
 
-def today() -> AbstractContextManager[None]:
-    """The clock stands at `TODAY` and goes on from there."""
-    return clock.moved(TODAY - clock.now())
+def today(now: datetime = TODAY) -> AbstractContextManager[None]:
+    """The clock stands at `TODAY`, or at this time of it, and goes on from there."""
+    return clock.moved(now - clock.now())
 
 
 @contextmanager
@@ -200,10 +233,10 @@ def on(app: Flask, bind: Engine | Connection) -> Iterator[None]:
 def app(request: pytest.FixtureRequest, shared_app: Flask) -> Iterator[Flask]:
     """The portal; everything the test writes is rolled back."""
     jobs.init_app(shared_app)
-    with shared_app.app_context(), today():
-        peopled = "world" in request.fixturenames
-        engine = request.getfixturevalue("inhabited") if peopled else db.engine
-        with engine.connect() as connection:
+    with shared_app.app_context():
+        scene = next((name for name in (*SCENES, "world") if name in request.fixturenames), None)
+        here = request.getfixturevalue("scenery")(scene) if scene else Scenery("", db.engine, TODAY)
+        with today(here.now), here.engine.connect() as connection:
             outer = connection.begin()
             session.session_factory.kw["join_transaction_mode"] = "create_savepoint"
             try:
@@ -248,6 +281,24 @@ def client(app: Flask) -> FlaskClient:
 def world(app: Flask) -> World:
     """Alice bought, Bob did not, Cleo picks, Dan may not approve (tests/world.py)."""
     return found()
+
+
+@pytest.fixture
+def at_home(world: World) -> World:
+    """Alice's parcel is with her."""
+    return world
+
+
+@pytest.fixture
+def surveyed(world: World) -> World:
+    """Alice's parcel arrived, and she was asked how it was."""
+    return world
+
+
+@pytest.fixture
+def walked(world: World) -> World:
+    """The whole road was walked, so that every table has rows (tests/house/road.py)."""
+    return world
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 
 import pypdfium2
 import pytest
@@ -16,11 +15,8 @@ from portal.orders.models import Order
 from portal.pictures import reading
 from portal.pictures.models import Picture
 from portal.staff import seals
-from tests.house.road import walk
 from tests.uploads import files
 from tests.world import World, sign_in
-
-Work = Callable[..., int]
 
 
 def read(paper: bytes) -> tuple[int, str]:
@@ -29,10 +25,8 @@ def read(paper: bytes) -> tuple[int, str]:
     return len(pages), "".join(page.get_textpage().get_text_range() for page in pages)
 
 
-def test_it_holds_the_whole_story_of_an_order_in_words_and_numbers(
-    client: FlaskClient, world: World, work: Work, mails: list[object]
-) -> None:
-    walk(world, work)
+def test_it_holds_the_whole_story_of_an_order_in_words_and_numbers(client: FlaskClient, walked: World) -> None:
+    world = walked
     while seals.seal_new(now=clock.now()):
         session.commit()
     sign_in(client, world.fran)

@@ -14,15 +14,14 @@ from portal.feedback.models import Answer
 from portal.lib import clock
 from portal.lib.errors import Refused
 from tests.conftest import nothing_appears
-from tests.feedback.scenes import asked, case_of, delivered, invitation_of, kinds
+from tests.feedback.scenes import case_of, delivered, invitation_of, kinds
 from tests.world import open_link
 
 
 @pytest.fixture
-def page(world, work):
+def page(surveyed):
     """The address of Alice's survey, which was sent to her."""
-    asked(world.alice, world.pat, work)
-    return f"/orders/{world.alice.ref}/survey"
+    return f"/orders/{surveyed.alice.ref}/survey"
 
 
 CHECKED = re.compile(r'value="(\d)" checked')

@@ -15,16 +15,15 @@ from portal.lib import clock
 from portal.lib.errors import Refused
 from portal.staff.models import Staff
 from tests.conftest import census, nothing_appears
-from tests.feedback.scenes import asked, case_of, delivered, html_of, kinds, text_of, written
+from tests.feedback.scenes import case_of, delivered, html_of, kinds, text_of, written
 from tests.fulfilment.test_two_at_once import at_once
 from tests.world import build, open_link
 
 
 @pytest.fixture
-def case(world, work):
+def case(surveyed):
     """Alice's mug came broken; Sam owns the case."""
-    asked(world.alice, world.pat, work)
-    return case_of(world.alice)
+    return case_of(surveyed.alice)
 
 
 @pytest.fixture

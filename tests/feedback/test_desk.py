@@ -13,14 +13,13 @@ from portal.lib import clock
 from portal.mail.models import Letter
 from portal.orders.models import Order
 from tests.conftest import nothing_appears, statements
-from tests.feedback.scenes import another_order_of_alices, answered, asked, case_of, invited, kinds
+from tests.feedback.scenes import another_order_of_alices, answered, case_of, invited, kinds
 from tests.world import neighbour, sign_in
 
 
 @pytest.fixture
-def case(world, work):
-    asked(world.alice, world.pat, work)
-    return case_of(world.alice)
+def case(surveyed):
+    return case_of(surveyed.alice)
 
 
 @pytest.fixture

@@ -37,9 +37,8 @@ def test_what_speaks_for_a_machine(found, why):
 
 
 @pytest.fixture
-def page(world, work):
-    asked(world.alice, world.pat, work)
-    return f"/orders/{world.alice.ref}/survey"
+def page(surveyed):
+    return f"/orders/{surveyed.alice.ref}/survey"
 
 
 def answers() -> list[tuple[int, bool]]:
@@ -54,7 +53,8 @@ def trapped(client, order):
     client.get(f"/l/{token}")
 
 
-def test_the_letter_hides_its_trap_from_people(world, mails, page):
+def test_the_letter_hides_its_trap_from_people(world, work, mails):
+    asked(world.alice, world.pat, work)
     (mail,) = written(mails, "How was it?")
     hidden = [part for part in html_of(mail).split("<a ") if "display:none" in part.split(">")[0]]
     assert len(hidden) == 1

@@ -17,7 +17,7 @@ from portal.fulfilment.models import Parcel
 from portal.lib import clock
 from portal.orders.models import Order
 from portal.returns.actions import cancel_return
-from tests.feedback.scenes import asked, invited
+from tests.feedback.scenes import invited
 from tests.returns import hands
 from tests.world import build
 
@@ -43,9 +43,8 @@ def proven() -> bool:
 
 
 @pytest.fixture
-def alice(world, work):
-    asked(world.alice, world.pat, work)
-    return world.alice
+def alice(surveyed):
+    return surveyed.alice
 
 
 def test_who_was_asked_is_counted_and_when_it_arrived(alice):

@@ -1,7 +1,6 @@
 """What every answer carries, whatever it is and whoever asks."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from flask import Flask, abort
@@ -12,7 +11,6 @@ from werkzeug.test import TestResponse
 from portal import problems
 from portal.lib.errors import Refused
 from portal.lib.headers import A_YEAR, COMMON, CUSTOMER_POLICY, DESK_POLICY
-from tests.house.road import walk
 from tests.house.test_routes import rules, values_for
 from tests.world import World, open_link, sign_in
 
@@ -30,13 +28,10 @@ def check(answer: TestResponse, path: str) -> None:
         assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; ")), cookie
 
 
-def test_l14_every_route_answers_with_them(
-    client: FlaskClient, world: World, work: Callable[..., int], mails: object
-) -> None:
-    walk(world, work)
-    open_link(sign_in(client, world.max), world.alice)
+def test_l14_every_route_answers_with_them(client: FlaskClient, walked: World) -> None:
+    open_link(sign_in(client, walked.max), walked.alice)
     for rule in rules(client.application):
-        path = client.application.url_map.bind("localhost").build(rule.endpoint, values_for(rule, world))
+        path = client.application.url_map.bind("localhost").build(rule.endpoint, values_for(rule, walked))
         for way in ((rule.methods or set()) & {"GET", "POST"}) | {"PUT"}:
             check(client.open(path, method=way), path)
 

@@ -1,7 +1,7 @@
 """Laws 10 and 11 of the doors: nouns in URLs, a GET that changes nothing, a guard before every view."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -40,7 +40,6 @@ from portal.returns.withdrawals import Withdrawal
 from portal.staff.guards import password_shown, signed_in
 from portal.staff.rules import PERMISSIONS, Role
 from tests.conftest import COMES_AND_GOES
-from tests.house.road import walk
 from tests.world import World, open_link, sign_in
 
 VERBS = re.compile(
@@ -225,11 +224,10 @@ def values_for(rule: Rule, world: World) -> dict[str, object]:
 
 
 @pytest.fixture
-def walked(client: FlaskClient, world: World, work: Callable[..., int], mails: object) -> World:
-    walk(world, work)
-    world.max.role = "admin"
-    open_link(sign_in(client, world.max), world.alice)
-    return world
+def walked(client: FlaskClient, walked: World) -> World:
+    walked.max.role = "admin"
+    open_link(sign_in(client, walked.max), walked.alice)
+    return walked
 
 
 def test_l5_and_3_5_3_a_get_changes_nothing(client: FlaskClient, walked: World) -> None:

@@ -18,7 +18,6 @@ from portal.privacy import actions, ledger
 from portal.privacy.jobs import erase
 from portal.privacy.models import orders_of
 from tests.guards import OTHERS
-from tests.house.road import walk
 from tests.house.test_routes import rules, values_for
 from tests.privacy.test_erasure import plant, rare
 from tests.returns import hands
@@ -46,9 +45,9 @@ def told(answer: TestResponse) -> str:
 
 
 def test_thirty_canaries_are_gone_from_every_page_export_file_and_log(
-    client: FlaskClient, world: World, work: Work, mails: object, folder: Path, caplog: pytest.LogCaptureFixture
+    client: FlaskClient, walked: World, work: Work, mails: object, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    walk(world, work)
+    world = walked
     rare(world)
     ids = [*orders_of(world.alice.customer_id), world.bob.id]
     canaries = plant(ids)

@@ -3,7 +3,6 @@
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -12,11 +11,8 @@ from flask.testing import FlaskClient
 from portal.lib import clock
 from portal.privacy.copy import packed, spelled
 from portal.privacy.models import orders_of
-from tests.house.road import walk
 from tests.uploads import hands as pictures
 from tests.world import World, open_link, show_code, sign_in
-
-Work = Callable[..., int]
 
 
 def unpacked(file: bytes) -> tuple[dict[str, list[dict[str, object]]], str]:
@@ -25,9 +21,8 @@ def unpacked(file: bytes) -> tuple[dict[str, list[dict[str, object]]], str]:
         return json.loads(opened.read("data.json")), opened.read("data.html").decode()
 
 
-def test_it_holds_all_that_is_known_of_the_customer(world: World, work: Work, mails: list[object]) -> None:
-    walk(world, work)
-    data, page = unpacked(packed(orders_of(world.alice.customer_id), now=clock.now()))
+def test_it_holds_all_that_is_known_of_the_customer(walked: World) -> None:
+    data, page = unpacked(packed(orders_of(walked.alice.customer_id), now=clock.now()))
     [alice] = data["customers"]
     assert alice == {"email": "alice@example.org", "name": "Alice Ångström", "phone": None, "locale": "en"}
     assert {"orders", "order_lines", "parcels", "courier_events", "returns", "refunds", "answers", "letters"} <= {*data}

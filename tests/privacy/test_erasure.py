@@ -38,7 +38,7 @@ from portal.returns import claims
 from portal.tracking.jobs import find_order
 from tests.conftest import nothing_appears
 from tests.feedback.scenes import case_of
-from tests.house.road import as_stripe_has_it, walk
+from tests.house.road import as_stripe_has_it
 from tests.returns import hands
 from tests.returns.claim_hands import claimed
 from tests.uploads import hands as pictures
@@ -135,8 +135,8 @@ def plant(ids: list[int]) -> list[str]:
     return canaries
 
 
-def test_thirty_canaries_are_gone_from_every_table(world: World, work: Work, mails: list[EmailMessage]) -> None:
-    walk(world, work)
+def test_thirty_canaries_are_gone_from_every_table(walked: World, work: Work, mails: list[EmailMessage]) -> None:
+    world = walked
     rare(world)
     alice, now = world.alice, clock.now()
     ids = orders_of(alice.customer_id)

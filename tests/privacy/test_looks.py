@@ -17,8 +17,7 @@ from portal.privacy.copy import packed
 from portal.privacy.models import orders_of
 from portal.refunds.models import Refund
 from portal.returns.models import Return
-from tests.house.road import walk
-from tests.privacy.test_copy import Work, unpacked
+from tests.privacy.test_copy import unpacked
 from tests.world import World, sign_in
 
 
@@ -26,8 +25,8 @@ def looks() -> list[tuple[int, str]]:
     return [(look.order_id, look.role) for look in session.scalars(select(Look).order_by(Look.id))]
 
 
-def test_every_page_about_a_customer_notes_who_looked(client: FlaskClient, world: World, work: Work) -> None:
-    walk(world, work)
+def test_every_page_about_a_customer_notes_who_looked(client: FlaskClient, walked: World) -> None:
+    world = walked
     sign_in(client, world.max)
     order = world.alice.id
     ids = {model: session.scalar(select(model.id).where(model.order_id == order)) for model in (Parcel, Return, Refund)}

@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.returns.hands import delivered
 from tests.world import World, sign_in
 
 
@@ -22,7 +21,6 @@ def change_settings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 
 @pytest.fixture
-def desk(client: FlaskClient, world: World) -> FlaskClient:
+def desk(client: FlaskClient, at_home: World) -> FlaskClient:
     """Rita sits at the returns desk; Alice's parcel arrived."""
-    delivered(world, world.alice)
-    return sign_in(client, world.rita)
+    return sign_in(client, at_home.rita)

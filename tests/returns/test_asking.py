@@ -35,10 +35,9 @@ def the_return() -> Return:
 
 
 @pytest.fixture
-def alice(client: FlaskClient, world: World) -> FlaskClient:
+def alice(client: FlaskClient, at_home: World) -> FlaskClient:
     """Alice has her parcel and came through the link to her order."""
-    delivered(world, world.alice)
-    return open_link(client, world.alice)
+    return open_link(client, at_home.alice)
 
 
 def test_the_form_offers_what_arrived_and_no_shipping(alice, world):

@@ -30,7 +30,7 @@ from portal.returns.policy import Policy, current_policy
 from portal.returns.policy_facts import read_under
 from portal.returns.rules import Wish
 from tests.conftest import nothing_appears
-from tests.returns.hands import delivered, found, inspected, page_of, received, requested, saved, wish
+from tests.returns.hands import found, inspected, page_of, received, requested, saved, wish
 from tests.returns.test_asking import filled_in, path, the_return
 from tests.returns.test_policy import typed
 from tests.world import World, open_link, sign_in
@@ -39,9 +39,8 @@ MUGS = ("MUG-01", "MUG-02", "MUG-03", "MUG-XL")
 
 
 @pytest.fixture
-def there(world: World) -> Order:
+def there(at_home: World) -> Order:
     """Alice has her mugs; there are others: one in ash, none in sand, and a dearer one."""
-    delivered(world, world.alice)
     prices = dict(zip(MUGS, ("20", "20", "20", "25"), strict=True))
     names = dict(zip(MUGS, ("Moss", "Ash", "Sand", "Large"), strict=True))
     blank = {"type": "", "title": ""}
@@ -50,7 +49,7 @@ def there(world: World) -> Order:
         item = stock.begin_counting(sku, stock.main_place())
         stock.set_count(item, pieces, "counted", "", by="system", now=clock.now())
     session.commit()
-    return world.alice
+    return at_home.alice
 
 
 def offering(world: World, *choices: str, **more: object) -> Policy:

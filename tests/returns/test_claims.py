@@ -32,10 +32,9 @@ KEY = "k" * 28
 
 
 @pytest.fixture
-def alice(client: FlaskClient, world: World) -> FlaskClient:
+def alice(client: FlaskClient, at_home: World) -> FlaskClient:
     """Alice has her parcel and came through the link to her order."""
-    delivered(world, world.alice)
-    return open_link(client, world.alice)
+    return open_link(client, at_home.alice)
 
 
 def step(alice: FlaskClient, order: Order, filled: str, **fields: Any) -> TestResponse:

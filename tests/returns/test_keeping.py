@@ -27,11 +27,10 @@ from tests.world import World, open_link, sign_in
 
 
 @pytest.fixture
-def there(world: World) -> Order:
+def there(at_home: World) -> Order:
     """Alice has her parcel; what is worth up to 25 euros may be kept for 60 percent of it."""
-    delivered(world, world.alice)
-    saved(world, choices=("money", "keep"), keep={"EUR": 2500}, keep_share=60)
-    return world.alice
+    saved(at_home, choices=("money", "keep"), keep={"EUR": 2500}, keep_share=60)
+    return at_home.alice
 
 
 def keeps(order: Order, quantity: int = 1) -> Wish:

@@ -57,8 +57,8 @@ def desk_of(client: FlaskClient, world: World) -> FlaskClient:
 
 
 @pytest.fixture(autouse=True)
-def arrived(world: World) -> None:
-    delivered(world, world.alice)
+def arrived(at_home: World) -> None:
+    """Alice's parcel is with her in all of these."""
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,8 @@ def said(policy: Policy, order: Order, *wishes: rules.Wish, **later: float) -> l
 
 
 @pytest.fixture
-def there(world: World) -> Order:
-    delivered(world, world.alice)
-    return world.alice
+def there(at_home: World) -> Order:
+    return at_home.alice
 
 
 TOO_MUCH = "That is worth too much to be sent back like this. Please write to us."

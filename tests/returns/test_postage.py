@@ -17,10 +17,9 @@ from tests.world import World, open_link, sign_in
 
 
 @pytest.fixture
-def claim(world: World) -> Claim:
+def claim(at_home: World) -> Claim:
     """Alice sends a broken mug back to be repaired."""
-    delivered(world, world.alice)
-    return accepted(world, claimed(world.alice, wish="repair"), "repair")
+    return accepted(at_home, claimed(at_home.alice, wish="repair"), "repair")
 
 
 def test_the_customer_tells_it_and_a_person_gives_it_back(client, world, claim, work, mails):

@@ -30,9 +30,8 @@ def changed(code: str, **differs: object) -> None:
 
 
 @pytest.fixture
-def alice(client: FlaskClient, world: World) -> FlaskClient:
-    delivered(world, world.alice)
-    return open_link(client, world.alice)
+def alice(client: FlaskClient, at_home: World) -> FlaskClient:
+    return open_link(client, at_home.alice)
 
 
 @pytest.fixture

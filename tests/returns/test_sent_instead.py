@@ -28,10 +28,9 @@ from tests.world import World, open_link, sign_in
 
 
 @pytest.fixture
-def ret(world: World) -> Return:
+def ret(at_home: World) -> Return:
     """Alice sends both mugs back, and we said yes."""
-    delivered(world, world.alice)
-    return approved(world, world.alice, wish(world.alice, quantity=2))
+    return approved(at_home, at_home.alice, wish(at_home.alice, quantity=2))
 
 
 def sent(world: World, ret: Return, quantity: int = 2, key: str = "1", **differs: str) -> Order:

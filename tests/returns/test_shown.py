@@ -16,7 +16,7 @@ from portal.returns import actions
 from portal.returns.models import Return
 from portal.returns.overrides import ReturnOverride
 from tests.conftest import nothing_appears
-from tests.returns.hands import at_the_bench, delivered, page_of, post, received, requested, saved, wish
+from tests.returns.hands import at_the_bench, page_of, post, received, requested, saved, wish
 from tests.returns.test_asking import filled_in, path, the_return
 from tests.returns.test_reasons import changed
 from tests.uploads import files
@@ -24,11 +24,10 @@ from tests.world import World, open_link, show_code, sign_in
 
 
 @pytest.fixture
-def alice(client: FlaskClient, world: World) -> FlaskClient:
-    delivered(world, world.alice)
+def alice(client: FlaskClient, at_home: World) -> FlaskClient:
     changed("too_small", photo="required")
     changed("too_large", photo="optional")
-    return open_link(client, world.alice)
+    return open_link(client, at_home.alice)
 
 
 def to(alice: FlaskClient, order: Order, door: str = "new", reason: str = "too_small", **more: Any) -> TestResponse:
@@ -121,10 +120,9 @@ def test_the_desk_may_do_without_where_somebody_says_why(client, alice, world):
 
 
 @pytest.fixture
-def desk(client: FlaskClient, world: World) -> FlaskClient:
+def desk(client: FlaskClient, at_home: World) -> FlaskClient:
     """Rita sits at the returns desk; Alice's parcel arrived."""
-    delivered(world, world.alice)
-    return sign_in(client, world.rita)
+    return sign_in(client, at_home.rita)
 
 
 def taken(ret: Return, *raw: bytes, state: int = 1, **differs: Any) -> dict[str, Any]:

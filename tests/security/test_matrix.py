@@ -29,7 +29,7 @@ from portal.refunds.rules import RefundPart
 from portal.returns.models import Return, ReturnLine
 from portal.staff.guards import signed_in
 from tests.feedback.scenes import case_of
-from tests.house.road import as_stripe_has_it, go_together, walk, with_a_picture
+from tests.house.road import as_stripe_has_it, go_together, with_a_picture
 from tests.house.test_routes import fingerprint, rules
 from tests.returns import hands
 from tests.returns.claim_hands import claimed
@@ -108,9 +108,9 @@ def test_8_2_1_every_route_answers_everybody_as_its_guard_and_its_marks_say(
 
 
 @pytest.fixture
-def walked(world: World, work: Callable[..., int], mails: object) -> World:
+def walked(walked: World, work: Callable[..., int], mails: object) -> World:
     """Everything has happened, and what belongs to something is there twice, of two owners."""
-    walk(world, work)
+    world = walked
     part = RefundPart(world.bob.lines[0].id, 0, 500)
     refund = open_refund(world.bob, [part], reason="goodwill", by=world.rita, now=clock.now())
     approve_refund(refund, by=world.fran, now=clock.now())
