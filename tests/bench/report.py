@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.bench.reasons import REASONS
+
 PAGE = Path(__file__).with_name("report.md").read_text("utf-8")
 
 
@@ -47,7 +49,13 @@ def written(
         kind=f"{platform.machine()}, {platform.system()}",
         load=load,
         rows="\n".join(row.told() for row in rows),
+        reasons="\n".join(_why(row) for row in rows if not row.reached) or "Everything is reached.",
         desk="\n".join(["| page | small shop | big shop | ratio |", "|---|---|---|---|", *listed]),
         facts="\n".join(f"- {fact}" for fact in facts),
         versions=", ".join(parts) + ".",
     )
+
+
+def _why(row: Row) -> str:
+    known = (reason for begins, reason in REASONS.items() if row.work.startswith(begins))
+    return f"- **{row.work}**: {next(known, 'not looked into yet.')}"

@@ -8,6 +8,7 @@ import pytest
 from portal import create_app
 from portal.db import db
 from tests.bench import desk, floor, history, measure, pages, shop
+from tests.bench.reasons import REASONS
 from tests.bench.report import Row, written
 from tests.conftest import AS_TESTS, settings_for
 
@@ -60,8 +61,17 @@ def test_the_page_says_what_was_reached_and_how_to_get_it() -> None:
     page = written(rows, [("to pick", 0.01, 0.015)], ["12 bytes"], command="make bench", load=0.5, server="18.1")
     assert "| page | the floor | 1.20 | at least 1.00 | yes |" in page
     assert "| desk | small | 1.60 | at most 1.50 | **no** |" in page
+    assert "- **desk**: not looked into yet." in page
+    assert "- **page**" not in page
     assert "| to pick | 10 | 15 | 1.50 |" in page
     assert "Measured by `make bench`" in page
+
+
+def test_it_says_why_something_is_not_reached_where_that_was_measured() -> None:
+    page = written([Row("letters", "nothing", 0.1, 0.6)], [], [], command="make bench", load=0.5, server="18.1")
+    assert f"- **letters**: {REASONS['letters']}" in page
+    reached = written([Row("letters", "nothing", 0.7, 0.6)], [], [], command="make bench", load=0.5, server="18.1")
+    assert "Everything is reached." in reached
 
 
 def test_without_wrk_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
