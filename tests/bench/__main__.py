@@ -3,7 +3,7 @@
 import argparse
 import gzip
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +67,16 @@ def measured(given: Given) -> str:
                 pages_rows, facts = _pages(few, many, floor, given)
     print("What customers say ...", flush=True)
     insight = answers.measured(FEW_ANSWERS, given.answers, 3 * given.rounds)
+    facts.append(_in_numbers(found, median(letters), median(empty)))
     command = "make bench" if given.big == 1_000_000 else f"python -m tests.bench --big {given.big}"
     rows = [*pages_rows, *rows, _slowest(at_desk, given), _most_grown(insight, given)]
     return report.written(rows, at_desk, facts, command=command, load=load, server=found[0].database)
+
+
+def _in_numbers(found: Sequence[measure.Result], letters: float, empty: float) -> str:
+    """For the arithmetic of docs/scale.md: what one process did, which is no claim."""
+    each = "; ".join(f"{one.what}, {one.ours:,.0f}" for one in found)
+    return f"One process, a second: {each}; letters, {letters:,.0f}; jobs that do nothing, {empty:,.0f}."
 
 
 def _slowest(at_desk: list[report.Both], given: Given) -> Row:
@@ -102,7 +109,8 @@ def _pages(few: shop.Server, many: shop.Server, floor: shop.Server, given: Given
         Row("the same", f"itself with {few.orders:,} orders", found["page"] / found["small"], 0.9),
         Row("page unchanged since the last look", "the full page", found["held"] / found["page"], 3.0),
     ]
-    return rows, _facts(many, floor)
+    a_second = f"In this run {len(many.memory())} web processes answered {found['page']:,.0f} tracking pages a second."
+    return rows, [*_facts(many, floor), a_second]
 
 
 def _facts(many: shop.Server, floor: shop.Server) -> list[str]:
