@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, bindparam, select, update
 
-from portal.db import move, session
+from portal.db import move, moving, session
+from portal.db.prepared import Prepared
 from portal.mail import links
 from portal.mail.models import WAITING, Letter
 from portal.mail.personal import WIPED
@@ -65,9 +66,16 @@ def _minter(letter: Letter, now: datetime) -> Mint:
 
 def record_sent(letter_id: int, *, now: datetime) -> None:
     """It left; a worker that was taken for dead may say so a second time."""
-    letter = session.get_one(Letter, letter_id, with_for_update=True)
-    if letter.state != "sent":
-        move(letter, "state", "record", sent_at=now, error=None)
+    SENT.run(letter=letter_id, now=now)
+
+
+SENT = Prepared(
+    moving(Letter, "state", "record")
+    .where(Letter.id == bindparam("letter"))
+    .values(sent_at=bindparam("now"), error=None),
+    "letter",
+    "now",
+)
 
 
 def record_failure(letter_id: int, error: str, *, for_good: bool) -> bool:

@@ -26,7 +26,8 @@ REASONS = {
         " job and one transaction; costs that one unreadable event holds up the others."
     ),
     "letters": (
-        "each letter mints its links, is put together as a mail, and goes through SMTP, beside a job that does nothing."
-        " Next: one connection to the mail server for many letters; costs telling which of them was refused."
+        "beside an empty job a letter costs 12.5 ms of CPU: a third of it puts the mail together (Python's email, under"
+        " Flask-Mail), a quarter is the line to the mail server, a quarter claims it and mints its links. Next: to keep"
+        " a line open for many letters saves less than a tenth; costs telling a tired line from a refused letter."
     ),
 }

@@ -1,11 +1,12 @@
 """Jobs as the worker does them: letters that leave by SMTP, beside Procrastinate's own job that does nothing."""
 
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from time import perf_counter
-from typing import Any
+from contextlib import contextmanager, suppress
+from time import perf_counter, sleep
 
-from aiosmtpd.controller import Controller
 from flask import Flask
 from sqlalchemy import text
 
@@ -22,26 +23,36 @@ def nothing(number: int) -> None:
     """What Procrastinate itself costs."""
 
 
-class Postbox:
-    """Takes every mail and keeps none."""
+@contextmanager
+def postbox() -> Iterator[int]:
+    """Takes every mail and keeps none, in a process of its own as a mail server is; its port."""
+    port = free_port()
+    sink = [sys.executable, "-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Sink", "-l", f"127.0.0.1:{port}"]
+    process = subprocess.Popen(sink, stderr=subprocess.DEVNULL)
+    try:
+        _until_it_answers(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
 
-    async def handle_DATA(self, *_: Any) -> str:  # noqa: N802
-        return "250 OK"
+
+def _until_it_answers(port: int) -> None:
+    for _ in range(200):
+        with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+        sleep(0.1)
+    raise RuntimeError("the postbox did not start")
 
 
 @contextmanager
 def worked(url: str) -> Iterator[Flask]:
-    port = free_port()
-    postbox = Controller(Postbox(), hostname="127.0.0.1", port=port)
-    postbox.start()
-    try:
+    with postbox() as port:
         app = create_app(settings_for(url, port), **AS_TESTS)
         with app.app_context():
             yield app
             session.remove()
             db.engine.dispose()
-    finally:
-        postbox.stop()
 
 
 def letters_beside_nothing(url: str, rounds: int, many: int) -> tuple[list[float], list[float]]:
