@@ -66,6 +66,12 @@ def _refuse_unless_empty_and_idle() -> None:
     """A worker would begin to send before it is known what to hold back."""
     if inspect(session.connection()).get_table_names():
         raise dump.NoCopy("This database is not empty. Restore into a new one, and let DATABASE_URL name it.")
-    busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    if others := session.execute(text(busy)).scalar_one():
+    if others := session.execute(text(BUSY)).scalar_one():
         raise dump.NoCopy(f"{others} other connections are open to this database. Stop web and workers first.")
+
+
+BUSY = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+"""PostgreSQL's own autovacuum comes by as well."""

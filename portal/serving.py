@@ -19,6 +19,7 @@ BIGGEST_BODY = 16_000_000
 ANSWERED_WITHIN, ENDED_WITHIN = 20.0, 25.0
 """Seconds: for the requests under way when a process is told to stop, and for all processes together."""
 MOST_BY_ITSELF = 4
+ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 def processes_here() -> int:
@@ -61,10 +62,11 @@ def answer(app: Flask, line: socket.socket, threads: int, leader: int | None = N
 
     It ends so too when the process that began it is there no more: killed, a leader tells nobody.
     """
-    server: Any = waitress.create_server(app, sockets=[line], threads=threads, **how_served(app))
     told = []
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDS:
         signal.signal(number, lambda *_: told.append(True))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+    server: Any = waitress.create_server(app, sockets=[line], threads=threads, **how_served(app))
     while not told and (leader is None or os.getppid() == leader):
         _turn(server)
     server.del_channel()
@@ -94,7 +96,7 @@ class Crew:
 
     def run(self, processes: int) -> None:
         gc.freeze()  # what is made by now is shared by all, as long as nobody touches it
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDS:
             signal.signal(number, self.tell)
         for _ in range(processes):
             self.begin()
@@ -102,11 +104,15 @@ class Crew:
             self.wait_for_one()
 
     def begin(self) -> None:
-        leader = os.getpid()
-        member = os.fork()
-        if member == 0:
-            self.work(leader)
-        self.members.add(member)
+        """Deaf meanwhile: a member that is told to stop before it hears for itself would do what its leader does."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+        if not self.told:
+            leader = os.getpid()
+            member = os.fork()
+            if member == 0:
+                self.work(leader)
+            self.members.add(member)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
     def work(self, leader: int) -> None:
         """Never returns: what the first process does when it ends is not this one's to do."""

@@ -80,3 +80,34 @@ def test_when_the_first_process_is_killed_the_others_end_too(shop: Shop) -> None
     process.wait()
     assert psutil.wait_procs(left, 20)[1] == []
     assert not is_well(port)
+
+
+TOLD_AT_ONCE = """
+import os, signal, sys, time
+from types import SimpleNamespace
+from flask import Flask
+from portal.serving import serve
+
+fork = os.fork
+
+def slow_to_hear():
+    member = fork()
+    if member:
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        time.sleep(0.5)
+    return member
+
+os.fork = slow_to_hear
+app = Flask("shop")
+app.config["SETTINGS"] = SimpleNamespace(trusted_proxies=0)
+serve(app, "127.0.0.1", int(sys.argv[1]), processes=2)
+"""
+
+
+def test_told_to_stop_while_it_starts_it_ends_quietly(free_port: Callable[[], int]) -> None:
+    """The first process is told as soon as it has made another, which can't hear yet."""
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD_AT_ONCE, str(free_port())], cwd=ROOT, capture_output=True, text=True, timeout=90
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

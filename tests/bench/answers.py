@@ -143,7 +143,7 @@ def _waited(app: Flask, client: FlaskClient, page: str) -> float:
 
 def measured(few: int, many: int, rounds: int) -> dict[str, tuple[float, float]]:
     """By page, the medians in seconds with few and with many answers, asked in turns; a first round only warms up."""
-    server = bundled.start(ROOT / "var" / "tests", database="postgres")
+    server = bundled.start(ROOT / "var" / "bench", database="postgres")
     with ExitStack() as shops:
         small, large = (shops.enter_context(shop(server, number)) for number in (few, many))
         took: dict[str, list[tuple[float, float]]] = {name: [] for name in PAGES}

@@ -80,7 +80,7 @@ KINDS = (
 
 def measured(pieces: int, rounds: int) -> list[Result]:
     """Both measurements, on a database of their own that is dropped afterwards."""
-    server = bundled.start(ROOT / "var" / "tests", database="postgres")
+    server = bundled.start(ROOT / "var" / "bench", database="postgres")
     with scratch_database(server, f"bench_{os.getpid()}") as url:
         app = create_app(settings_for(url, 1), **AS_TESTS)
         with app.app_context():

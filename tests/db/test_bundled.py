@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from portal.db import bundled
@@ -36,6 +37,14 @@ def test_it_keeps_what_it_holds_and_ends_in_peace_with_its_last_user(tmp_path: P
     said = (folder / "log").read_text()
     assert said.rstrip().endswith("database system is shut down")
     assert "PANIC" not in said
+
+
+@pytest.mark.processes
+def test_what_is_acknowledged_is_on_the_disk(tmp_path: Path) -> None:
+    """A test can't cut the power; it can see that the database is told to wait for the disk."""
+    with psycopg.connect(bundled.for_application(bundled.start(tmp_path / "var"))) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            assert connection.execute(f"SHOW {setting}").fetchone() == ("on",)
 
 
 @pytest.mark.processes

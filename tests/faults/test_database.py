@@ -88,14 +88,6 @@ def test_a_database_that_was_gone_and_came_back_costs_no_request(narrow: Flask) 
     other.dispose()
 
 
-def test_what_is_acknowledged_is_on_the_disk(app: Flask) -> None:
-    """A test can't cut the power; it can see that the database is told to wait for the disk."""
-    assert [session.execute(text(f"SHOW {name}")).scalar_one() for name in ("fsync", "synchronous_commit")] == [
-        "on",
-        "on",
-    ]
-
-
 @pytest.mark.parametrize("source", sorted(MESSAGES))
 def test_a_flood_that_nobody_signed_asks_the_database_nothing(client: FlaskClient, source: str) -> None:
     with statements() as seen:

@@ -1,6 +1,5 @@
 """What is kept counted is what is so: after every answer, every change of mind, every return, every forgetting."""
 
-
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
