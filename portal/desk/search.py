@@ -40,7 +40,7 @@ def search(words: str) -> Sequence[Any]:
 def _hits(text: str) -> list[Select[Any]]:
     """A statement per way to find an order: numbers and addresses from their beginning, names anywhere, codes whole."""
     number = text.lstrip("#")
-    starts = [Order.number.istartswith(prefix + number, autoescape=True) for prefix in ("", "#")]
+    starts = [func.lower(Order.number).startswith((prefix + number).lower(), autoescape=True) for prefix in ("", "#")]
     return [
         _orders("number", or_(*starts)),
         _orders("email", Customer.email.startswith(text.lower(), autoescape=True)),
@@ -53,7 +53,7 @@ def _hits(text: str) -> list[Select[Any]]:
 def _named(text: str) -> ColumnElement[bool]:
     """A part of a name has three letters at least, by which an index finds it; fewer begin a name."""
     if len(text) < PART:
-        return Customer.name.istartswith(text, autoescape=True)
+        return func.lower(Customer.name).startswith(text.lower(), autoescape=True)
     threes = func.letters_of(Customer.name).op("@>")(func.letters_of(text))
     return and_(threes, Customer.name.icontains(text, autoescape=True))
 

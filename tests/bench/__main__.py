@@ -3,6 +3,7 @@
 import argparse
 import gzip
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def measured(given: Given) -> str:
     print("What customers say ...", flush=True)
     insight = answers.measured(FEW_ANSWERS, given.answers, 3 * given.rounds)
     facts.append(_in_numbers(found, median(letters), median(empty)))
-    command = "make bench" if given.big == 1_000_000 else f"python -m tests.bench --big {given.big}"
+    command = " ".join(["python -m tests.bench", *sys.argv[1:]]) if sys.argv[1:] else "make bench"
     rows = [*pages_rows, *rows, _slowest(at_desk, given), _most_grown(insight, given)]
     return report.written(rows, at_desk, facts, command=command, load=load, server=found[0].database)
 

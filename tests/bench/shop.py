@@ -17,7 +17,7 @@ import psutil
 import psycopg
 
 from portal import create_app
-from portal.db import bundled, session
+from portal.db import bundled, db, session
 from portal.feedback.questions import to_be_asked
 from portal.lib import clock, tokens
 from tests.bench import history
@@ -54,6 +54,8 @@ def database(orders: int) -> Iterator[str]:
             flask_migrate.upgrade(directory=str(ROOT / "migrations"))
             to_be_asked("delivered", now=clock.now())
             session.commit()
+            session.remove()
+            db.engine.dispose()
         if orders:
             history.build(url, orders)
         yield url

@@ -22,10 +22,17 @@ DONE = {
         "order_id, channel, kind, key, state, owed_at, next_try_at, told_at",
         "o, 'api:bench', 'note', 'k' || n, 'told', t, t, t",
     ),
-    "credit_notes": ("number, refund_id, amount, currency, issued_at", "n, FIRST + n, 100, 'EUR', t"),
+    "credit_notes": (
+        "number, refund_id, amount, currency, issued_at, content",
+        """n, FIRST + n, 100, 'EUR', t, '{"issued_on": "2026-01-02"}'""",
+    ),
     "store_credits": ("refund_id, customer_id, currency, code, issued_at", "FIRST + n, 1, 'EUR', 'C' || n, t"),
+    "credit_entries": (
+        "credit_id, number, kind, amount, balance, at, by_id, note",
+        "FIRST + n, 1, 'issued', 100, 100, t, (SELECT min(id) FROM staff), ''",
+    ),
     "withdrawals": ("reference, form_key, stated_at, state, settled_at", "'W' || n, 'f' || n, t, 'answered', t"),
-    "oddities": ("kind, state, found_at, settled_at", "'no_number', 'settled', t, t"),
+    "oddities": ("kind, state, choice, found_at, settled_at", "'no_number', 'settled', 'unasked', t, t"),
     "articles": ("sku, title", "'S' || n, 'An article'"),
     "stock_items": ("sku, place_id, title", "'S' || n, (SELECT min(id) FROM stock_places), 'An article'"),
 }
