@@ -51,7 +51,8 @@ def test_a_shop_of_any_size_keeps_every_rule_and_opens_to_its_customers() -> Non
             assert number[0] in theirs.text
         signed_in = {"Cookie": shop.at_the_desk(url)["Cookie"]}
         for paths in desk.pages(400).values():
-            assert app.test_client().get(paths[0], headers=signed_in).status_code in (200, 303), paths
+            answer = app.test_client(use_cookies=False).get(paths[0], headers=signed_in)
+            assert answer.status_code == 200 or answer.location.startswith("/desk/orders/"), paths
         with app.app_context():
             db.engine.dispose()
 
