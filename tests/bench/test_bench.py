@@ -58,11 +58,11 @@ def test_a_shop_of_any_size_keeps_every_rule_and_opens_to_its_customers() -> Non
 
 
 def test_the_page_says_what_was_reached_and_how_to_get_it() -> None:
-    rows = [Row("page", "the floor", 1.2, 1.0), Row("desk", "small", 1.6, 1.5, higher=False)]
+    rows = [Row("page", "the floor", 1.2, 1.0), Row("shelf", "small", 1.6, 1.5, higher=False)]
     page = written(rows, [("to pick", 0.01, 0.015)], ["12 bytes"], command="make bench", load=0.5, server="18.1")
     assert "| page | the floor | 1.20 | at least 1.00 | yes |" in page
-    assert "| desk | small | 1.60 | at most 1.50 | **no** |" in page
-    assert "- **desk**: not looked into yet." in page
+    assert "| shelf | small | 1.60 | at most 1.50 | **no** |" in page
+    assert "- **shelf**: not looked into yet." in page
     assert "- **page**" not in page
     assert "| to pick | 10 | 15 | 1.50 |" in page
     assert "Measured by `make bench`" in page
