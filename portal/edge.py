@@ -88,9 +88,8 @@ def money(amount: Money) -> str:
 
 def day(when: date | datetime) -> str:
     """A date as people say it: today, tomorrow, yesterday, else weekday and date, with the year when it is another."""
-    zone = _zone()
-    today = clock.now().astimezone(zone).date()
-    that = when.astimezone(zone).date() if isinstance(when, datetime) else when
+    today = days.shop_day(clock.now())
+    that = days.shop_day(when) if isinstance(when, datetime) else when
     near = days.NEAR.get((that - today).days)
     return str(near) if near else days.spelled(that, today, str(get_locale() or "en"))
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from flask import current_app
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from sqlalchemy import CheckConstraint, Index, case, func, select
@@ -14,10 +13,11 @@ from sqlalchemy.orm import Mapped
 
 from portal import mail
 from portal.db import Base, session
-from portal.feedback.insight import DIMENSIONS, Row, Wish, called_in, monday, picture, product_titles, this_day
+from portal.feedback.insight import DIMENSIONS, Row, Wish, called_in, monday, picture, product_titles
 from portal.feedback.questions import KINDS
 from portal.feedback.scores import Score, apart
 from portal.feedback.tallies import Tally
+from portal.lib.days import shop_day
 from portal.staff.models import Staff
 from portal.staff.rules import PERMISSIONS
 
@@ -110,7 +110,7 @@ def watch(*, now: datetime) -> int:
 
     What was counted on few answers raises no alarm, now or before.
     """
-    today = this_day(now, current_app.config["SETTINGS"].zone)
+    today = shop_day(now)
     wanted = {fallen.key: fallen for fallen in fallen_scores(today)}
     for alarm in session.scalars(_open().with_for_update()):
         if wanted.pop((alarm.kind, alarm.dimension, alarm.value), None) is None:

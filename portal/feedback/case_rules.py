@@ -215,7 +215,7 @@ def due(rule: CaseRule, *, now: datetime, zone: str) -> Sequence[int]:
     opened = exists().where(Case.order_id == Order.id, Case.opened_for == rule.trigger)
     if rule.trigger == "late":
         since = session.scalar(select(began))
-        first = (shop_day(since) if since else shop_day(now)) - timedelta(days=rule.days_late + 1)
+        first = shop_day(since or now) - timedelta(days=rule.days_late + 1)
         found = late_of(rule, now=now, zone=zone).where(Order.promised_on >= first, ~opened)
     else:
         found = returned_for(rule).join(Order, Order.id == Return.order_id).where(Return.requested_at >= began, ~opened)

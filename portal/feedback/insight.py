@@ -244,7 +244,3 @@ def cases_ended(wish: Wish) -> Select[int, int]:
 def weeks_until(today: date, weeks: int) -> tuple[date, date]:
     """From a Monday to the Sunday of this week."""
     return monday(today) - A_WEEK * (weeks - 1), monday(today) + timedelta(days=6)
-
-
-def this_day(now: datetime, zone: Any) -> date:
-    return now.astimezone(zone).date()

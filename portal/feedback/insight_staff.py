@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, abort, current_app, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -18,6 +18,7 @@ from portal.feedback.insight import Picture
 from portal.feedback.insight_forms import TONES, InsightForm, PeriodForm, WordsForm
 from portal.feedback.scores import KIND_NAMES, MEANING
 from portal.lib import clock, sheets
+from portal.lib.days import shop_day
 from portal.lib.guards import requires
 
 bp = Blueprint("desk_satisfaction", __name__, url_prefix="/desk/insight")
@@ -40,7 +41,7 @@ def _seen(form: InsightForm, whole: str) -> Picture:
 
 
 def _today() -> date:
-    return insight.this_day(clock.now(), current_app.config["SETTINGS"].zone)
+    return shop_day(clock.now())
 
 
 def _page(form: InsightForm, seen: Picture | None) -> str:

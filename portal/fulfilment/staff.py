@@ -346,8 +346,7 @@ def _next(parcel: Parcel) -> int | None:
 
 def _days_late(parcel: Parcel) -> int:
     """Days after the promise that it arrived, or that it is still missing; negative while there is time."""
-    zone = current_app.config["SETTINGS"].zone
-    return ((parcel.delivered_at or clock.now()).astimezone(zone).date() - parcel.order.promised_on).days
+    return (shop_day(parcel.delivered_at or clock.now()) - parcel.order.promised_on).days
 
 
 def _scan(event: CourierEvent) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm.attributes import set_committed_value
@@ -17,6 +16,7 @@ from portal.fulfilment.models import BackParcel, Parcel
 from portal.fulfilment.rules import Conclusion, conclude
 from portal.fulfilment.scans import SLACK, alone_with, keep
 from portal.jobs import announce
+from portal.lib.days import shop_day
 from portal.orders.actions import close_order, reopen_order
 from portal.orders.letters import write
 from portal.orders.models import Order
@@ -175,13 +175,13 @@ def _tell(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> Non
 
 def _write_news(parcel: Parcel, status: Tracking, since: datetime, now: datetime, not_after: datetime) -> None:
     """One letter of each kind for a parcel, however often it happens."""
-    order, zone = parcel.order, current_app.config["SETTINGS"].zone
+    order = parcel.order
     more: dict[str, Any] = {
         "about": f"parcel:{parcel.id}",
         "now": now,
         "not_after": not_after,
         "since": since,
-        "late": since.astimezone(zone).date() > order.promised_on,
+        "late": shop_day(since) > order.promised_on,
         "promised_on": order.promised_on,
         "expected_on": parcel.estimate_on,
         "rows": [packed.told for packed in parcel.lines],

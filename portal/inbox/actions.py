@@ -66,7 +66,7 @@ def refusals(source: str, *, now: datetime) -> int:
 def take(message_id: int, *, now: datetime) -> Taken | None:
     """The message, locked and done with this transaction if it is still to be worked off; `park` and `fail` undo that.
 
-    With this a job begins that works off messages in one transaction; with `claim` one that needs several.
+    With this a job begins that needs no more of it than `Taken` has, in one transaction; with `claim` any other.
     """
     row = TAKE.run(id=message_id, now=now).fetchone()
     return Taken(message_id, *row) if row else None

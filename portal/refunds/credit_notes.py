@@ -108,7 +108,7 @@ def _content(refund: Refund, now: datetime) -> dict[str, Any]:
         "shop": [settings.shop_name, *_lines(settings.shop_address, settings.shop_name)],
         "to": order.customer.name,
         "order": order.number,
-        "ordered_on": order.placed_at.astimezone(settings.zone).date().isoformat(),
+        "ordered_on": shop_day(order.placed_at).isoformat(),
         "way": refund.way,
         "rows": [[_title(line.quantity, line.line.title), line.amount] for line in refund.lines if line.amount],
     }

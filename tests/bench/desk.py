@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from werkzeug.test import TestResponse
+
 from tests.bench import history
 from tests.bench.pages import one_after_the_other
 from tests.bench.shop import Server
@@ -39,6 +41,11 @@ def searches(orders: int) -> dict[str, list[str]]:
 
 def pages(orders: int) -> dict[str, list[str]]:
     return {**{name: [path] for name, path in LISTS.items()}, **searches(orders)}
+
+
+def shows(answer: TestResponse) -> bool:
+    """Whether it is the page, or the way to the one order that was found, and not the way to sign in."""
+    return answer.status_code == 200 or answer.location.startswith("/desk/orders/")
 
 
 def beside_each_other(

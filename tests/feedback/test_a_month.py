@@ -11,9 +11,10 @@ from sqlalchemy import text
 
 from portal.db import session
 from portal.feedback import alarms, reasons, rollups
-from portal.feedback.insight import Wish, picture, this_day, weeks_until
+from portal.feedback.insight import Wish, picture, weeks_until
 from portal.feedback.words_written import Asked, words
 from portal.lib import clock
+from portal.lib.days import shop_day
 from tests.conftest import as_owner
 from tests.feedback.month import CHANCE, DEFECTS, LATE, PRODUCTS, SLOW, Month
 
@@ -36,7 +37,7 @@ def test_the_page_recovers_what_was_planted_ignores_machines_and_asked_nobody_tw
     app.config["WTF_CSRF_ENABLED"] = False
     month = Month(app, world, work, mails, Random(seed)).live(ORDERS)
     asked, answered = [one for one in month.bought if one.asked], [one for one in month.bought if one.answered]
-    first, last = weeks_until(this_day(clock.now(), clock.now().tzinfo), 26)
+    first, last = weeks_until(shop_day(clock.now()), 26)
     seen = picture(Wish("csat", first, last), {})
 
     assert max(month.asked.values()) == 1, "nobody was asked twice"

@@ -7,9 +7,10 @@ from sqlalchemy import text
 
 from portal.db import session
 from portal.feedback import cases
-from portal.feedback.insight import Wish, answered_kinds, cases_ended, picture, this_day, weeks_until
+from portal.feedback.insight import Wish, answered_kinds, cases_ended, picture, weeks_until
 from portal.feedback.scores import Score, apart
 from portal.lib import clock
+from portal.lib.days import shop_day
 from tests.conftest import statements
 from tests.feedback.scenes import case_of, invited, tallied
 from tests.world import sign_in
@@ -71,7 +72,7 @@ def test_another_period_shows_others(counted):
 def test_cases_are_counted_from_an_index_alone(world):
     invited(world.alice)
     cases.say_solved(case_of(world.alice), now=clock.now())
-    wish = Wish("csat", *weeks_until(this_day(clock.now(), clock.now().tzinfo), 4))
+    wish = Wish("csat", *weeks_until(shop_day(clock.now()), 4))
     assert (picture(wish, {}).solved, picture(wish.before, {}).solved) == (1, 0)
     plan = explained(cases_ended(wish))
     assert "Scan using ix_cases_opened" in plan
@@ -158,7 +159,7 @@ def test_before_the_first_answer_it_says_so(client, world):
 
 def test_weeks_end_with_this_one(world):
     assert weeks_until(date(2026, 11, 29), 4) == (date(2026, 11, 2), date(2026, 11, 29))
-    assert this_day(clock.now(), clock.now().tzinfo) == clock.now().date()
+    assert shop_day(clock.now()) == clock.now().date()
 
 
 def test_who_may_not_see_insight_is_refused(client, world):

@@ -9,9 +9,10 @@ from sqlalchemy import insert
 from portal.db import session
 from portal.feedback import reasons
 from portal.feedback.actions import give_answer
-from portal.feedback.insight import this_day, weeks_until
+from portal.feedback.insight import weeks_until
 from portal.feedback.tallies import WordTally
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.orders.actions import accept_order
 from tests.conftest import statements
 from tests.feedback.scenes import invited, tallied
@@ -85,7 +86,7 @@ def test_a_return_of_a_customer_who_answered_is_joined_with_the_words(world, wor
         give_answer(order.id, 1, "The handle broke", now=clock.now())
         hands.inspected(world, order, hands.wish(order, reason="defective"), grade="damaged", disposition="discard")
     work(task="feedback.count")
-    [row] = reasons.table(*weeks_until(this_day(clock.now(), clock.now().tzinfo), 4))
+    [row] = reasons.table(*weeks_until(shop_day(clock.now()), 4))
     assert (row.sku, row.code, row.share.good, row.grades["damaged"].good) == ("MUG-01", "defective", 3, 3)
     assert row.words == [("broke", 3), ("handle", 3)]
     assert row.title == "Stoneware mug"

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from portal.db import session
 from portal.feedback import words_written as written
 from portal.feedback.actions import give_answer
-from portal.feedback.insight import this_day, weeks_until
+from portal.feedback.insight import weeks_until
 from portal.lib import clock
+from portal.lib.days import shop_day
 from portal.orders.actions import accept_order
 from portal.orders.models import Order
 from tests.conftest import statements
@@ -41,7 +42,7 @@ def asked(world) -> written.Asked:
         answered(number, score, words)
     answered(90, 1, "Der Henkel ist abgebrochen", "de")
     session.commit()
-    return written.Asked(*weeks_until(this_day(clock.now(), clock.now().tzinfo), 4), "en")
+    return written.Asked(*weeks_until(shop_day(clock.now()), 4), "en")
 
 
 def test_forms_of_a_word_are_one_group_with_its_scores(asked):

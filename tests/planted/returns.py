@@ -1,4 +1,4 @@
-"""Bugs about goods that come back, each of another kind; the state machine of returns finds most of them."""
+"""Bugs about goods that come back, each of another kind; the state machine of returns finds each of them."""
 
 from tests.mutants.rules import Edit, Mutant
 
