@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import attributes, joinedload, selectinload
 
 from portal.config import Settings
@@ -183,13 +183,12 @@ def at_risk(today: date) -> Sequence[Any]:
     """Open orders of which something is still to arrive and whose promise is at risk by the last look ahead, or whose
     promised day has come or gone; the promise that ends first leads.
     """
-    open_still = (Parcel.state != "cancelled", Parcel.delivered_at.is_(None), Order.accepted_at.is_not(None))
-    risks = func.array_remove(func.array_agg(Parcel.risk.distinct()), None).label("risks")
-    columns = (Order.id, Order.number, Order.promised_on, Order.state, Customer.name, risks)
-    found = select(*columns).join(Order.customer).join(Parcel, Parcel.order_id == Order.id)
-    due = or_(Order.promised_on <= today, Parcel.risk.is_not(None))
-    found = found.where(Order.state.in_(("accepted", "on_hold")), *open_still, due)
-    first = found.group_by(Order.id, Customer.name).order_by(Order.promised_on, Order.id)
+    coming = (Parcel.order_id == Order.id, Parcel.state != "cancelled", Parcel.delivered_at.is_(None))
+    risks = select(func.array_remove(func.array_agg(Parcel.risk.distinct()), None)).where(*coming).scalar_subquery()
+    columns = (Order.id, Order.number, Order.promised_on, Order.state, Customer.name, risks.label("risks"))
+    due = exists().where(*coming, or_(Order.promised_on <= today, Parcel.risk.is_not(None))).correlate(Order)
+    found = select(*columns).join(Order.customer).where(Order.state.in_(("accepted", "on_hold")), due)
+    first = found.where(Order.accepted_at.is_not(None)).order_by(Order.promised_on, Order.id)
     return session.execute(first.limit(MOST_AT_RISK)).all()
 
 

@@ -1,15 +1,16 @@
-"""The queues at the left of the desk: what waits for whom, counted in two statements."""
+"""The queues at the left of the desk: what waits for whom, counted in one statement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select
 
-from portal.db import Base, session
-from portal.db.counting import bounded, told
+from portal.db import Base
+from portal.db.counting import Counts, bounded, told
 from portal.feedback.alarms import ScoreAlarm
 from portal.feedback.case_models import Case
 from portal.feedback.cause_models import Cause
@@ -151,7 +152,7 @@ LETTERS_THAT_FAILED = ("failed", "dead")
 
 def counted(person: Staff, here: str, *, now: datetime) -> list[Group]:
     """The queues that the person may see; `here` is the address of the page they look at."""
-    counts = _counts(person, now)
+    counts = _counts().run(me=person.id, now=now)
     theirs = [(label, [queue for queue in queues if person.may(queue.permission)]) for label, queues in GROUPS]
     current = _current([queue.href for _label, queues in theirs for queue in queues], here)
     return [Group(label, [_count(queue, counts, current) for queue in queues]) for label, queues in theirs if queues]
@@ -163,16 +164,21 @@ def _current(hrefs: Sequence[str], here: str) -> str:
     return here if here in hrefs else max(above, key=len, default="")
 
 
-def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
+@cache
+def _counts() -> Counts:
+    me: ColumnElement[int] = bindparam("me")
+    attention = select(func.count(func.distinct(OrderFlag.order_id))).where(OrderFlag.settled_at.is_(None))
+    workshop = select(func.coalesce(func.sum(StockItem.on_hand), 0)).join(StockItem.place).where(~sold())
     waiting = {
-        "handed": handoff_lists.for_me(person.id),
-        "office_work": offices.for_me(person.id),
-        "attention": select(func.count(func.distinct(OrderFlag.order_id))).where(OrderFlag.settled_at.is_(None)),
+        **lists.numbers(bindparam("now")),
+        "handed": handoff_lists.for_me(me).scalar_subquery(),
+        "office_work": offices.for_me(me).scalar_subquery(),
+        "attention": attention.scalar_subquery(),
         "pushes": _number(ChannelPush, ChannelPush.state == "failed"),
         "to_decide": _number(Return, returns.belongs_to("requested")),
         "withdrawals": _number(Withdrawal, Withdrawal.state == "received"),
         "odd": _number(Oddity, Oddity.state == "open"),
-        "workshop": select(func.coalesce(func.sum(StockItem.on_hand), 0)).join(StockItem.place).where(~sold()),
+        "workshop": workshop.scalar_subquery(),
         "to_inspect": _number(Return, returns.belongs_to("to_inspect")),
         "to_settle": _number(Return, returns.belongs_to("to_settle")),
         "to_approve": _number(Refund, Refund.state == "requested"),
@@ -180,19 +186,18 @@ def _counts(person: Staff, now: datetime) -> Mapping[str, int]:
         "wrong": _number(Refund, wrong_and_waiting()),
         "differs": _number(MoneyAlarm, MoneyAlarm.closed_at.is_(None)),
         "cases": _number(Case, Case.state == "open"),
-        "causes": _number(Cause, Cause.state == "open", Cause.owner_id == person.id, ~Cause.changes.any()),
+        "causes": _number(Cause, Cause.state == "open", Cause.owner_id == me, ~Cause.changes.any()),
         "satisfied": _number(ScoreAlarm, ScoreAlarm.closed_at.is_(None)),
         "waves": _number(Wave, Wave.ended_at.is_(None)),
         "short_picks": _number(ShortPick, ShortPick.state == "open"),
         "short": _number(StockClaim, StockClaim.item_id.is_(None)),
         "letters": _number(Letter, Letter.state.in_(LETTERS_THAT_FAILED)),
     }
-    columns = [statement.scalar_subquery().label(name) for name, statement in waiting.items()]
-    return {**lists.counts(now=now), **session.execute(select(*columns)).mappings().one()}
+    return Counts(waiting, "me", "now")
 
 
-def _number(table: type[Base], *where: ColumnElement[bool]) -> Select[Any]:
-    return select(bounded(select(table.id).where(*where)))
+def _number(table: type[Base], *where: ColumnElement[bool]) -> ScalarSelect[int]:
+    return bounded(select(table.id).where(*where))
 
 
 def _count(queue: Queue, counts: Mapping[str, int], current: str) -> Counted:

@@ -83,7 +83,7 @@ def _past(now: datetime) -> Select[Any]:
     return select(HandOff.department, *columns).where(lately).group_by(HandOff.department)
 
 
-def for_me(staff_id: int) -> Select[Any]:
+def for_me(staff_id: int | ColumnElement[int]) -> Select[Any]:
     """How much waits for departments that this person answers for or deputises in, or is theirs: to be counted."""
     heads = or_(Department.responsible_id == staff_id, Department.deputy_id == staff_id)
     theirs = HandOff.department.in_(select(Department.code).where(heads))

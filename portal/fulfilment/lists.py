@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, false, func, literal_column, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from portal.adapters.couriers import Tracking, normal_number, own
 from portal.db import paging, session
-from portal.db.counting import bounded
+from portal.db.counting import Counts, bounded
 from portal.fulfilment import shorts, sscc
 from portal.fulfilment.models import OPEN, Lane, Parcel, ParcelLine
 from portal.fulfilment.rules import FINISHED, FORGOTTEN_AFTER, NOT_SCANNED, SILENT_AFTER, TROUBLE
 from portal.orders.models import Order, OrderLine
 
+Moment = datetime | ColumnElement[datetime]
 LISTS = ("to_pick", "to_pack", "to_ship", "at_risk", "stuck", "came_back", "under_way")
 URGENT_FIRST = (Parcel.risk.is_(None), Order.promised_on, Parcel.id)
 """What is at risk stands on top, then the promise that ends first."""
@@ -31,7 +33,7 @@ class Row:
     silent_after: timedelta = SILENT_AFTER
 
 
-def _belongs_to(name: str, now: datetime) -> ColumnElement[bool]:
+def _belongs_to(name: str, now: Moment) -> ColumnElement[bool]:
     return {
         "to_pick": Parcel.state.in_(("to_pick", "picking")),
         "to_pack": Parcel.state == "picked",
@@ -46,10 +48,10 @@ def _belongs_to(name: str, now: datetime) -> ColumnElement[bool]:
 def at_risk() -> ColumnElement[bool]:
     """Parcels whose promise is at risk or will break, by the last sweep, and that can still be saved or spoken of."""
     open_still = and_(Parcel.state != "cancelled", Parcel.delivered_at.is_(None))
-    return and_(Parcel.risk.is_not(None), open_still, Order.state.in_(("accepted", "on_hold")))
+    return and_(Parcel.risk.is_not(None), open_still, Parcel.order.has(Order.state.in_(("accepted", "on_hold"))))
 
 
-def _stuck(now: datetime) -> ColumnElement[bool]:
+def _stuck(now: Moment) -> ColumnElement[bool]:
     """The same in SQL as `why_stuck` says in words."""
     away = and_(Parcel.state == "handed_over", Parcel.fate.is_(None))
     labelled = and_(Parcel.state == "packed", Parcel.tracking_number.is_not(None))
@@ -64,11 +66,11 @@ def _stuck(now: datetime) -> ColumnElement[bool]:
     return and_(_not_quiet(now), reasons)
 
 
-def _not_quiet(now: datetime) -> ColumnElement[bool]:
+def _not_quiet(now: Moment) -> ColumnElement[bool]:
     return or_(Parcel.quiet_until.is_(None), Parcel.quiet_until <= now)
 
 
-def _came_back(now: datetime) -> ColumnElement[bool]:
+def _came_back(now: Moment) -> ColumnElement[bool]:
     """What came back or is lost: a person decides between goods and money."""
     back = and_(Parcel.tracking_status == Tracking.returned, Parcel.fate.is_(None))
     return and_(Parcel.state == "handed_over", _not_quiet(now), or_(back, Parcel.fate == "lost"))
@@ -162,9 +164,18 @@ def last_courier() -> str | None:
 
 def counts(*, now: datetime) -> dict[str, int]:
     """How many parcels each list holds, as far as anybody counts, in one statement."""
-    lists = {name: select(Parcel.id).join(Parcel.order).where(_open(), _belongs_to(name, now)) for name in LISTS}
-    columns = [bounded(found).label(name) for name, found in lists.items()]
-    return dict(session.execute(select(*columns)).mappings().one())
+    return _counts().run(now=now)
+
+
+@cache
+def _counts() -> Counts:
+    return Counts(numbers(bindparam("now")), "now")
+
+
+def numbers(now: Moment) -> dict[str, ScalarSelect[int]]:
+    """The same, to be counted together with what else waits."""
+    lists = {name: select(Parcel.id).where(_open(), _belongs_to(name, now)) for name in LISTS}
+    return {name: bounded(found) for name, found in lists.items()}
 
 
 def _open() -> ColumnElement[bool]:

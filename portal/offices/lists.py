@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from portal.db import paging, session
@@ -76,7 +76,7 @@ def _past(now: datetime) -> Select[Any]:
     return select(OfficeWork.office, *columns).where(lately).group_by(OfficeWork.office)
 
 
-def for_me(staff_id: int) -> Select[Any]:
+def for_me(staff_id: int | ColumnElement[int]) -> Select[Any]:
     """How much waits for offices that this person answers for or deputises in, or is theirs: to be counted."""
     heads = or_(Department.responsible_id == staff_id, Department.deputy_id == staff_id)
     theirs = OfficeWork.office.in_(select(Department.code).where(heads))

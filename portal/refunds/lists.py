@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal_column, not_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, literal_column, not_, or_, select
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from portal.db import paging, session
-from portal.db.counting import bounded
+from portal.db.counting import Counts, bounded
 from portal.db.paging import PAGE, Page
 from portal.lib import clock
 from portal.lib.money import Money
@@ -21,9 +22,12 @@ LISTS = ("requested", "urgent", "tasks", "wrong", "under_way", "done")
 SOON = timedelta(days=3)
 
 
-def _belongs_to(name: str) -> ColumnElement[bool]:
+Day = date | ColumnElement[date]
+
+
+def _belongs_to(name: str, soon: Day) -> ColumnElement[bool]:
     if name == "urgent":
-        return _urgent()
+        return _urgent(soon)
     lists = {
         "requested": Refund.state == "requested",
         "wrong": wrong_and_waiting(),
@@ -33,20 +37,25 @@ def _belongs_to(name: str) -> ColumnElement[bool]:
     return lists[name] if name in lists else not_(or_(*lists.values()))
 
 
-def _urgent() -> ColumnElement[bool]:
+def _urgent(soon: Day) -> ColumnElement[bool]:
     """Money that a person has to move on, and whose legal latest day is near or over."""
     waits = or_(Refund.state == "requested", tasks(), wrong_and_waiting())
-    return and_(waits, Refund.due_on <= clock.now().date() + SOON)
+    return and_(waits, Refund.due_on <= soon)
 
 
-def _listed(name: str) -> ColumnElement[bool]:
+def _listed(name: str, soon: Day) -> ColumnElement[bool]:
     """By what is said twice PostgreSQL sees that the index of what is not over has all of them."""
-    return _belongs_to(name) if name == "done" else and_(literal_column(f"({WAITING})"), _belongs_to(name))
+    found = _belongs_to(name, soon)
+    return found if name == "done" else and_(literal_column(f"({WAITING})"), found)
+
+
+def _soon() -> date:
+    return clock.now().date() + SOON
 
 
 def page_of(name: str, at: str) -> Page[Refund]:
     """One page of a list. What is due or waits longest stands first; what is done, last first."""
-    found = select(Refund).join(Refund.order).where(_listed(name))
+    found = select(Refund).join(Refund.order).where(_listed(name, _soon()))
     whole = found.options(contains_eager(Refund.order), joinedload(Refund.requested_by), joinedload(Refund.approved_by))
     if name == "done":
         return paging.page_of(whole, Refund.id, at=at, last_first=True)
@@ -55,9 +64,13 @@ def page_of(name: str, at: str) -> Page[Refund]:
 
 def counts() -> dict[str, int]:
     """How many refunds each list holds, as far as anybody counts, in one statement; of what is done, nobody does."""
-    lists = {name: select(Refund.id).where(_listed(name)) for name in LISTS if name != "done"}
-    columns = [bounded(found).label(name) for name, found in lists.items()]
-    return dict(session.execute(select(*columns)).mappings().one())
+    return _counts().run(soon=_soon())
+
+
+@cache
+def _counts() -> Counts:
+    lists = {name: select(Refund.id).where(_listed(name, bindparam("soon"))) for name in LISTS if name != "done"}
+    return Counts({name: bounded(found) for name, found in lists.items()}, "soon")
 
 
 def find(refund_id: int) -> Refund | None:

@@ -33,6 +33,8 @@ BY_PEOPLE = ("channel", "hand")
 """Ways on which a person moves the money and proves it; until then it does not count as given back."""
 
 WAITING = "refunds.state NOT IN ('succeeded', 'rejected_by_us')"
+REJECTED = "state = 'rejected_by_us' AND return_id IS NOT NULL"
+"""Refunds of returns that finance said no to, in SQL: for those returns money may have to be proposed anew."""
 
 
 class Refund(Base):
@@ -72,6 +74,7 @@ class Refund(Base):
         ),
         UniqueConstraint("return_id", "decision_no"),
         Index("ix_refunds_waiting", "state", "id", postgresql_where=WAITING),
+        Index("ix_refunds_rejected", "return_id", postgresql_where=REJECTED),
         Index("ix_refunds_next_look", "next_look_at", postgresql_where="next_look_at IS NOT NULL"),
     )
     MOVES = {

@@ -42,8 +42,15 @@ def named(line: OrderLine) -> str:
     return f"{line.title}, {line.variant}" if line.variant else line.title
 
 
+NEVER_PROPOSED = (
+    "decision = 'approved' AND closed_at IS NULL AND inspected_at IS NOT NULL AND money_proposed_at IS NULL"
+)
+"""Inspected returns for whose money nobody ever asked, in SQL: of a shop's whole past they are few."""
+
+
 class Return(Base):
-    """Goods (or a claim) coming back. Where the money is, its refunds say.
+    """Goods (or a claim) coming back. Where the money is, its refunds say; `money_proposed_at` is when it was asked for
+    at first.
 
     `keep_share` is how many percent of the money goes back when the customer keeps the goods: as they asked, or as we
     offered. Goods that stay and goods that come are never in one return.
@@ -60,6 +67,7 @@ class Return(Base):
         UniqueConstraint("order_id", "form_key"),
         Index("ix_returns_open", "decision", "goods", "id"),
         Index("ix_returns_to_inspect", "id", postgresql_where="goods = 'received' AND inspected_at IS NULL"),
+        Index("ix_returns_never_proposed", "id", postgresql_where=NEVER_PROPOSED),
     )
     MOVES = {
         "decision": {
@@ -92,6 +100,7 @@ class Return(Base):
     received_at: Mapped[datetime | None]
     received_by_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     inspected_at: Mapped[datetime | None]
+    money_proposed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_as: Mapped[str | None]
     closing_note: Mapped[str] = mapped_column(default="")

@@ -35,7 +35,9 @@ def propose(ret: Return, parts: Sequence[RefundPart], *, by: Actor, now: datetim
     """
     order, paid = where_paid(ret.order, parts)
     about: dict[str, Any] = {"reason": f"return:{ret.rma}", "return_id": ret.id, "due_on": pay_by(ret)}
-    return open_refund(order, paid, **about, by=by, now=now)
+    refund = open_refund(order, paid, **about, by=by, now=now)
+    ret.money_proposed_at = ret.money_proposed_at or now
+    return refund
 
 
 def propose_by_itself(ret: Return, *, by: Actor, now: datetime) -> Settlement:

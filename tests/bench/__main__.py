@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench import answers, desk, measure, pages, report, shop, work
+from tests.bench.history import FULL_PAGES
 from tests.bench.report import Row
 from tests.conftest import ROOT
 
@@ -27,6 +28,7 @@ class Given:
     seconds: float
     pieces: int
     answers: int
+    keep: bool
     to: Path
 
 
@@ -38,6 +40,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4, help="how long wrk asks in each round")
     parser.add_argument("--pieces", type=int, default=100, help="orders, events, letters per round")
     parser.add_argument("--answers", type=int, default=1_000_000, help="answers in the shop that has many")
+    parser.add_argument("--keep", action="store_true", help="leave the big shop's database for the next time")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "performance.md")
     given = Given(**vars(parser.parse_args()))
     try:
@@ -53,7 +56,8 @@ def measured(given: Given) -> str:
     load, rows = os.getloadavg()[0], []
     print(f"Filling two shops with {given.small} and {given.big} orders ...", flush=True)
     with ExitStack() as stack:
-        small, big = (stack.enter_context(shop.database(orders)) for orders in (given.small, given.big))
+        small = stack.enter_context(shop.database(given.small, FULL_PAGES))
+        big = _big(given, stack)
         print("What comes in ...", flush=True)
         found = measure.measured(given.pieces, given.rounds)
         rows += [Row(one.what, one.beside, one.ours / one.bare, one.wanted) for one in found]
@@ -72,6 +76,12 @@ def measured(given: Given) -> str:
     command = " ".join(["python -m tests.bench", *sys.argv[1:]]) if sys.argv[1:] else "make bench"
     rows = [*pages_rows, *rows, _slowest(at_desk, given), _most_grown(insight, given)]
     return report.written(rows, at_desk, facts, command=command, load=load, server=found[0].database)
+
+
+def _big(given: Given, stack: ExitStack) -> str:
+    if given.keep:
+        return shop.kept_database(given.big, FULL_PAGES)
+    return stack.enter_context(shop.database(given.big, FULL_PAGES))
 
 
 def _in_numbers(found: Sequence[measure.Result], letters: float, empty: float) -> str:

@@ -105,11 +105,12 @@ SELECT id, id, id, CASE WHEN fresh THEN 'open' ELSE 'closed' END, 1, placed + in
   CASE WHEN NOT fresh THEN placed + interval '11 days' END, CASE WHEN NOT fresh THEN placed + interval '12 days' END, 0
 FROM (SELECT *, id > %(orders)s - 3 * %(open)s AS fresh FROM shape) AS s WHERE NOT open AND dice BETWEEN 20 AND 39;
 
-INSERT INTO returns (id, rma, order_id, kind, decision, goods, requested_at, decided_at, decided_by_id, decision_note, send_back_by, received_at, inspected_at, closing_note) OVERRIDING SYSTEM VALUE
+INSERT INTO returns (id, rma, order_id, kind, decision, goods, requested_at, decided_at, decided_by_id, decision_note, send_back_by, received_at, inspected_at, money_proposed_at, closing_note) OVERRIDING SYSTEM VALUE
 SELECT id, upper(pg_temp.secret('rma', id, 12)), id, 'return', CASE WHEN fresh AND dice < 110 THEN 'requested' ELSE 'approved' END,
   CASE WHEN NOT fresh THEN 'received' WHEN dice < 110 THEN 'not_expected' WHEN dice < 130 THEN 'awaited' ELSE 'received' END, placed + interval '6 days',
   CASE WHEN fresh AND dice < 110 THEN NULL ELSE placed + interval '6 days' END, CASE WHEN fresh AND dice < 110 THEN NULL ELSE 1 END, '', (placed + interval '20 days')::date,
-  CASE WHEN NOT fresh OR dice >= 130 THEN placed + interval '9 days' END, CASE WHEN NOT fresh THEN placed + interval '9 days' END, ''
+  CASE WHEN NOT fresh OR dice >= 130 THEN placed + interval '9 days' END, CASE WHEN NOT fresh THEN placed + interval '9 days' END,
+  CASE WHEN NOT fresh THEN placed + interval '9 days' END, ''
 FROM (SELECT *, id > %(orders)s - 3 * %(open)s AS fresh FROM shape) AS s WHERE NOT open AND dice BETWEEN 100 AND 149;
 
 INSERT INTO return_lines (id, return_id, order_line_id, quantity, reason, words, condition, choice, variant_sku, variant) OVERRIDING SYSTEM VALUE

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -45,20 +45,47 @@ class Server:
 
 
 @contextmanager
-def database(orders: int) -> Iterator[str]:
+def database(orders: int, open_at_least: int = 200) -> Iterator[str]:
     """A database of its own on the bundled server, filled and dropped afterwards."""
-    with ExitStack() as stack:
-        server = bundled.start(ROOT / "var" / "bench", database="postgres")
-        url = stack.enter_context(scratch_database(server, f"bench_{orders}_{os.getpid()}"))
-        with create_app(settings_for(url, 1), **AS_TESTS).app_context():
-            flask_migrate.upgrade(directory=str(ROOT / "migrations"))
-            to_be_asked("delivered", now=clock.now())
-            session.commit()
-            session.remove()
-            db.engine.dispose()
-        if orders:
-            history.build(url, orders)
+    server = bundled.start(ROOT / "var" / "bench", database="postgres")
+    with scratch_database(server, f"bench_{orders}_{os.getpid()}") as url:
+        _fill(url, orders, open_at_least)
         yield url
+
+
+def kept_database(orders: int, open_at_least: int) -> str:
+    """One that stays for the next time: to fill one with five million orders takes an hour."""
+    name = f"kept_{orders}"
+    server = bundled.start(ROOT / "var" / "bench", database="postgres")
+    url = server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(server, autocommit=True) as db_server:
+        filled = db_server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+    if filled:
+        _migrate(url)
+        return url
+    half_done = f"{name}_half_done"
+    with psycopg.connect(server, autocommit=True) as db_server:
+        db_server.execute(f'DROP DATABASE IF EXISTS "{half_done}" WITH (FORCE)')
+        db_server.execute(f'CREATE DATABASE "{half_done}"')
+    _fill(server.replace("/postgres?", f"/{half_done}?"), orders, open_at_least)
+    with psycopg.connect(server, autocommit=True) as db_server:
+        db_server.execute(f'ALTER DATABASE "{half_done}" RENAME TO "{name}"')
+    return url
+
+
+def _fill(url: str, orders: int, open_at_least: int) -> None:
+    _migrate(url)
+    if orders:
+        history.build(url, orders, open_at_least=open_at_least)
+
+
+def _migrate(url: str) -> None:
+    with create_app(settings_for(url, 1), **AS_TESTS).app_context():
+        flask_migrate.upgrade(directory=str(ROOT / "migrations"))
+        to_be_asked("delivered", now=clock.now())
+        session.commit()
+        session.remove()
+        db.engine.dispose()
 
 
 @contextmanager

@@ -64,11 +64,11 @@ def pages_of_the_desk() -> list[str]:
 
 KNOWN = {
     "/desk/returns?state=to_inspect": {"orders"},
-    "/desk/": {"parcels"},
     "/desk/insight/satisfaction?only=product:NO-SUCH": {"cases"},
     "/desk/insight/satisfaction?only=courier:dhl": {"cases"},
 }
-"""What is read as a whole all the same (of cases nearly all fall into the weeks asked for); nothing may join it."""
+"""What is read as a whole all the same; nothing may join it. Of cases nearly all fall into the weeks asked for. So few
+orders PostgreSQL rather joins whole with what is to be inspected; a hundred times as many it does not."""
 
 
 @pytest.mark.parametrize("path", pages_of_the_desk())
@@ -158,7 +158,7 @@ def test_each_way_to_search_finds_its_order(past: tuple[str, Flask]) -> None:
     for name, paths in desk.searches(ORDERS).items():
         page = client.get(paths[2], follow_redirects=True)
         assert re.search(r"B100\d{4}", page.text), name
-    assert history.still_open(ORDERS) == history.OPEN_AT_LEAST
+    assert history.still_open(ORDERS, 200) == 200
 
 
 def test_nobody_counts_further_than_a_thousand() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from portal.db import session
 from portal.lib import clock
+from portal.refunds.actions import refuse_refund
 from portal.returns import actions
 from portal.staff.models import Staff
 from tests.conftest import nothing_appears, owed, statements
@@ -172,6 +173,16 @@ def test_each_return_stands_in_the_list_of_what_is_next(desk, world):
         session.commit()
         shown = [each for each in LISTS if ret.rma in desk.get(f"/desk/returns?state={each}").text]
         assert shown == [name]
+
+
+def test_a_return_whose_money_finance_refused_waits_for_money_again(desk, world):
+    ret = inspected(world, world.alice)
+    post(desk, ret, "refund", amount=2000)
+    refuse_refund(ret.refunds[0], note="Too much", by=world.fran, now=clock.now())
+    session.commit()
+    assert [each for each in LISTS if ret.rma in desk.get(f"/desk/returns?state={each}").text] == ["to_settle"]
+    assert post(desk, ret, "refund", amount=2000).status_code == 303
+    assert [each for each in LISTS if ret.rma in desk.get(f"/desk/returns?state={each}").text] == ["done"]
 
 
 @pytest.mark.parametrize("name", LISTS)
