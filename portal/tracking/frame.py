@@ -1,5 +1,6 @@
 """What is the same on every customer's page of one language: rendered once per process, cut where the page goes in."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """All that a page of this language and shop has in common with the next."""
+    """All that a page of this language and shop has in common with the next.
 
+    A release that writes the page otherwise has another `version`: what browsers hold of it is not the same then.
+    """
+
+    version: str
     frame: Frame
     texts: dict[str, str]
     svg: dict[str, Markup]
@@ -61,4 +66,7 @@ def _made() -> Fixed:
     icons = current_app.jinja_env.get_template("components/icons.html").module
     svg = {name: Markup(icons.icon(name)) for name in icons.DRAWN}  # type: ignore[attr-defined]  # noqa: S704
     head, top, middle, foot = (Markup(part) for part in html.split(CUT))  # noqa: S704
-    return Fixed(Frame(head, top, middle, foot), {name: str(text) for name, text in FIXED.items()}, svg)
+    texts = {name: str(text) for name, text in FIXED.items()}
+    written = current_app.jinja_env.loader.get_source(current_app.jinja_env, "tracking/show.html")[0]  # type: ignore[union-attr]
+    version = hashlib.blake2b(f"{html}{texts}{written}".encode(), digest_size=12).hexdigest()
+    return Fixed(version, Frame(head, top, middle, foot), texts, svg)

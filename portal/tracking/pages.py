@@ -53,7 +53,7 @@ def show(ref: str) -> ResponseReturnValue:  # noqa: ARG001
     if tracked.broken or stars or "_flashes" in session_cookie:
         return _page(tracked)
     day, hours = now.astimezone(settings.zone).date(), tracked.hours(now)
-    same = unchanged(seen.brought, seen.tier, seen.locale, day, hours, fixed().frame)
+    same = unchanged(seen.brought, seen.tier, seen.locale, day, hours, fixed().version)
     return same or tagged(make_response(_page(tracked)))
 
 
