@@ -29,6 +29,7 @@ class Given:
     pieces: int
     answers: int
     keep: bool
+    flat: bool
     to: Path
 
 
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--pieces", type=int, default=100, help="orders, events, letters per round")
     parser.add_argument("--answers", type=int, default=1_000_000, help="answers in the shop that has many")
     parser.add_argument("--keep", action="store_true", help="leave the big shop's database for the next time")
+    parser.add_argument("--flat", action="store_true", help="only what must stay the same as a shop grows")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "performance.md")
     given = Given(**vars(parser.parse_args()))
     try:
@@ -53,35 +55,43 @@ def main() -> None:
 
 def measured(given: Given) -> str:
     """The whole page. Says on the way what it is doing: it takes some minutes."""
-    load, rows = os.getloadavg()[0], []
+    load = os.getloadavg()[0]
     print(f"Filling two shops with {given.small} and {given.big} orders ...", flush=True)
     with ExitStack() as stack:
         small = stack.enter_context(shop.database(given.small, FULL_PAGES))
-        big = _big(given, stack)
-        print("What comes in ...", flush=True)
-        found = measure.measured(given.pieces, given.rounds)
-        rows += [Row(one.what, one.beside, one.ours / one.bare, one.wanted) for one in found]
-        print("Letters ...", flush=True)
-        letters, empty = work.letters_beside_nothing(small, given.rounds, given.pieces)
-        rows.append(Row("letters", "Procrastinate's job that does nothing", median(letters) / median(empty), 0.6))
+        big, server = _big(given, stack), shop.version(small)
+        moved, told = ([], []) if given.flat else _coming_and_going(small, given)
         with shop.portal_web(small, given.small) as few, shop.portal_web(big, given.big) as many:
             print("The desk ...", flush=True)
             at_desk = _desk(small, big, few, many, given)
             print("Pages ...", flush=True)
             with shop.floor_web(big, given.big) as floor:
                 pages_rows, facts = _pages(few, many, floor, given)
-    print("What customers say ...", flush=True)
-    insight = answers.measured(FEW_ANSWERS, given.answers, 3 * given.rounds)
-    facts.append(_in_numbers(found, median(letters), median(empty)))
+    rows = [*pages_rows, *moved, _slowest(at_desk, given), *([] if given.flat else _insight(given))]
     command = " ".join(["python -m tests.bench", *sys.argv[1:]]) if sys.argv[1:] else "make bench"
-    rows = [*pages_rows, *rows, _slowest(at_desk, given), _most_grown(insight, given)]
-    return report.written(rows, at_desk, facts, command=command, load=load, server=found[0].database)
+    return report.written(rows, at_desk, [*facts, *told], command=command, load=load, server=server)
 
 
 def _big(given: Given, stack: ExitStack) -> str:
     if given.keep:
         return shop.kept_database(given.big, FULL_PAGES)
     return stack.enter_context(shop.database(given.big, FULL_PAGES))
+
+
+def _coming_and_going(url: str, given: Given) -> tuple[list[Row], list[str]]:
+    """What comes in, and letters."""
+    print("What comes in ...", flush=True)
+    found = measure.measured(given.pieces, given.rounds)
+    rows = [Row(one.what, one.beside, one.ours / one.bare, one.wanted) for one in found]
+    print("Letters ...", flush=True)
+    letters, empty = (median(rounds) for rounds in work.letters_beside_nothing(url, given.rounds, given.pieces))
+    rows.append(Row("letters", "Procrastinate's job that does nothing", letters / empty, 0.6))
+    return rows, [_in_numbers(found, letters, empty)]
+
+
+def _insight(given: Given) -> list[Row]:
+    print("What customers say ...", flush=True)
+    return [_most_grown(answers.measured(FEW_ANSWERS, given.answers, 3 * given.rounds), given)]
 
 
 def _in_numbers(found: Sequence[measure.Result], letters: float, empty: float) -> str:

@@ -135,6 +135,12 @@ def _answers_after(process: subprocess.Popen[bytes], port: int, begin: float) ->
     raise RuntimeError(f"the server on port {port} did not begin")
 
 
+def version(url: str) -> str:
+    """PostgreSQL's."""
+    with psycopg.connect(url) as db_server:
+        return str(db_server.info.parameter_status("server_version")).split()[0]
+
+
 def at_the_desk(url: str) -> dict[str, str]:
     """The cookie of the manager, who has just shown both factors."""
     token = tokens.mint()
