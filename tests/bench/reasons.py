@@ -3,8 +3,8 @@
 ORDERS = (
     "a job is six statements, of which two look (whether we know the order, what waits for it), beside one insert for"
     " each row; the rest is the way to the view, signatures, JSON and Procrastinate's own SQL (docs/adr/0014). Next:"
-    " the entry in the timeline and the owed jobs in the statement that writes the order; costs that its rules about stock"
-    " and flags stand in SQL."
+    " the entry in the timeline and the owed jobs in the statement that writes the order; costs that its rules about"
+    " stock and flags stand in SQL."
 )
 REASONS = {
     "tracking page": (
@@ -26,8 +26,8 @@ REASONS = {
     ),
     "courier event": (
         "the job is four statements beside four bare ones; four fifths of its time are turns with PostgreSQL, which"
-        " also locks, looks at foreign keys and reads the scans that are known (docs/adr/0014). Next: several events in one"
-        " job and one transaction; costs that one unreadable event holds up the others."
+        " also locks, looks at foreign keys and reads the scans that are known (docs/adr/0014). Next: several events in"
+        " one job and one transaction; costs that one unreadable event holds up the others."
     ),
     "letters": (
         "beside an empty job a letter costs 12.5 ms of CPU: a third of it puts the mail together (Python's email, under"
