@@ -73,7 +73,8 @@ def text(value: Any, limit: int = 200) -> str:
         return ""
     if isinstance(value, int):
         return str(value) if abs(value) < 10**limit else ""
-    return " ".join("".join(filter(_printable, value)).split())[:limit].strip()
+    clean = value if value.isascii() and value.isprintable() else "".join(filter(_printable, value))
+    return " ".join(clean.split())[:limit].strip()
 
 
 def _printable(char: str) -> bool:

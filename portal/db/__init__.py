@@ -1,7 +1,7 @@
 """Engine, session and base; the commit at the edge; and `move`, the one way a state changes."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn
@@ -14,6 +14,7 @@ from flask_sqlalchemy.session import Session
 from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Update, inspect, update
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Mapped, attributes, mapped_column, scoped_session
+from sqlalchemy.orm.util import identity_key
 from sqlalchemy.pool import NullPool
 
 from portal.db import bundled
@@ -135,6 +136,13 @@ def moving(table: type[Base], column: str, verb: str) -> Update:
     """The guarded UPDATE that carries out a verb, for a statement that does more in the same breath."""
     origins, target = table.MOVES[column][verb]
     return update(table).where(getattr(table, column).in_(origins)).values({column: target})
+
+
+def changed(table: type[Base], id: int, names: Collection[str]) -> None:
+    """A statement changed these columns past the session: if it has the row, it reads them again when it is asked."""
+    held = session.identity_map.get(identity_key(table, id))
+    if held is not None:
+        session.expire(held, names)
 
 
 def may(row: Base, column: str, verb: str) -> bool:

@@ -1,12 +1,13 @@
 """What is asked all the time: written out once, prepared once per connection, past the session's way to rows."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import psycopg
 from sqlalchemy import BindParameter, Connection, SelectBase, UpdateBase, literal_column
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from portal.db import db, session
@@ -39,40 +40,39 @@ class Prepared:
 
     def run(self, **values: Any) -> Cursor:
         """In the session's transaction, after what is still to be flushed. Raises SQLAlchemy's errors, as it would."""
-        session.flush()
-        held = session.connection()
+        mine = session()
+        mine.flush()
+        held = mine.connection()
         connection: Any = held.connection.driver_connection
         try:
-            return self._asked(connection, [values[name] for name in self.names])
+            return self._asked(connection, values)
         except psycopg.Error as error:
             gone = connection.closed
             if gone:
                 held.invalidate(error)
-            raise DBAPIError.instance(
-                self.sql, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=gone
-            ) from error
+            raise self._told(error, gone) from error
 
     def row(self, **values: Any) -> Row | None:
-        """One row or none, alone: it changes nothing and sees nothing of the session's transaction, nor waits for one.
+        """One row or none, alone: a transaction of its own, which ends with it. It sees nothing of the session's, nor
+        waits for one.
 
-        Raises SQLAlchemy's OperationalError and TimeoutError, as a session would.
+        Raises SQLAlchemy's errors, as a session would.
         """
-        bind, given = db.engine, [values[name] for name in self.names]
-        if isinstance(bind, Connection):  # somebody holds the transaction, and what it has not committed counts
-            return self._asked(bind.connection.driver_connection, given).fetchone()
-        lent = None
+        bind, lent = db.engine, None
         try:
+            if isinstance(bind, Connection):  # somebody holds the transaction, and what it has not committed counts
+                return self._asked(bind.connection.driver_connection, values).fetchone()
             lent = bind.raw_connection()
-            return self._alone(lent.driver_connection, given).fetchone()
-        except psycopg.OperationalError as gone:
-            if lent is not None:
-                lent.invalidate(gone)
-            raise OperationalError(None, None, gone, hide_parameters=True) from gone
+            return self._alone(lent.driver_connection, values).fetchone()
+        except psycopg.Error as error:
+            if lent is not None and isinstance(error, psycopg.OperationalError):
+                lent.invalidate(error)
+            raise self._told(error, False) from error
         finally:
             if lent is not None:
                 lent.close()
 
-    def _alone(self, connection: Any, values: list[Any]) -> Cursor:
+    def _alone(self, connection: Any, values: Mapping[str, Any]) -> Cursor:
         connection.autocommit = True
         try:
             return self._asked(connection, values)
@@ -80,5 +80,12 @@ class Prepared:
             if not connection.closed:
                 connection.autocommit = False
 
-    def _asked(self, connection: Any, values: list[Any]) -> Cursor:
-        return psycopg.RawCursor(connection).execute(self.sql, values, prepare=True)
+    def _asked(self, connection: Any, values: Mapping[str, Any]) -> Cursor:
+        return psycopg.RawCursor(connection).execute(self.sql, [values[name] for name in self.names], prepare=True)
+
+    def _told(self, error: psycopg.Error, gone: bool) -> BaseException:
+        """What the session would raise, without the values."""
+        told: BaseException = DBAPIError.instance(
+            self.sql, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=gone
+        )
+        return told

@@ -20,6 +20,11 @@ STATES = ("to_pick", "picking", "picked", "packed", "handed_over", "cancelled")
 TRACKING = tuple(str(status) for status in Tracking)
 
 
+def means_it_until(handed_over_at: datetime | None) -> datetime | None:
+    """How long the number of a parcel means it; a parcel that has not left yet is open-ended."""
+    return handed_over_at + LIFE if handed_over_at else None
+
+
 OPEN = (
     "state IN ('to_pick', 'picking', 'picked', 'packed') OR (state = 'handed_over' AND tracking_status <> 'delivered')"
 )
@@ -100,7 +105,7 @@ class Parcel(Base):
 
     @property
     def ends_at(self) -> datetime | None:
-        return self.handed_over_at + LIFE if self.handed_over_at else None
+        return means_it_until(self.handed_over_at)
 
     @property
     def to(self) -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """What couriers say, kept as a set; the status is computed from it, and "delivered" crosses over to the order."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm.attributes import set_committed_value
 
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, code_of, own
-from portal.db import session
+from portal.db import changed, session
 from portal.db.prepared import Prepared
 from portal.fulfilment import back
-from portal.fulfilment.models import BackParcel, Parcel
+from portal.fulfilment.models import BackParcel, Parcel, means_it_until
 from portal.fulfilment.rules import Conclusion, conclude
 from portal.fulfilment.scans import SLACK, alone_with, keep
 from portal.jobs import announce
@@ -20,7 +19,7 @@ from portal.lib.days import shop_day
 from portal.orders.actions import close_order, reopen_order
 from portal.orders.letters import write
 from portal.orders.models import Order
-from portal.orders.timeline import record, words
+from portal.orders.timeline import ENTRY, RECORDING, entry, words
 from portal.staff.models import Actor
 
 USEFUL = {
@@ -46,8 +45,34 @@ words("parcel.expired", staff=_l("The courier no longer tracks it"))
 words("parcel.cancelled", staff=_l("The label was cancelled"))
 
 
-Travelling = Parcel | BackParcel
+class Leaving(NamedTuple):
+    """What is read of a parcel that left: all that follows from scans, and what of it that takes."""
+
+    id: int
+    order_id: int
+    ref: str
+    courier: str | None
+    created_at: datetime
+    handed_over_at: datetime | None
+    tracking_status: str
+    delivered_at: datetime | None
+    estimate_on: date | None
+    estimated_at: datetime | None
+    quiet_until: datetime | None
+    fate: str | None
+
+    @property
+    def begins_at(self) -> datetime:
+        return self.created_at
+
+    @property
+    def ends_at(self) -> datetime | None:
+        return means_it_until(self.handed_over_at)
+
+
+Travelling = Leaving | BackParcel
 """What has a number: leaving or coming back."""
+LEAVING = [Parcel.__table__.c[name] for name in Leaving._fields]
 
 
 def record_update(update: TrackingUpdate, *, now: datetime) -> bool:
@@ -70,32 +95,32 @@ def _record(update: TrackingUpdate, now: datetime) -> bool:
         if not (mine := [event for event in update.events if _belongs(event, parcel, parcels)]):
             continue
         known = True
-        if isinstance(parcel, Parcel):
+        if isinstance(parcel, Leaving):
             _add(parcel, mine, update, by="courier", now=now)
         else:
             back.add_scans(parcel, mine, update, by="courier", now=now)
     return known or (bool(parcels) and not update.events)
 
 
-def _parcels_of(update: TrackingUpdate) -> tuple[Sequence[Parcel], bool]:
+def _parcels_of(update: TrackingUpdate) -> tuple[Sequence[Leaving], bool]:
     """Parcels that travel under this number, the newest first, locked with their orders; whether others may come back
     under it. Our own labels are nobody else's business.
 
     Two couriers may give the same number: where one of them is the one who speaks, it speaks of its own parcels.
     """
-    found = session.execute(NUMBERED, {"number": update.number}).all()
-    parcels = [parcel for parcel, _comes_back in found]
+    found = NUMBERED.run(number=update.number).fetchall()
+    parcels = [Leaving(*row[:-1]) for row in found]
     theirs = [parcel for parcel in parcels if parcel.courier == code_of(update.carrier)]
-    return theirs or parcels, not found or found[0][1]
+    return theirs or parcels, not found or found[0][-1]
 
 
-NUMBERED = (
-    select(Parcel, select(BackParcel.id).where(BackParcel.tracking_number == bindparam("number")).exists())
+NUMBERED = Prepared(
+    select(*LEAVING, select(BackParcel.id).where(BackParcel.tracking_number == bindparam("number")).exists())
     .join(Parcel.order)
     .where(Parcel.tracking_number == bindparam("number"), Parcel.courier != own.CODE, Parcel.state == "handed_over")
     .order_by(Parcel.created_at.desc(), Parcel.id.desc())
-    .with_for_update(of=(Order, Parcel))
-    .execution_options(populate_existing=True)
+    .with_for_update(of=(Order, Parcel)),
+    "number",
 )
 
 
@@ -116,61 +141,71 @@ def add_events(
 ) -> None:
     """Add to the parcel's set of events, and let it follow from them."""
     session.execute(select(Order.id).where(Order.id == parcel.order_id).with_for_update())
-    session.refresh(parcel)
-    _add(parcel, events, update, by=by, now=now)
+    read = Leaving(*session.execute(select(*LEAVING).where(Parcel.id == parcel.id).with_for_update()).one())
+    _add(read, events, update, by=by, now=now)
 
 
-def _add(parcel: Parcel, events: Iterable[TrackingEvent], update: TrackingUpdate, *, by: Actor, now: datetime) -> None:
+def _add(parcel: Leaving, events: Iterable[TrackingEvent], update: TrackingUpdate, *, by: Actor, now: datetime) -> None:
     """The parcel and its order are locked."""
     scans = keep(events, parcel_id=parcel.id, told_at=update.as_of or now, now=now)
     if update.as_of and update.estimate_on and _newer(update, parcel):
-        parcel.estimate_on, parcel.estimated_at = update.estimate_on, update.as_of
+        parcel = parcel._replace(estimate_on=update.estimate_on, estimated_at=update.as_of)
     _follow(parcel, conclude(scans), by=by, now=now)
 
 
-def _newer(update: TrackingUpdate, parcel: Parcel) -> bool:
+def _newer(update: TrackingUpdate, parcel: Leaving) -> bool:
     """Of two estimates made at the same time the later day counts, so that their order does not matter."""
     if parcel.estimated_at is None or parcel.estimate_on is None:
         return True
     return (update.as_of, update.estimate_on) > (parcel.estimated_at, parcel.estimate_on)
 
 
-def _follow(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> None:
-    before, arrived = parcel.tracking_status, parcel.delivered_at
-    _write_down(parcel, found)
-    if found.status != before:
-        parcel.quiet_until = None
-        parcel.fate = None if found.status is Tracking.delivered else parcel.fate
-        _tell(parcel, found, by=by, now=now)
-    if found.delivered_at != arrived:
-        close_or_reopen(parcel.order, now=now)
+def _follow(parcel: Leaving, found: Conclusion, *, by: Actor, now: datetime) -> None:
+    moved = found.status != parcel.tracking_status
+    if moved:
+        fate = None if found.status is Tracking.delivered else parcel.fate
+        parcel = parcel._replace(quiet_until=None, fate=fate)
+    _write_down(parcel, found, by, now)
+    if moved:
+        _tell(parcel, found, now)
+    if found.delivered_at != parcel.delivered_at:
+        close_or_reopen(session.get_one(Order, parcel.order_id), now=now)
         announce("parcel.arrived", order_id=parcel.order_id)
 
 
-def _write_down(parcel: Parcel, found: Conclusion) -> None:
-    told = (str(found.status), found.action_required, found.delivered_at, found.last_event_at)
-    CONCLUDED.run(parcel=parcel.id, **dict(zip(FOLLOWS, told, strict=True)))
-    for name, value in zip(FOLLOWS, told, strict=True):
-        set_committed_value(parcel, name, value)
+def _write_down(parcel: Leaving, found: Conclusion, by: Actor, now: datetime) -> None:
+    """With an entry in the timeline, in the same breath, when there is something to tell."""
+    followed = {
+        "parcel": parcel.id, "tracking_status": str(found.status), "action_required": found.action_required,
+        "delivered_at": found.delivered_at, "last_event_at": found.last_event_at, "estimate_on": parcel.estimate_on,
+        "estimated_at": parcel.estimated_at, "quiet_until": parcel.quiet_until, "fate": parcel.fate,
+    }  # fmt: skip
+    if found.status in (parcel.tracking_status, Tracking.unknown, Tracking.label_created):
+        FOLLOWED.run(**followed)
+    else:
+        told = entry(parcel.order_id, f"parcel.{found.status}", by=by, now=now, parcel=parcel.ref)
+        FOLLOWED_AND_TOLD.run(**followed, **told)
+    changed(Parcel, parcel.id, FOLLOWS)
 
 
-FOLLOWS = ("tracking_status", "action_required", "delivered_at", "last_event_at")
-"""What of a parcel follows from its scans."""
-CONCLUDED = Prepared(
-    update(Parcel).where(Parcel.id == bindparam("parcel")).values({name: bindparam(name) for name in FOLLOWS}),
-    "parcel",
-    *FOLLOWS,
+FOLLOWS = (
+    "tracking_status", "action_required", "delivered_at", "last_event_at", "estimate_on", "estimated_at", "quiet_until",
+    "fate",
+)  # fmt: skip
+"""What of a parcel changes with its scans."""
+FOLLOWING = (
+    update(Parcel).where(Parcel.id == bindparam("parcel")).values({name: bindparam(name) for name in FOLLOWS})
 )
+FOLLOWED = Prepared(FOLLOWING, "parcel", *FOLLOWS)
+FOLLOWED_AND_TOLD = Prepared(FOLLOWING.add_cte(RECORDING.cte("told")), "parcel", *FOLLOWS, *ENTRY)
 
 
-def _tell(parcel: Parcel, found: Conclusion, *, by: Actor, now: datetime) -> None:
-    if found.status not in (Tracking.unknown, Tracking.label_created):
-        record(parcel.order_id, f"parcel.{found.status}", by=by, now=now, parcel=parcel.ref)
+def _tell(parcel: Leaving, found: Conclusion, now: datetime) -> None:
     if found.status is Tracking.delivered:
         announce("parcel.delivered", parcel_id=parcel.id, order_id=parcel.order_id)
     useful = USEFUL.get(found.status)
     if found.since and useful and now - found.since <= useful:
-        _write_news(parcel, found.status, found.since, now, not_after=found.since + useful)
+        _write_news(session.get_one(Parcel, parcel.id), found.status, found.since, now, not_after=found.since + useful)
 
 
 def _write_news(parcel: Parcel, status: Tracking, since: datetime, now: datetime, not_after: datetime) -> None:

@@ -19,15 +19,17 @@ ONE_SERIES = timedelta(hours=1)
 def receive(
     source: str, external_id: str, body: bytes, *, now: datetime, topic: str = "",
     headers: dict[str, str] | None = None, handle: Callable[[int], None] | None = None,
+    alone: bool = False,
 ) -> int | None:  # fmt: skip
     """Keep a verified message; its id when it is new, None when the same one was kept before.
 
-    `handle` is the job that works it off: it is owed in the same breath.
+    `handle` is the job that works it off: it is owed in the same breath. `alone` keeps both for good at once, in a
+    transaction of their own: for a door at which nothing else is done.
     """
     given = {"source": source, "external_id": external_id[:300], "topic": topic[:100], "headers": Jsonb(headers or {})}
     told = {**given, "body": body, "received_at": now}
-    kept = RECEIVE.run(**told, **called_by(handle)) if handle else KEEP.run(**told)
-    row = kept.fetchone()
+    statement, told = (RECEIVE, {**told, **called_by(handle)}) if handle else (KEEP, told)
+    row = statement.row(**told) if alone else statement.run(**told).fetchone()
     return row[0] if row else None
 
 

@@ -36,7 +36,7 @@ def receive(source: str) -> ResponseReturnValue:
     headers = {name: value for name, value in request.headers if _says_something(name.lower())}
     new = actions.receive(
         source, envelope.external_id, raw, now=clock.now(), topic=envelope.topic, headers=headers,
-        handle=SOURCES[source].handle,
+        handle=SOURCES[source].handle, alone=True,
     )  # fmt: skip
     return {"status": "known" if new is None else "stored"}, 200
 

@@ -2,28 +2,27 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, and_, bindparam, select
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm.attributes import set_committed_value
-from sqlalchemy.sql.dml import ReturningInsert
 
 from portal.adapters.channels import IncomingOrder, IncomingRefund
 from portal.config import spoken
 from portal.db import move, session
-from portal.db.prepared import Prepared
 from portal.jobs import announce
 from portal.lib.errors import Refused
 from portal.lib.money import Money
 from portal.lib.tokens import reference
-from portal.orders import changes, links, pushes
+from portal.orders import arrival, changes, links, pushes
+from portal.orders.calendar import promised_for
 from portal.orders.flags import KEPT_ONLY, follow_copy, raise_flag, tell
-from portal.orders.models import ChannelRefund, Customer, Order, OrderLine, Payment
+from portal.orders.models import ChannelRefund, Customer, Order, called
 from portal.orders.payments import add_external, recapture
 from portal.orders.promise import promise
 from portal.orders.stock import reserve
@@ -55,20 +54,27 @@ def accept_order(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[Or
     What is not paid, only a test, cancelled or sent already is kept, but not promised and not planned.
     Raises Refused when its Stripe payment belongs to another order.
     """
-    order = None if _known(incoming) else _insert(incoming, now)
-    if order is None:
-        return _bring_up_to_date(incoming, by=by, now=now), False
-    order.lines.extend(OrderLine(**asdict(line)) for line in incoming.lines)
-    order.payment = _payment(incoming)
-    session.flush()
+    order_id, new = take_in(incoming, by=by, now=now)
+    return session.get_one(Order, order_id, populate_existing=new), new
+
+
+def take_in(incoming: IncomingOrder, *, by: str, now: datetime) -> tuple[int, bool]:
+    """The same for whom the order's id is enough."""
+    seen = arrival.look(incoming.channel, incoming.external_id, incoming.payment_intent)
+    written = None if seen.known else _write(incoming, seen, now)
+    if written is None:
+        return _bring_up_to_date(incoming, by=by, now=now).id, False
     for code in incoming.problems:
-        raise_flag(order.id, code, now=now)
-    take_refunds(order, incoming.refunds, now=now)
-    if order.state == "accepted":
-        _take_over(order, by=by, now=now)
+        raise_flag(written.id, code, now=now)
+    if incoming.refunds:
+        take_refunds(session.get_one(Order, written.id), incoming.refunds, now=now)
+    if written.state == "accepted":
+        if written.counted:
+            reserve(session.get_one(Order, written.id), now=now)
+        _tell_accepted(written.id, incoming.channel, written.promised_on, by=by, now=now)
     else:
-        record(order.id, "order.kept", by=by, now=now, why=_why_kept(incoming))
-    return order, True
+        record(written.id, "order.kept", by=by, now=now, why=_why_kept(incoming))
+    return written.id, True
 
 
 def _why_kept(incoming: IncomingOrder) -> dict[str, Any]:
@@ -86,8 +92,12 @@ def _promise(order: Order, incoming: IncomingOrder, *, by: Actor, now: datetime)
 def _take_over(order: Order, *, by: Actor, now: datetime) -> None:
     """What was promised begins: stock is kept back, parcels are planned."""
     reserve(order, now=now)
-    record(order.id, "order.accepted", by=by, now=now, channel=order.channel_name, promised_on=order.promised_on)
-    announce("order.accepted", order_id=order.id)
+    _tell_accepted(order.id, order.channel, order.promised_on, by=by, now=now)
+
+
+def _tell_accepted(order_id: int, channel: str, promised_on: date, *, by: Actor, now: datetime) -> None:
+    record(order_id, "order.accepted", by=by, now=now, channel=called(channel), promised_on=promised_on)
+    announce("order.accepted", order_id=order_id)
 
 
 def take_kept(order: Order, *, by: Staff, now: datetime) -> None:
@@ -98,52 +108,42 @@ def take_kept(order: Order, *, by: Staff, now: datetime) -> None:
     _take_over(order, by=by, now=now)
 
 
-def _known(incoming: IncomingOrder) -> bool:
-    return KNOWN.run(channel=incoming.channel, external_id=incoming.external_id).fetchone() is not None
-
-
-KNOWN = Prepared(
-    select(Order.id).where(Order.channel == bindparam("channel"), Order.external_id == bindparam("external_id")),
-    "channel",
-    "external_id",
-)
-
-
 def _is(incoming: IncomingOrder) -> ColumnElement[bool]:
     return and_(Order.channel == incoming.channel, Order.external_id == incoming.external_id)
 
 
-def _insert(incoming: IncomingOrder, now: datetime) -> Order | None:
+def _write(incoming: IncomingOrder, seen: arrival.Seen, now: datetime) -> arrival.Written | None:
+    """None when somebody else was quicker. Raises Refused when its Stripe payment belongs to another order."""
+    if seen.paid_one:
+        raise Refused(_("The payment %(intent)s belongs to another order.", intent=incoming.payment_intent))
     country = incoming.address.country or None
     state = "cancelled" if incoming.cancelled else "on_hold" if incoming.to_be_kept_only else "accepted"
-    values = {
-        "ref": reference(),
-        "channel": incoming.channel,
-        "external_id": incoming.external_id,
-        "number": incoming.number,
-        "state": state,
-        "customer_id": _customer(incoming),
-        "locale": _language(incoming),
-        "currency": incoming.currency,
-        "total": incoming.total,
-        "ship_to": asdict(incoming.address),
-        "country": country,
-        "placed_at": incoming.placed_at,
-        "paid_at": incoming.paid_at,
-        "external_updated_at": incoming.updated_at,
-        "external_rank": incoming.rank,
-        "promised_on": promise(incoming.paid_at, country),
-        "accepted_at": now if state == "accepted" else None,
-        "created_at": now,
-    }
-    order = session.scalar(NEW_ORDER, values)
-    if order is not None:
-        set_committed_value(order, "lines", [])
-        set_committed_value(order, "payment", None)
-    return order
-
-
-NEW_ORDER = insert(Order).on_conflict_do_nothing(index_elements=["channel", "external_id"]).returning(Order)
+    return arrival.write(
+        incoming.lines,
+        email=_email(incoming),
+        name=incoming.name or incoming.address.name,
+        phone=incoming.phone,
+        locale=_language(incoming),
+        ref=reference(),
+        channel=incoming.channel,
+        external_id=incoming.external_id,
+        number=incoming.number,
+        state=state,
+        currency=incoming.currency,
+        total=incoming.total,
+        ship_to=Jsonb(asdict(incoming.address)),
+        country=country,
+        placed_at=incoming.placed_at,
+        paid_at=incoming.paid_at,
+        external_updated_at=incoming.updated_at,
+        external_rank=incoming.rank,
+        promised_on=promised_for(incoming.paid_at, country, seen.terms),
+        accepted_at=now if state == "accepted" else None,
+        created_at=now,
+        route="stripe" if incoming.payment_intent else "channel",
+        payment_intent=incoming.payment_intent,
+        captured=incoming.captured,
+    )
 
 
 def _language(incoming: IncomingOrder) -> str:
@@ -156,31 +156,11 @@ def _customer(incoming: IncomingOrder) -> int:
     return session.scalars(CUSTOMER, values).one().id
 
 
-def _newest_name() -> ReturningInsert[Any]:
-    new = insert(Customer)
-    known = new.on_conflict_do_update(
-        index_elements=["email"], set_={"name": new.excluded.name, "locale": new.excluded.locale}
-    )
-    return known.returning(Customer).execution_options(populate_existing=True)
-
-
-CUSTOMER = _newest_name()
+CUSTOMER = arrival.newest_name().returning(Customer).execution_options(populate_existing=True)
 
 
 def _email(incoming: IncomingOrder) -> str | None:
     return incoming.email.strip().lower() if incoming.email else None
-
-
-def _payment(incoming: IncomingOrder) -> Payment:
-    intent = incoming.payment_intent
-    if intent and session.scalar(select(Payment.id).where(Payment.payment_intent == intent)):
-        raise Refused(_("The payment %(intent)s belongs to another order.", intent=intent))
-    return Payment(
-        route="stripe" if intent else "channel",
-        payment_intent=intent,
-        currency=incoming.currency,
-        captured=incoming.captured,
-    )
 
 
 def _bring_up_to_date(incoming: IncomingOrder, *, by: str, now: datetime) -> Order:

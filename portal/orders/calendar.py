@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import CheckConstraint, UniqueConstraint, delete, func, literal_column, select
+from sqlalchemy import CheckConstraint, ScalarSelect, UniqueConstraint, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -81,15 +81,16 @@ def terms() -> Terms:
     return of(current_app.config["SETTINGS"], *(TERMS.run().fetchone() or ()))
 
 
-def _terms() -> Prepared:
+def terms_told() -> list[ScalarSelect[Any]]:
+    """What `of` makes terms of, for a statement that asks more."""
     hours = select(func.to_jsonb(literal_column("warehouse_hours"))).select_from(WarehouseHours).limit(1)
     closed = select(func.array_agg(ClosedDay.day))
     row = func.jsonb_build_array(TransitTime.courier, TransitTime.country, TransitTime.days, TransitTime.usual)
     transit = select(func.jsonb_agg(row)).select_from(TransitTime)
-    return Prepared(select(*(part.scalar_subquery() for part in (hours, closed, transit))))
+    return [part.scalar_subquery() for part in (hours, closed, transit)]
 
 
-TERMS = _terms()
+TERMS = Prepared(select(*terms_told()))
 
 
 def of(settings: Settings, hours: Mapping[str, Any] | None = None, closed: Any = None, transit: Any = None) -> Terms:

@@ -18,11 +18,10 @@ from portal.inbox.sources import Envelope, Knock, NotGenuine, NotReady, Unreadab
 from portal.jobs import announce, defer, follows, task
 from portal.lib import clock
 from portal.orders import codes, pushing, rereading
-from portal.orders.actions import accept_order, find_all, find_customers, find_external, order_gone, take_refunds
+from portal.orders.actions import find_all, find_customers, find_external, order_gone, take_in, take_refunds
 from portal.orders.flags import tell
 from portal.orders.links import forget_grants
-from portal.orders.models import Order
-from portal.orders.payments import prove
+from portal.orders.payments import may_be_proven, prove
 
 MOST_PAGES = 50
 """In one go; a channel with more goes on a quarter of an hour later."""
@@ -122,17 +121,17 @@ def _sort_woocommerce(message: Taken, now: datetime) -> None:
         order_gone(woocommerce.CODE, woocommerce.parse_subject(message.body), now=now)
     elif message.topic.startswith("order."):
         incoming = woocommerce.parse(message.body)
-        order = _take_in(incoming, now)
-        if incoming.claimed_intent and order.payment and order.payment.route == "channel":
-            defer(prove_payment, order_id=order.id, intent=incoming.claimed_intent)
+        order_id = _take_in(incoming, now)
+        if incoming.claimed_intent and may_be_proven(order_id):
+            defer(prove_payment, order_id=order_id, intent=incoming.claimed_intent)
 
 
-def _take_in(incoming: IncomingOrder, now: datetime) -> Order:
-    """The order; what came before it is worked off now."""
-    order, _ = accept_order(incoming, by="channel", now=now)
+def _take_in(incoming: IncomingOrder, now: datetime) -> int:
+    """The order's id; what came before it is worked off now."""
+    order_id, _ = take_in(incoming, by="channel", now=now)
     for waiting in inbox.parked(incoming.channel, _subject(incoming.external_id)):
         defer(work_off_shopify, message_id=waiting)
-    return order
+    return order_id
 
 
 def _subject(external_id: str) -> str:
@@ -176,7 +175,7 @@ def _take_session_in(message_id: int, incoming: IncomingOrder | None) -> None:
         if message is None:
             return
         if incoming is not None:
-            accept_order(incoming, by="channel", now=now)
+            take_in(incoming, by="channel", now=now)
         inbox.finish(message, now=now)
 
 

@@ -36,6 +36,11 @@ def recapture(payment: Payment, captured: int) -> None:
     _update(payment, (Payment.id == payment.id,), captured=func.greatest(captured, Payment.reserved))
 
 
+def may_be_proven(order_id: int) -> bool:
+    """Whether money can only go back through the channel so far."""
+    return session.scalar(select(Payment.route).where(Payment.order_id == order_id)) == "channel"
+
+
 def prove(order_id: int, intent: str, currency: str, received: int) -> None:
     """Our key reads this payment, so money goes back that way; not when another order's, or some went back already."""
     payment = session.scalar(select(Payment).where(Payment.order_id == order_id).with_for_update())

@@ -59,15 +59,21 @@ def named(*codes: str) -> dict[str, Any]:
 
 def record(order_id: int, kind: str, *, by: Actor, now: datetime, **facts: Any) -> None:
     """Add an entry in the caller's transaction. Facts hold ids, numbers, words of staff: nothing about a customer."""
+    RECORD.run(**entry(order_id, kind, by=by, now=now, **facts))
+
+
+def entry(order_id: int, kind: str, *, by: Actor, now: datetime, **facts: Any) -> dict[str, Any]:
+    """What `RECORDING` writes, for a statement that does more in the same breath."""
     if kind not in WORDS:
         raise KeyError(f"nobody can tell what {kind} means: call timeline.words")
     who, staff_id = (by.name, by.id) if isinstance(by, Staff) else (by, None)
     told = Jsonb({name: _plain(value) for name, value in facts.items()})
-    RECORD.run(order_id=order_id, kind=kind, by=who, staff_id=staff_id, at=now, facts=told)
+    return {"order_id": order_id, "kind": kind, "by": who, "staff_id": staff_id, "at": now, "facts": told}
 
 
 ENTRY = ("order_id", "kind", "by", "staff_id", "at", "facts")
-RECORD = Prepared(insert(TimelineEntry).values({name: bindparam(name) for name in ENTRY}), *ENTRY)
+RECORDING = insert(TimelineEntry).values({name: bindparam(name) for name in ENTRY})
+RECORD = Prepared(RECORDING, *ENTRY)
 
 
 def _plain(value: Any) -> Any:

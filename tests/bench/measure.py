@@ -1,4 +1,4 @@
-"""What comes in, each measured in turns with a bare loop that inserts the same rows."""
+"""What comes in, each measured in turns with a bare loop that writes the same rows."""
 
 import os
 import time
@@ -14,7 +14,7 @@ import psycopg
 from flask import Flask
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from portal import create_app
 from portal.db import bundled, db, session
@@ -23,10 +23,6 @@ from portal.inbox.models import InboxMessage
 from portal.orders.jobs import work_off_shopify, work_off_woocommerce
 from tests.bench.pieces import Piece, courier_events, prepare_parcels, shopify_orders, woocommerce_orders
 from tests.conftest import AS_TESTS, ROOT, scratch_database, settings_for
-
-Rows = dict[str, list[tuple[Any, ...]]]
-FIRST = ("inbox_messages", "procrastinate_jobs", "procrastinate_events")
-"""What the webhook itself writes; the rest is the worker's commit."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Result:
     bare_by_round: tuple[float, ...]
     wanted: float
     database: str
-    beside: str = "bare inserts of the same rows"
+    beside: str = "the same rows written bare"
 
     @property
     def ours(self) -> float:
@@ -111,82 +107,123 @@ def _turns(
     ours, theirs = [], []
     for number in range(rounds + 1):
         given = make(number, pieces)
-        with _new_rows(bare) as rows:
-            ours.append(_portal(app, given))
-        theirs.append(_insert(bare, rows, pieces))
+        with _written(bare) as at_the_door:
+            stored = _store(app, given)
+        with _written(bare) as in_the_worker:
+            done = _work_off()
+        ours.append((stored, done))
+        theirs.append(_write(bare, (at_the_door, in_the_worker), pieces))
     return ours[1:], theirs[1:]
 
 
-def _portal(app: Flask, given: list[Piece]) -> Times:
-    """Each piece through the door, then each through the worker's job, one after the other."""
-    client, works = app.test_client(), {**ORDERS, "easypost": work_off}
-    last = session.scalar(select(func.max(InboxMessage.id))) or 0
-    session.rollback()
-    begin = time.perf_counter()
+def _store(app: Flask, given: list[Piece]) -> float:
+    """Each piece through the door, one after the other; how long that took."""
+    client, begin = app.test_client(), time.perf_counter()
     for piece in given:
         answer = client.post(f"/hooks/{piece.source}", data=piece.body, headers=piece.headers)
         assert answer.status_code == 200, answer.text
-    stored = time.perf_counter()
-    kept = session.execute(select(InboxMessage.id, InboxMessage.source).where(InboxMessage.id > last)).all()
-    session.rollback()
+    return time.perf_counter() - begin
+
+
+def _work_off() -> float:
+    """Each through the worker's job."""
+    works = {**ORDERS, "easypost": work_off}
+    waiting = select(InboxMessage.id, InboxMessage.source).where(InboxMessage.state == "received")
+    kept = session.execute(waiting.order_by(InboxMessage.id)).all()
+    session.commit()
+    begin = time.perf_counter()
     for message, source in kept:
         works[source](message)
-    return stored - begin, time.perf_counter() - stored
+    return time.perf_counter() - begin
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one commit of every piece did to a table: rows that came, or what changed in those that were there.
+
+    `before` are the latter as they were.
+    """
+
+    table: str
+    statement: str
+    values: list[tuple[Any, ...]]
+    before: list[tuple[Any, ...]]
 
 
 @contextmanager
-def _new_rows(bare: psycopg.Connection[Any]) -> Iterator[Rows]:
-    """After the block, the rows by table that came within it; for each table a twin stands ready in schema "bare"."""
-    before = {name: _last_id(bare, name) for name in _tables(bare)}
-    found: Rows = {}
+def _written(bare: psycopg.Connection[Any]) -> Iterator[list[Written]]:
+    """After the block, what came and what changed within it, table by table."""
+    before = _everything(bare)
+    found: list[Written] = []
     yield found
-    for name, last in before.items():
-        rows = bare.execute(
-            sql.SQL("SELECT * FROM {} WHERE id > %s ORDER BY id").format(sql.Identifier(name)), (last,)
-        ).fetchall()
-        if rows:
-            found[name] = [tuple(Jsonb(v) if isinstance(v, dict | list) else v for v in row) for row in rows]
-    _twins(bare, found)
+    for name, (columns, rows) in _everything(bare).items():
+        old = before[name][1]
+        came = [row for key, row in rows.items() if key not in old]
+        changed = {key: row for key, row in rows.items() if key in old and row != old[key]}
+        if came:
+            found.append(Written(name, _insert(bare, name, len(columns)), came, []))
+        if changed:
+            places = [n for n in range(len(columns)) if any(row[n] != old[key][n] for key, row in changed.items())]
+            values = [(*(row[n] for n in places), key) for key, row in changed.items()]
+            update = _update(bare, name, [columns[n] for n in places])
+            found.append(Written(name, update, values, [old[key] for key in changed]))
 
 
-def _tables(bare: psycopg.Connection[Any]) -> list[str]:
+def _everything(bare: psycopg.Connection[Any]) -> dict[str, tuple[list[str], dict[int, tuple[Any, ...]]]]:
+    """By table its columns, and its rows by their id, which leads in each."""
     query = "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'id'"
-    return sorted(row[0] for row in bare.execute(query).fetchall())
-
-
-def _last_id(bare: psycopg.Connection[Any], name: str) -> int:
-    found = bare.execute(sql.SQL("SELECT coalesce(max(id), 0) FROM {}").format(sql.Identifier(name))).fetchone()
-    return int(found[0]) if found else 0
-
-
-def _twins(bare: psycopg.Connection[Any], rows: Rows) -> None:
-    bare.execute("DROP SCHEMA IF EXISTS bare CASCADE")
-    bare.execute("CREATE SCHEMA bare")
-    for name in rows:
-        twin, like = sql.Identifier("bare", name), sql.Identifier("public", name)
-        bare.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(twin, like))
+    tables = {}
+    for (name,) in bare.execute(query + " ORDER BY table_name").fetchall():
+        rows = bare.execute(sql.SQL("SELECT * FROM public.{} ORDER BY id").format(sql.Identifier(name)))
+        columns = [column.name for column in rows.description or ()]
+        tables[name] = (columns, {row[0]: row for row in rows.fetchall()})
     bare.commit()
+    return tables
 
 
-def _insert(bare: psycopg.Connection[Any], rows: Rows, pieces: int) -> Times:
-    """The same rows, one statement each, with as many commits: one per piece at the door, and one in the worker."""
-    statements = {name: _statement(name, len(found[0])) for name, found in rows.items()}
+def _insert(bare: psycopg.Connection[Any], name: str, columns: int) -> str:
+    gaps = sql.SQL(", ").join(sql.Placeholder() * columns)
+    return sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier("bare", name), gaps).as_string(bare)
+
+
+def _update(bare: psycopg.Connection[Any], name: str, columns: list[str]) -> str:
+    sets = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(column)) for column in columns)
+    return sql.SQL("UPDATE {} SET {} WHERE id = %s").format(sql.Identifier("bare", name), sets).as_string(bare)
+
+
+def _write(bare: psycopg.Connection[Any], commits: tuple[list[Written], list[Written]], pieces: int) -> Times:
+    """The same by itself: a statement for each row, as many commits: one per piece at the door and in the worker."""
+    _twins(bare, [written for commit in commits for written in commit])
     took = []
-    for at_the_door in (True, False):
+    for commit in commits:
+        statements = [(written.statement, _sent(written.values)) for written in commit]
         begin = time.perf_counter()
         for piece in range(pieces):
-            for name, found in rows.items():
-                if (name in FIRST) is at_the_door:
-                    for row in _share(found, piece, pieces):
-                        bare.execute(statements[name], row)
+            for statement, rows in statements:
+                for row in _share(rows, piece, pieces):
+                    bare.execute(statement, row)
             bare.commit()
         took.append(time.perf_counter() - begin)
     return took[0], took[1]
 
 
-def _statement(name: str, columns: int) -> sql.Composed:
-    gaps = sql.SQL(", ").join(sql.Placeholder() * columns)
-    return sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier("bare", name), gaps)
+def _twins(bare: psycopg.Connection[Any], writes: list[Written]) -> None:
+    """For each table a twin in schema "bare", in which stands what will be changed, unless it comes before that."""
+    bare.execute("DROP SCHEMA IF EXISTS bare CASCADE")
+    bare.execute("CREATE SCHEMA bare")
+    for name in {written.table for written in writes}:
+        twin, like = sql.Identifier("bare", name), sql.Identifier("public", name)
+        bare.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(twin, like))
+        mine = [written for written in writes if written.table == name]
+        there = {row[0]: row for written in mine for row in written.before}
+        coming = {row[0] for written in mine if not written.before for row in written.values}
+        for row in (row for key, row in there.items() if key not in coming):
+            bare.execute(_insert(bare, name, len(row)), _sent([row])[0])
+    bare.commit()
+
+
+def _sent(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [tuple(Jsonb(value) if isinstance(value, dict | list) else value for value in row) for row in rows]
 
 
 def _share(rows: list[tuple[Any, ...]], piece: int, pieces: int) -> list[tuple[Any, ...]]:

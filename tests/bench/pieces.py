@@ -90,7 +90,7 @@ def _woocommerce(number: int) -> Piece:
     body: dict[str, Any] = {
         "id": number, "number": f"{number}", "status": "processing", "currency": "EUR", "total": "59.00",
         "date_created_gmt": "2026-11-20T09:00:00", "date_modified_gmt": "2026-11-20T09:00:00",
-        "date_paid_gmt": "2026-11-20T09:00:00", "billing": {**address, "email": f"buyer{number}@example.org"},
+        "date_paid_gmt": "2026-11-20T09:00:00", "billing": {**address, "email": f"visitor{number}@example.org"},
         "shipping": address, "line_items": lines, "shipping_lines": [], "fee_lines": [], "refunds": [],
         "payment_method": "bacs", "meta_data": [],
     }  # fmt: skip

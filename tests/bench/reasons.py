@@ -1,10 +1,10 @@
 """Why a row may not be reached, as far as that was measured, and what the next step would cost."""
 
 ORDERS = (
-    "an order is 12 statements, some of which only look; a quarter of the worker's time is SQLAlchemy's unit of work"
-    " for its lines and payment, the rest the way to the view, signatures, JSON, and the opening and ending of sessions"
-    " (docs/adr/0014). Next: to write lines and payment by statements that are prepared once, as scans are; costs a"
-    " second description of what an order is."
+    "a job is six statements, of which two look (whether we know the order, what waits for it), beside one insert for"
+    " each row; the rest is the way to the view, signatures, JSON and Procrastinate's own SQL (docs/adr/0014). Next:"
+    " the entry in the timeline and the owed jobs in the statement that writes the order; costs that its rules about"
+    " stock and flags stand in SQL."
 )
 REASONS = {
     "tracking page": (
@@ -20,10 +20,14 @@ REASONS = {
     ),
     "Shopify order": ORDERS,
     "WooCommerce order": ORDERS,
-    "courier": (
-        "the door is one statement and the job five, beside three inserts that read and decide nothing; what is left is"
-        " Flask's way to the view, the session, and Procrastinate's call (docs/adr/0014). Next: several events in one"
-        " job and one transaction; costs that one unreadable event holds up the others."
+    "courier webhook": (
+        "the door is one statement without BEGIN and COMMIT; what is left is Flask's way to the view (docs/adr/0014)."
+        " Next: to answer before Flask; costs a second door with guards and errors of its own."
+    ),
+    "courier event": (
+        "the job is four statements beside four bare ones; four fifths of its time are turns with PostgreSQL, which"
+        " also locks, looks at foreign keys and reads the scans that are known (docs/adr/0014). Next: several events in"
+        " one job and one transaction; costs that one unreadable event holds up the others."
     ),
     "letters": (
         "beside an empty job a letter costs 12.5 ms of CPU: a third of it puts the mail together (Python's email, under"

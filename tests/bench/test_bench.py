@@ -14,27 +14,29 @@ from tests.conftest import AS_TESTS, settings_for
 
 
 def test_every_piece_is_done_and_every_row_is_sent_again(monkeypatch: Any) -> None:
-    sent: list[tuple[int, int]] = []
-    insert = measure._insert
+    came: list[set[str]] = []
+    changed: list[set[str]] = []
+    write = measure._write
 
-    def watched(bare: Any, rows: Any, pieces: int) -> Any:
-        took = insert(bare, rows, pieces)
-        for name, found in rows.items():
-            kept = bare.execute(f"SELECT count(*) FROM bare.{name}").fetchone()[0]
-            sent.append((len(found), kept))
-        tables.append(set(rows))
+    def watched(bare: Any, commits: Any, pieces: int) -> Any:
+        took, written = write(bare, commits, pieces), [one for commit in commits for one in commit]
+        for one in written:
+            there = {row[0] for row in bare.execute(f"SELECT id FROM bare.{one.table}").fetchall()}
+            assert {row[-1 if one.before else 0] for row in one.values} <= there
+        came.append({one.table for one in written if not one.before})
+        changed.append({one.table for one in written if one.before})
         return took
 
-    tables: list[set[str]] = []
-    monkeypatch.setattr(measure, "_insert", watched)
+    monkeypatch.setattr(measure, "_write", watched)
     found = measure.measured(pieces=2, rounds=1)
     assert [result.what.split(",")[0].split(":")[0] for result in found] == [
         "Shopify order", "WooCommerce order", "courier webhook", "courier event",
     ]  # fmt: skip
     assert all(result.ours > 0 and result.bare > 0 for result in found)
-    assert all(ours == theirs for ours, theirs in sent)
-    assert {"orders", "order_lines", "customers", "payments", "timeline", "inbox_messages"} <= tables[0]
-    assert {"courier_events", "timeline", "inbox_messages"} <= tables[-1]
+    assert {"orders", "order_lines", "customers", "payments", "timeline", "inbox_messages"} <= came[0]
+    assert {"courier_events", "timeline", "inbox_messages"} <= came[-1]
+    assert changed[0] == {"inbox_messages"}
+    assert changed[-1] == {"inbox_messages", "parcels"}
 
 
 def test_a_shop_of_any_size_keeps_every_rule_and_opens_to_its_customers() -> None:

@@ -50,3 +50,14 @@ def test_a_connection_that_is_lost_is_a_reason_to_try_again_and_is_not_used_agai
     assert lost.value.connection_invalidated
     session.rollback()
     assert session.scalar(text("SELECT 1")) == 1
+
+
+def test_what_is_written_alone_stays_whatever_becomes_of_the_session(real: Flask) -> None:
+    write("with the session")
+    told = {"topic": "", "headers": Jsonb({}), "body": b"", "state": "received", "received_at": clock.now()}
+    assert WRITE.row(source="s", external_id="alone", **told)
+    session.rollback()
+    assert session.scalars(select(InboxMessage.external_id)).all() == ["alone"]
+    with pytest.raises(IntegrityError):
+        WRITE.row(source="s", external_id="alone", **told)
+    assert count() == 1

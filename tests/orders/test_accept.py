@@ -74,3 +74,12 @@ def test_one_person_may_buy_twice_and_is_one_customer(world: World) -> None:
     again = replace(ALICES_ORDER, external_id="A-1009", payment_intent=None, email=" Alice@Example.org ")
     order, _ = accept_order(again, by="channel", now=clock.now())
     assert order.customer_id == world.alice.customer_id
+
+
+def test_its_lines_stay_in_the_order_in_which_they_were_told(world: World) -> None:
+    lines = tuple(replace(ALICES_ORDER.lines[0], external_id=f"l{n}", title=f"{n} “Tasse”, 漆") for n in range(40))
+    order, _ = accept_order(
+        replace(ALICES_ORDER, external_id="many", payment_intent=None, lines=lines), by="channel", now=clock.now()
+    )
+    assert [line.title for line in order.lines] == [line.title for line in lines]
+    assert [line.id for line in order.lines] == sorted(line.id for line in order.lines)
