@@ -10,8 +10,9 @@ import re
 import smtplib
 import ssl
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from email.utils import formatdate
+from email.utils import formatdate, parseaddr
 from functools import lru_cache
 from socket import SHUT_RDWR
 from threading import RLock, Thread
@@ -40,6 +41,13 @@ class Line(smtplib.SMTP):
     def connect(self, *arguments: Any, **options: Any) -> tuple[int, bytes]:
         LINES.watch(self)
         return super().connect(*arguments, **options)
+
+    def mail(self, sender: str, options: Sequence[str] = ()) -> tuple[int, bytes]:
+        """As smtplib does, which takes the address apart before."""
+        return self.docmd("MAIL", " ".join([f"FROM:<{sender}>", *options]))
+
+    def rcpt(self, recip: str, options: Sequence[str] = ()) -> tuple[int, bytes]:
+        return self.docmd("RCPT", " ".join([f"TO:<{recip}>", *options]))
 
     def data(self, msg: Any) -> tuple[int, bytes]:
         self.handed_over, self.carried = True, self.carried + 1
@@ -165,8 +173,8 @@ def send(*, to: str, subject: str, html: str, text: str, message_id: str, header
         named = {"Subject": subject, "From": _address(sender), "To": _address(to)}
         dated = {"Date": formatdate(localtime=True), "Message-ID": message_id}
         mail = written({**named, **dated, **headers}, text=text, html=html)
-        # what can't be delivered comes back to where answers go
-        _hand_over(connection, _address(headers.get("Reply-To") or sender), _address(to), mail)
+        back_to = headers.get("Reply-To") or sender  # what can't be delivered comes back to where answers go
+        _hand_over(connection, _bare(back_to), _bare(to), mail)
     except ssl.SSLError as error:  # one of them is a ValueError too
         raise Temporary(f"the mail server can't be trusted: {error}") from error
     except (UnicodeError, ValueError) as error:
@@ -221,6 +229,12 @@ def _address(given: str | tuple[str, str]) -> str:
 @lru_cache(maxsize=4)
 def _spelled(given: str | tuple[str, str]) -> str:
     return str(sanitize_address(given))
+
+
+def _bare(given: str | tuple[str, str]) -> str:
+    """Without a name, as the envelope has it."""
+    named = _address(given)
+    return named if PLAIN.fullmatch(named) else parseaddr(named)[1]
 
 
 def _judge(code: int) -> type[Permanent] | type[Temporary]:

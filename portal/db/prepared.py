@@ -53,17 +53,21 @@ class Prepared:
             ) from error
 
     def row(self, **values: Any) -> Row | None:
-        """One row or none, alone: it changes nothing and sees nothing of the session's transaction, nor waits for one.
+        """One row or none, alone: it changes nothing."""
+        return self.alone(**values).fetchone()
+
+    def alone(self, **values: Any) -> Cursor:
+        """A transaction of its own, that sees nothing of the session's, nor waits for it: only this statement.
 
         Raises SQLAlchemy's OperationalError and TimeoutError, as a session would.
         """
         bind, given = db.engine, [values[name] for name in self.names]
         if isinstance(bind, Connection):  # somebody holds the transaction, and what it has not committed counts
-            return self._asked(bind.connection.driver_connection, given).fetchone()
+            return self._asked(bind.connection.driver_connection, given)
         lent = None
         try:
             lent = bind.raw_connection()
-            return self._alone(lent.driver_connection, given).fetchone()
+            return self._at_once(lent.driver_connection, given)
         except psycopg.OperationalError as gone:
             if lent is not None:
                 lent.invalidate(gone)
@@ -72,7 +76,7 @@ class Prepared:
             if lent is not None:
                 lent.close()
 
-    def _alone(self, connection: Any, values: list[Any]) -> Cursor:
+    def _at_once(self, connection: Any, values: list[Any]) -> Cursor:
         connection.autocommit = True
         try:
             return self._asked(connection, values)

@@ -80,8 +80,8 @@ def _minter(letter_id: int, order_id: int | None, now: datetime) -> Mint:
 
 
 def record_sent(letter_id: int, *, now: datetime) -> None:
-    """It left; a worker that was taken for dead may say so a second time."""
-    SENT.run(letter=letter_id, now=now)
+    """It left, which nothing that fails afterwards undoes; a worker that was taken for dead may say so a second time."""
+    SENT.alone(letter=letter_id, now=now)
 
 
 SENT = Prepared(
