@@ -50,8 +50,13 @@ class Line(smtplib.SMTP):
         return self.docmd("RCPT", " ".join([f"TO:<{recip}>", *options]))
 
     def data(self, msg: Any) -> tuple[int, bytes]:
+        """The same, which looks for single dots by a pattern."""
+        code, reply = self.docmd("DATA")
+        if code != 354:
+            raise smtplib.SMTPDataError(code, reply)
         self.handed_over, self.carried = True, self.carried + 1
-        return super().data(msg)
+        self.send(msg.replace(b"\n.", b"\n..") + b".\r\n")
+        return self.getreply()
 
     def cut(self) -> None:
         with suppress(OSError, AttributeError):
