@@ -40,7 +40,11 @@ class Line(smtplib.SMTP):
 
     def connect(self, *arguments: Any, **options: Any) -> tuple[int, bytes]:
         LINES.watch(self)
-        return super().connect(*arguments, **options)
+        try:
+            return super().connect(*arguments, **options)
+        except BaseException:
+            self.close()
+            raise
 
     def mail(self, sender: str, options: Sequence[str] = ()) -> tuple[int, bytes]:
         """As smtplib does, which takes the address apart before."""
@@ -66,7 +70,8 @@ class Line(smtplib.SMTP):
         """Say goodbye, and wait for no answer."""
         with suppress(smtplib.SMTPException, OSError):
             self.putcmd("quit")
-        self.close()
+        with suppress(OSError):
+            self.close()
 
     def close(self) -> None:
         LINES.forget(self)
@@ -114,19 +119,20 @@ class Lines:
         return line
 
     def _look_again_and_again(self) -> None:
-        while self.looked_after:
+        while self._look():
             time.sleep(0.2)
-            self.look()
 
-    def look(self) -> None:
+    def _look(self) -> bool:
+        """End what has had its time. Whether there is anything left to look after."""
         with self.lock:
             late = [line for line, end in self.ends.items() if end < time.monotonic()]
             waited = [line for line in late if line in self.waiting]
             for line in late:
                 self.forget(line)
-            self.looked_after = bool(self.ends)
+            left = self.looked_after = bool(self.ends)
         for line in late:
             line.hang_up() if line in waited else line.cut()
+        return left
 
     def hang_up(self) -> None:
         """Nobody has mails any more."""
@@ -202,10 +208,12 @@ def _hand_over(connection: TimedConnection, sender: str, to: str, mail: bytes) -
     where = tuple(vars(connection.mail).values())
     if used := LINES.take(where):
         try:
-            return _say(used, where, sender, to, mail)
+            _say(used, where, sender, to, mail)
         except (smtplib.SMTPException, OSError):
             if used.handed_over:
                 raise
+        else:
+            return
     _say(connection.configure_host(), where, sender, to, mail)
 
 

@@ -34,7 +34,8 @@ def begin_sending(letter_id: int, *, now: datetime) -> Outgoing | None:
     """Claim the letter and mint its links; None when it was sent before or is no longer worth sending."""
     row = CLAIM.run(letter=letter_id, now=now).fetchone()
     if row is None:
-        return _drop_when_late(letter_id, now)
+        _drop_when_late(letter_id, now)
+        return None
     order_id, to, subject, html, text, message_id, headers = row
     mark, mint = mark_of(message_id), _minter(letter_id, order_id, now)
     return Outgoing(
@@ -80,7 +81,7 @@ def _minter(letter_id: int, order_id: int | None, now: datetime) -> Mint:
 
 
 def record_sent(letter_id: int, *, now: datetime) -> None:
-    """It left, which nothing that fails afterwards undoes; a worker that was taken for dead may say so a second time."""
+    """It left, for good at once: a step of its own. A worker that was taken for dead may say so a second time."""
     SENT.alone(letter=letter_id, now=now)
 
 
