@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
 
 from portal.db import move, moving, session
 from portal.db.prepared import Prepared
 from portal.mail import links
-from portal.mail.models import WAITING, Letter
+from portal.mail.models import WAITING, Letter, mark_of
 from portal.mail.personal import WIPED
 from portal.mail.rendering import Mint, with_links
 
@@ -32,34 +32,50 @@ class Outgoing:
 
 def begin_sending(letter_id: int, *, now: datetime) -> Outgoing | None:
     """Claim the letter and mint its links; None when it was sent before or is no longer worth sending."""
-    letter = session.get_one(Letter, letter_id, with_for_update=True)
-    if letter.state not in WAITING:
+    row = CLAIM.run(letter=letter_id, now=now).fetchone()
+    if row is None:
+        _drop_when_late(letter_id, now)
         return None
-    if letter.not_after and now > letter.not_after:
-        move(letter, "state", "suppress", error="too late to be of use")
-        return None
-    move(letter, "state", "begin", attempts=letter.attempts + 1)
-    mint = _minter(letter, now)
+    order_id, to, subject, html, text, message_id, headers = row
+    mark, mint = mark_of(message_id), _minter(letter_id, order_id, now)
     return Outgoing(
-        to=letter.to_address,
-        subject=letter.subject,
-        html=with_links(letter.html, letter.mark, mint),
-        text=with_links(letter.text, letter.mark, mint),
-        message_id=letter.message_id,
-        headers={name: with_links(value, letter.mark, mint) for name, value in letter.headers.items()},
+        to=to,
+        subject=subject,
+        html=with_links(html, mark, mint),
+        text=with_links(text, mark, mint),
+        message_id=message_id,
+        headers={name: with_links(value, mark, mint) for name, value in headers.items()},
     )
 
 
-def _minter(letter: Letter, now: datetime) -> Mint:
+CLAIM = Prepared(
+    moving(Letter, "state", "begin")
+    .where(Letter.id == bindparam("letter"), or_(Letter.not_after.is_(None), Letter.not_after >= bindparam("now")))
+    .values(attempts=Letter.attempts + 1)
+    .returning(
+        Letter.order_id, Letter.to_address, Letter.subject, Letter.html, Letter.text, Letter.message_id, Letter.headers
+    ),
+    "letter",
+    "now",
+)
+
+
+def _drop_when_late(letter_id: int, now: datetime) -> None:
+    letter = session.get_one(Letter, letter_id, with_for_update=True)
+    if letter.state in WAITING and letter.not_after and now > letter.not_after:
+        move(letter, "state", "suppress", error="too late to be of use")
+
+
+def _minter(letter_id: int, order_id: int | None, now: datetime) -> Mint:
     """Mints each link of the letter once, though it stands in several places."""
 
     @cache
     def mint(purpose: str, subject: int | None) -> str:
         if purpose in links.FOR_SUBJECT and subject is not None:
             return links.FOR_SUBJECT[purpose](subject, now)
-        if letter.order_id is None:
-            raise ValueError(f"letter {letter.id} has links but no order")
-        return links.mint(letter.order_id, purpose, subject, now)
+        if order_id is None:
+            raise ValueError(f"letter {letter_id} has links but no order")
+        return links.mint(order_id, purpose, subject, now)
 
     return mint
 

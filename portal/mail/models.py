@@ -52,4 +52,8 @@ class Letter(Base):
     @property
     def mark(self) -> str:
         """What its placeholders carry; it is in the Message-ID because that is its own and never changes."""
-        return self.message_id.strip("<>").partition("@")[0]
+        return mark_of(self.message_id)
+
+
+def mark_of(message_id: str) -> str:
+    return message_id.strip("<>").partition("@")[0]

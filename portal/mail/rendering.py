@@ -15,6 +15,7 @@ from flask_babel import force_locale
 
 DOORS = {"unsubscribe": "unsubscribe", "invitation": "desk/invitations", "reset": "desk/invitations"}
 """Links that are no way to an order's pages: mail programs post to one, people of the shop open the others."""
+OF_WHAT = re.compile(r"([a-z]+)(?:\.(\d+))?~")
 Mint = Callable[[str, int | None], str]
 """(purpose, subject) → a link's secret."""
 
@@ -61,5 +62,12 @@ def one_click(mark: str, subject: int) -> dict[str, str]:
 
 def with_links(text: str, mark: str, mint: Mint) -> str:
     """The text with each placeholder of this mark replaced by a link's secret."""
-    placeholder = rf"~{re.escape(mark)}\.([a-z]+)(?:\.(\d+))?~"
-    return re.sub(placeholder, lambda m: mint(m[1], int(m[2]) if m[2] else None), text)
+    first, *others = text.split(f"~{mark}.")
+    return first + "".join(_with_link(other, mark, mint) for other in others)
+
+
+def _with_link(text: str, mark: str, mint: Mint) -> str:
+    if not (found := OF_WHAT.match(text)):
+        return f"~{mark}.{text}"
+    secret = mint(found[1], int(found[2]) if found[2] else None)
+    return secret + text[found.end() :]

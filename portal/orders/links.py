@@ -47,10 +47,13 @@ GRANT_LASTS = timedelta(hours=24)
 def mint(order_id: int, purpose: str, subject: int | None, now: datetime) -> str:
     """A new link's secret; only its hash is stored."""
     token = new_secret()
-    lives = {"created_at": now, "expires_at": now + LIVES[purpose]}
-    session.add(Link(digest=digest(token), order_id=order_id, purpose=purpose, subject=subject, **lives))
-    session.flush()
+    given = {"digest": digest(token), "order_id": order_id, "purpose": purpose, "subject": subject}
+    NEW.run(**given, created_at=now, expires_at=now + LIVES[purpose])
     return token
+
+
+KEPT = ("digest", "order_id", "purpose", "subject", "created_at", "expires_at")
+NEW = Prepared(insert(Link).values({name: bindparam(name) for name in KEPT}), *KEPT)
 
 
 def find(token: str, *, now: datetime) -> Link | None:

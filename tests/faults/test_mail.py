@@ -1,5 +1,6 @@
 """A mail server in every bad mood: what may go later goes later, what never goes comes to a person, nothing hangs."""
 
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +21,13 @@ Mood = Callable[[Line], None]
 
 
 class Server:
-    """One mood for every client; `taken` is what it took, whatever it said."""
+    """One mood for every client; `taken` is what it took, whatever it said; `heard` every verb.
+
+    A mood "MAIL again" is for clients that sent a mail on the same line before.
+    """
 
     def __init__(self, **says: str) -> None:
-        self.says, self.taken = says, list[str]()
+        self.says, self.taken, self.heard = says, list[str](), list[str]()
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
         Thread(target=self._serve, daemon=True).start()
@@ -32,19 +36,21 @@ class Server:
         with suppress(OSError):
             while True:
                 client, _ = self.listening.accept()
-                with client, suppress(OSError):
-                    self._talk(client, client.makefile("r", newline="\r\n"))
+                Thread(target=self._talk, args=(client,), daemon=True).start()
 
-    def _talk(self, client: socket.socket, heard: Any) -> None:
-        self._say(client, "greets", "220 here")
-        for line in heard:
-            verb = line.split()[0].upper() if line.split() else ""
-            if verb == "DATA":
-                self._say(client, "DATA", "354 go on")
-                self.taken.append("".join(iter(lambda: heard.readline() or DOT, DOT)))  # or the client hung up
-                self._say(client, "end", "250 taken")
-            else:
-                self._say(client, verb, "221 bye" if verb == "QUIT" else "250 fine")
+    def _talk(self, client: socket.socket) -> None:
+        heard, again = client.makefile("r", newline="\r\n"), ""
+        with client, suppress(OSError):
+            self._say(client, "greets", "220 here")
+            for line in heard:
+                verb = line.split()[0].upper() if line.split() else ""
+                self.heard.append(verb)
+                if verb == "DATA":
+                    self._say(client, f"DATA{again}", "354 go on")
+                    self.taken.append("".join(iter(lambda: heard.readline() or DOT, DOT)))  # or the client hung up
+                    verb = "end"
+                self._say(client, f"{verb}{again}", "221 bye" if verb == "QUIT" else "250 fine")
+                again = " again" if verb == "end" else again
 
     def _say(self, client: socket.socket, when: str, otherwise: str) -> None:
         """Silence, a drip and a cut are moods too."""
@@ -66,6 +72,7 @@ def server(request: pytest.FixtureRequest, app: Flask, monkeypatch: pytest.Monke
     monkeypatch.setattr(smtp, "LONGEST", 0.6)
     yield made
     made.listening.close()
+    smtp.LINES.hang_up()
 
 
 def send() -> None:
@@ -108,3 +115,61 @@ def test_a_reply_that_is_cut_off_sends_the_same_mail_again(server: Server) -> No
         with pytest.raises(Temporary):
             send()
     assert [message_from_string(mail)["Message-ID"] for mail in server.taken] == ["<1@lantern.shop>"] * 2
+
+
+def lines(server: Server) -> int:
+    """How many were opened."""
+    return server.heard.count("EHLO")
+
+
+PLAIN = pytest.mark.parametrize("server", [{}], indirect=True, ids=str)
+
+
+@PLAIN
+def test_mails_that_follow_at_once_share_a_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "MOST", 3)
+    for _ in range(4):
+        send()
+    assert (len(server.taken), lines(server)) == (4, 2)
+
+
+TIRED = [
+    {"MAIL again": "421 that was enough"}, {"MAIL again": "cut"}, {"MAIL again": "silence"}, {"MAIL again": "550 no"},
+    {"RCPT again": "452 that was enough"}, {"RCPT again": "550 no"}, {"RCPT again": "cut"}, {"DATA again": "421 no"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("server", TIRED, indirect=True, ids=str)
+def test_a_tired_line_is_no_refusal(server: Server) -> None:
+    """What a line says that has carried a mail is heard again on a fresh one, unless it was given this mail."""
+    send()
+    send()
+    assert (sum("Message-ID" in mail for mail in server.taken), lines(server)) == (2, 2)
+
+
+@pytest.mark.parametrize("server", [{"end again": "452 no room"}, {"end again": "cut"}], indirect=True, ids=str)
+def test_what_a_used_line_may_have_taken_is_not_sent_once_more_at_once(server: Server) -> None:
+    send()
+    with pytest.raises(Temporary):
+        send()
+    assert (len(server.taken), lines(server)) == (2, 1)
+
+
+@PLAIN
+def test_a_line_that_no_mail_comes_for_is_hung_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "IDLE", 0.1)
+    send()
+    until = time.monotonic() + 10
+    while "QUIT" not in server.heard:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert not smtp.LINES.ends
+
+
+@PLAIN
+def test_a_forked_process_does_not_talk_on_its_parent_s_line(server: Server) -> None:
+    send()
+    if not (child := os.fork()):
+        os._exit(len(smtp.LINES.waiting))
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(smtp.LINES.waiting) == 1

@@ -31,12 +31,17 @@ class SlowServer:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.answers = False
+        self.goodbyes = 0
 
     async def handle_DATA(self, server: Any, smtp: Any, envelope: Any) -> str:  # noqa: N802
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
         while not self.answers:
             await asyncio.sleep(0.02)
         return "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        self.goodbyes += 1
+        return "221 Bye"
 
 
 @pytest.fixture
@@ -102,7 +107,9 @@ def test_a_worker_that_is_told_to_stop_ends_its_mail_first(
     _, said = worker.communicate(timeout=30)
     assert worker.returncode == 0
     assert (state(letter), jobs_left(), len(server.mails)) == ("sent", 0, 1)
+    wait_for(lambda: server.goodbyes == 1)
     assert b"alice@example.org" not in said
+    assert b"Traceback" not in said
     assert session.scalar(select(func.count()).select_from(JobFailure)) == 0
 
 

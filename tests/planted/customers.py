@@ -95,8 +95,8 @@ PLANTED = (
         (
             Edit(
                 "portal/orders/links.py",
-                "session.add(Link(digest=digest(token), order_id",
-                "session.add(Link(digest=token.encode(), order_id",
+                'given = {"digest": digest(token), "order_id"',
+                'given = {"digest": token.encode(), "order_id"',
             ),
         ),
         ("tests/mail/test_letters.py", "tests/orders/test_links.py"),
