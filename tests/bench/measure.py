@@ -15,6 +15,7 @@ from flask import Flask
 from psycopg import sql
 from psycopg.types.json import Jsonb
 from sqlalchemy import select
+from werkzeug.test import EnvironBuilder
 
 from portal import create_app
 from portal.db import bundled, db, session
@@ -117,12 +118,20 @@ def _turns(
 
 
 def _store(app: Flask, given: list[Piece]) -> float:
-    """Each piece through the door, one after the other; how long that took."""
-    client, begin = app.test_client(), time.perf_counter()
-    for piece in given:
-        answer = client.post(f"/hooks/{piece.source}", data=piece.body, headers=piece.headers)
-        assert answer.status_code == 200, answer.text
-    return time.perf_counter() - begin
+    """Each piece through the door, one after the other, as a server hands it in; how long that took."""
+    asked = [_asked(piece) for piece in given]
+    said: list[str] = []
+    begin = time.perf_counter()
+    for environ in asked:
+        list(app(environ, lambda status, _headers, *_error: said.append(status)))
+    took = time.perf_counter() - begin
+    assert said == ["200 OK"] * len(given)
+    return took
+
+
+def _asked(piece: Piece) -> dict[str, Any]:
+    asked = EnvironBuilder(f"/hooks/{piece.source}", method="POST", data=piece.body, headers=piece.headers)
+    return asked.get_environ()
 
 
 def _work_off() -> float:
