@@ -18,13 +18,6 @@ LIFE = timedelta(days=120)
 """So long after it was handed over a number still means this parcel; then the courier uses it for another."""
 STATES = ("to_pick", "picking", "picked", "packed", "handed_over", "cancelled")
 TRACKING = tuple(str(status) for status in Tracking)
-
-
-def means_it_until(handed_over_at: datetime | None) -> datetime | None:
-    """How long the number of a parcel means it; a parcel that has not left yet is open-ended."""
-    return handed_over_at + LIFE if handed_over_at else None
-
-
 OPEN = (
     "state IN ('to_pick', 'picking', 'picked', 'packed') OR (state = 'handed_over' AND tracking_status <> 'delivered')"
 )
@@ -97,15 +90,6 @@ class Parcel(Base):
     picker: Mapped[Staff | None] = relationship()
     lines: Mapped[list["ParcelLine"]] = relationship(order_by="ParcelLine.id", back_populates="parcel")
     events: Mapped[list["CourierEvent"]] = relationship(order_by="CourierEvent.at")
-
-    @property
-    def begins_at(self) -> datetime:
-        """From when a scan of its number can be about it."""
-        return self.created_at
-
-    @property
-    def ends_at(self) -> datetime | None:
-        return means_it_until(self.handed_over_at)
 
     @property
     def to(self) -> dict[str, Any]:

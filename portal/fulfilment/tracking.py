@@ -11,7 +11,7 @@ from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate, co
 from portal.db import changed, session
 from portal.db.prepared import Prepared
 from portal.fulfilment import back
-from portal.fulfilment.models import BackParcel, Parcel, means_it_until
+from portal.fulfilment.models import LIFE, BackParcel, Parcel
 from portal.fulfilment.rules import Conclusion, conclude
 from portal.fulfilment.scans import SLACK, alone_with, keep
 from portal.jobs import announce
@@ -63,11 +63,12 @@ class Leaving(NamedTuple):
 
     @property
     def begins_at(self) -> datetime:
+        """From when a scan of its number can be about it."""
         return self.created_at
 
     @property
     def ends_at(self) -> datetime | None:
-        return means_it_until(self.handed_over_at)
+        return self.handed_over_at + LIFE if self.handed_over_at else None
 
 
 Travelling = Leaving | BackParcel
