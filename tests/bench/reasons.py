@@ -36,9 +36,9 @@ REASONS = {
     ),
     "letters": (
         "beside an empty job, which takes 5.4 ms of the worker's CPU and 3.2 of PostgreSQL's, a letter takes 6 and"
-        " 1.7 more, and 2.6 of the postbox, which is Python on the same cores: 2.7 claim it, mint its links and"
-        " write it down as sent, 1.1 put the mail together (docs/adr/0015). Next: to claim and mint past"
-        " SQLAlchemy's session; costs that no minter may use it."
+        " 1.7 more, 2.6 of the postbox, which is Python on the same cores, and two commits more that the disk"
+        " flushes: 2.7 claim it, mint its links and write it down as sent, 1.1 put the mail together (docs/adr/0015)."
+        " Next: to claim and mint past SQLAlchemy's session; costs that no minter may use it."
     ),
     "desk": (
         "with five million orders 25,000 are open beside 2,000, and that is what grows: two counts look at each"
