@@ -11,7 +11,6 @@ import ssl
 import time
 from contextlib import suppress
 from email.utils import formatdate
-from functools import lru_cache
 from socket import SHUT_RDWR
 from threading import RLock, Thread
 from typing import Any
@@ -168,11 +167,11 @@ def send(*, to: str, subject: str, html: str, text: str, message_id: str, header
     connection = mailer.connect()
     sender = connection.mail.default_sender
     try:
-        named = {"Subject": subject, "From": _spelled(sender), "To": sanitize_address(to)}
+        named = {"Subject": subject, "From": sanitize_address(sender), "To": sanitize_address(to)}
         dated = {"Date": formatdate(localtime=True), "Message-ID": message_id}
         mail = written({**named, **dated, **headers}, text=text, html=html)
         back_to = headers.get("Reply-To") or sender  # what can't be delivered comes back to where answers go
-        _hand_over(connection, _spelled(back_to), to, mail)
+        _hand_over(connection, sanitize_address(back_to), named["To"], mail)
     except ssl.SSLError as error:  # one of them is a ValueError too
         raise Temporary(f"the mail server can't be trusted: {error}") from error
     except (UnicodeError, ValueError) as error:
@@ -215,12 +214,6 @@ def _say(line: Line, where: object, sender: str, to: str, mail: bytes) -> None:
         LINES.keep(line, where)
     else:
         line.hang_up()
-
-
-@lru_cache(maxsize=4)
-def _spelled(given: str | tuple[str, str]) -> str:
-    """The shop's own address, as a header names it."""
-    return str(sanitize_address(given))
 
 
 def _judge(code: int) -> type[Permanent] | type[Temporary]:

@@ -75,9 +75,9 @@ def server(request: pytest.FixtureRequest, app: Flask, monkeypatch: pytest.Monke
     smtp.LINES.hang_up()
 
 
-def send() -> None:
+def send(to: str = "alice@example.org") -> None:
     about = {"subject": "Your order", "html": "<p>h</p>", "text": "t", "headers": {}}
-    smtp.send(to="alice@example.org", message_id="<1@lantern.shop>", **about)  # type: ignore[arg-type]
+    smtp.send(to=to, message_id="<1@lantern.shop>", **about)  # type: ignore[arg-type]
 
 
 LATER = [
@@ -131,6 +131,12 @@ def test_mails_that_follow_at_once_share_a_line(server: Server, monkeypatch: pyt
     for _ in range(4):
         send()
     assert (len(server.taken), lines(server)) == (4, 2)
+
+
+@PLAIN
+def test_a_domain_with_an_umlaut_gets_its_mail(server: Server) -> None:
+    send(to="ada@müller.example")
+    assert "To: ada@xn--mller-kva.example" in server.taken[0]
 
 
 TIRED = [
