@@ -27,7 +27,7 @@ from portal.db.counting import Counts, bounded
 from portal.fulfilment.lists import numbered
 from portal.fulfilment.models import BackParcel, Parcel
 from portal.orders.models import Order
-from portal.refunds.models import Refund
+from portal.refunds.models import REJECTED, Refund
 from portal.returns.models import NEVER_PROPOSED, Return, ReturnLine
 
 LISTS = ("requested", "awaited", "on_the_way", "to_inspect", "to_settle", "done")
@@ -52,7 +52,7 @@ def _has_money() -> ColumnElement[bool]:
 def _without_money() -> CompoundSelect[int]:
     """All that may have none, and few others: found by two small indexes, however long the past is."""
     never = select(Return.id).where(literal_column(f"({NEVER_PROPOSED})")).correlate(None)
-    rejected = select(Refund.return_id).where(Refund.state == "rejected_by_us", Refund.return_id.is_not(None))
+    rejected = select(Refund.return_id).where(literal_column(f"({REJECTED})"))
     return union_all(never, rejected)
 
 

@@ -34,7 +34,6 @@ class Result:
     ours_by_round: tuple[float, ...]
     bare_by_round: tuple[float, ...]
     wanted: float
-    database: str
     beside: str = "the same rows written bare"
 
     @property
@@ -84,21 +83,17 @@ def measured(pieces: int, rounds: int) -> list[Result]:
             flask_migrate.upgrade(directory=str(ROOT / "migrations"))
             prepare_parcels(pieces)
             with psycopg.connect(url) as bare:
-                database = bare.execute("SHOW server_version").fetchone()
-                name = str(database[0]).split()[0] if database else ""
-                found = [result for kind in KINDS for result in _results(app, bare, kind, pieces, rounds, name)]
+                found = [result for kind in KINDS for result in _results(app, bare, kind, pieces, rounds)]
             session.remove()
             db.engine.dispose()
     return found
 
 
-def _results(
-    app: Flask, bare: psycopg.Connection[Any], kind: Kind, pieces: int, rounds: int, name: str
-) -> Iterator[Result]:
+def _results(app: Flask, bare: psycopg.Connection[Any], kind: Kind, pieces: int, rounds: int) -> Iterator[Result]:
     ours, theirs = _turns(app, bare, kind.make, pieces, rounds)
     for what, of in kind.rows.items():
         speeds = [tuple(pieces / of(times) for times in side) for side in (ours, theirs)]
-        yield Result(what, speeds[0], speeds[1], kind.wanted, name)
+        yield Result(what, speeds[0], speeds[1], kind.wanted)
 
 
 def _turns(
