@@ -65,7 +65,7 @@ class Prepared:
             lent = bind.raw_connection()
             return self._alone(lent.driver_connection, values).fetchone()
         except psycopg.Error as error:
-            if lent is not None and isinstance(error, psycopg.OperationalError):
+            if lent is not None and lent.driver_connection.closed:
                 lent.invalidate(error)
             raise self._told(error, False) from error
         finally:

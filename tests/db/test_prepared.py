@@ -50,6 +50,11 @@ def test_a_connection_that_is_lost_is_a_reason_to_try_again_and_is_not_used_agai
     assert lost.value.connection_invalidated
     session.rollback()
     assert session.scalar(text("SELECT 1")) == 1
+    session.remove()
+    for _ in range(2):
+        with pytest.raises(OperationalError):
+            GONE.row()
+    assert COUNT.row() == (0,)
 
 
 def test_what_is_written_alone_stays_whatever_becomes_of_the_session(real: Flask) -> None:
