@@ -42,11 +42,12 @@ Numbers = tuple[int, int, int, int]
 SUMS = (Tally.n, Tally.good, Tally.bad, Tally.total)
 TITLES = text(
     """
-    SELECT sku, (
+    SELECT sku, coalesce((
         SELECT title FROM (
-            SELECT order_id, title FROM order_lines WHERE sku = wanted.sku ORDER BY id DESC LIMIT 40
-        ) AS line JOIN orders ON orders.id = order_id ORDER BY left(locale, 2) = :language DESC, order_id DESC LIMIT 1
-    ) AS title FROM unnest(CAST(:skus AS text[])) AS wanted(sku)
+            SELECT id, order_id, title FROM order_lines WHERE sku = wanted.sku ORDER BY id DESC LIMIT 40
+        ) AS line JOIN orders ON orders.id = order_id WHERE left(locale, 2) = :language ORDER BY line.id DESC LIMIT 1
+    ), (SELECT title FROM order_lines WHERE sku = wanted.sku ORDER BY id DESC LIMIT 1)) AS title
+    FROM unnest(CAST(:skus AS text[])) AS wanted(sku)
     """
 )
 """Products are called as in an order of the reader's language, when one of the last forty is in it."""

@@ -36,11 +36,15 @@ WRITTEN = text(
             ORDER BY n DESC LIMIT :looked_at
         ) AS top
     )
-    SELECT about, shown, n FROM (
-        SELECT many.about, kept.shown, kept.n,
+    SELECT about, n, (
+        SELECT shown FROM word_tallies AS one
+        WHERE one.about = word.about AND language = :language AND one.stem = word.stem AND day BETWEEN :first AND :last
+        ORDER BY one.n DESC, shown LIMIT 1
+    ) AS shown FROM (
+        SELECT many.about, many.stem, kept.n,
             row_number() OVER (PARTITION BY many.about ORDER BY kept.n DESC, many.stem) AS place
         FROM many CROSS JOIN LATERAL (
-            SELECT (array_agg(shown ORDER BY n DESC, shown))[1] AS shown, sum(n) AS n FROM word_tallies AS one
+            SELECT sum(n) AS n FROM word_tallies AS one
             WHERE one.about = many.about AND language = :language AND one.stem = many.stem
                 AND day BETWEEN :first AND :last
         ) AS kept
@@ -123,7 +127,7 @@ def _written(pairs: Sequence[tuple[str, str]], first: date, last: date) -> dict[
         "looked_at": LOOKED_AT,
     }  # fmt: skip
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for about, shown, n in session.execute(WRITTEN, given):
+    for about, n, shown in session.execute(WRITTEN, given):
         found[about].append((shown, int(n)))
     return found
 
