@@ -15,7 +15,7 @@ from portal.db import db, session
 from portal.jobs import worker
 from portal.lib import clock
 from tests.bench.shop import free_port
-from tests.conftest import AS_TESTS, settings_for
+from tests.conftest import AS_TESTS, ROOT, settings_for
 
 
 @jobs.app.task(name="bench.nothing", queue="bench")
@@ -27,8 +27,7 @@ def nothing(number: int) -> None:
 def postbox() -> Iterator[int]:
     """Takes every mail and keeps none, in a process of its own as a mail server is; its port."""
     port = free_port()
-    sink = [sys.executable, "-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Sink", "-l", f"127.0.0.1:{port}"]
-    process = subprocess.Popen(sink, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.postbox", str(port)], cwd=ROOT)
     try:
         _until_it_answers(port)
         yield port
