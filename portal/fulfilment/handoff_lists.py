@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import contains_eager, selectinload
 
 from portal.db import paging, session
 from portal.fulfilment.handoffs import CHAIN, DOES, HandOff
@@ -36,10 +36,11 @@ def _open(department: str) -> tuple[ColumnElement[bool], ...]:
 
 def page_of(department: str, at: str) -> paging.Page[HandOff]:
     """What waits for the department, then what it has taken over; what is at risk and what waits longest first."""
-    with_order = contains_eager(HandOff.parcel).contains_eager(Parcel.order)
-    found = select(HandOff).join(HandOff.parcel).join(Parcel.order).where(*_open(department))
+    order = contains_eager(HandOff.parcel).selectinload(Parcel.order).raiseload(Order.customer)
+    brings = (order, selectinload(HandOff.owner))
+    found = select(HandOff).join(HandOff.parcel).where(*_open(department)).options(*brings)
     keys = (HandOff.state != "offered", Parcel.risk.is_(None), HandOff.offered_at, HandOff.id)
-    return paging.page_of(found.options(with_order, joinedload(HandOff.owner)), *keys, at=at)
+    return paging.page_of(found, *keys, at=at)
 
 
 def waiting(department: str, ids: Sequence[int]) -> Sequence[HandOff]:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.postbox PORT`: a mail server that takes every mail and keeps none, with as little work as may be.
+"""`python -m tests.bench.postbox PORT`: a mail server that takes every mail and keeps none, with little work.
 
 On the machine that measures it shares the cores with what is measured; a shop's mail server does not.
 """
