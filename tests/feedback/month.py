@@ -15,7 +15,7 @@ from random import Random
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from portal.adapters.channels import IncomingLine, IncomingOrder
 from portal.adapters.couriers import Tracking, TrackingEvent, TrackingUpdate
@@ -26,6 +26,7 @@ from portal.mail.jobs import send_letter
 from portal.mail.models import Letter
 from portal.orders.actions import accept_order
 from portal.orders.models import Order
+from tests.conftest import as_owner
 from tests.feedback.scenes import html_of
 from tests.fulfilment.hands import brought_to
 from tests.returns import hands
@@ -91,6 +92,8 @@ class Month:
         """Day by day: orders come in, parcels arrive, customers are asked, machines and people answer."""
         self.bought = list(self.plan(orders))
         for day in range(DAYS + 45):
+            if day % 10 == 5:
+                gather_statistics()
             with clock.moved(BEGAN + timedelta(days=day)):
                 self.today(day)
         return self
@@ -181,6 +184,12 @@ class Month:
             wish = hands.wish(order, one.product, reason=DEFECTS[one.product][0])
             hands.inspected(self.world, order, wish, grade="damaged", disposition="discard")
             self.work(until=clock.now(), task="feedback.count")
+
+
+def gather_statistics() -> None:
+    """As PostgreSQL does by itself, but not within the one transaction that a test is."""
+    with as_owner():
+        session.execute(text("ANALYZE"))
 
 
 def _incoming(one: Bought, now: datetime) -> IncomingOrder:
