@@ -5,6 +5,7 @@ and leave nothing behind; its clock stands at `TODAY`. `real` gives a database o
 threads and processes.
 """
 
+import gc
 import os
 import socket
 from collections.abc import Callable, Collection, Iterator
@@ -60,6 +61,16 @@ TODAY = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 """When the small known world's tests live, whatever day it is outside: a Tuesday, before Alice's promise."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes come first: they take long, and none should begin when all else is done."""
+    slow = {item.path for item in items for mark in ("processes", "browser") if item.get_closest_marker(mark)}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # of thousands of tests none is ever garbage
+
+
 class Catcher:
     """A mail server on loopback that keeps what it gets."""
 
@@ -113,15 +124,13 @@ def server_url() -> str:
 
 @contextmanager
 def scratch_database(server_url: str, name: str, template: str = "template1") -> Iterator[str]:
-    engine = create_engine(server_url.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         try:
             yield server_url.replace("/postgres?", f"/{name}?")
         finally:
-            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-    engine.dispose()
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
@@ -149,10 +158,11 @@ def settings_for(url: str, smtp_port: int, **more: str) -> config.Settings:
 
 @pytest.fixture(scope="session")
 def portal_at(smtp_server: tuple[Catcher, int], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Flask]:
-    """Makes the portal on a database; whichever process of this run needs a template first compiles it for all."""
+    """The portal on a database, made once; whichever process of this run needs a template first compiles it for all."""
     compiled = of_all_workers(tmp_path_factory) / "templates"
     compiled.mkdir(exist_ok=True)
 
+    @cache
     def make(url: str) -> Flask:
         app = create_app(settings_for(url, smtp_server[1]), **AS_TESTS)
         app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
@@ -254,10 +264,14 @@ def real(server_url: str, template: str, portal_at: Callable[[str], Flask]) -> I
     """The portal on a database of its own, where commits are commits."""
     with scratch_database(server_url, f"real_{os.getpid()}", template) as url:
         app = portal_at(url)
+        jobs.init_app(app)
+        settings = dict(app.config)
         with app.app_context():
             yield app
             session.remove()
             db.engine.dispose()
+        app.config.clear()
+        app.config.update(settings)
 
 
 @contextmanager
