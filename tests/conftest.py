@@ -33,6 +33,7 @@ from portal.db import Base, bundled, db, session
 from portal.db.prepared import Prepared
 from portal.lib import clock
 from tests.browser import chromium, desktop, old_phone, phone, served  # noqa: F401
+from tests.emptied import Emptied
 from tests.feedback.scenes import asked
 from tests.guards import logs_hold_no_secrets, nothing_open_while_the_world_talks  # noqa: F401
 from tests.house.road import walk
@@ -259,19 +260,34 @@ def app(request: pytest.FixtureRequest, shared_app: Flask) -> Iterator[Flask]:
                 del session.session_factory.kw["join_transaction_mode"]
 
 
+@pytest.fixture(scope="session")
+def migrated(server_url: str, template: str) -> Iterator[Callable[[], str]]:
+    """Gives the one database on which tests commit, as the migrations left it."""
+    with ExitStack() as standing:
+        given: list[Emptied] = []
+
+        def give() -> str:
+            if not given or not given[-1].again():
+                standing.close()
+                url = standing.enter_context(scratch_database(server_url, f"real_{os.getpid()}", template))
+                given.append(Emptied(url))
+            return given[-1].url
+
+        yield give
+
+
 @pytest.fixture
-def real(server_url: str, template: str, portal_at: Callable[[str], Flask]) -> Iterator[Flask]:
+def real(migrated: Callable[[], str], portal_at: Callable[[str], Flask]) -> Iterator[Flask]:
     """The portal on a database of its own, where commits are commits."""
-    with scratch_database(server_url, f"real_{os.getpid()}", template) as url:
-        app = portal_at(url)
-        jobs.init_app(app)
-        settings = dict(app.config)
-        with app.app_context():
-            yield app
-            session.remove()
-            db.engine.dispose()
-        app.config.clear()
-        app.config.update(settings)
+    app = portal_at(migrated())
+    jobs.init_app(app)
+    settings = dict(app.config)
+    with app.app_context():
+        yield app
+        session.remove()
+        db.engine.dispose()
+    app.config.clear()
+    app.config.update(settings)
 
 
 @contextmanager
