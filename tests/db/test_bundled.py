@@ -29,10 +29,19 @@ def use(var: Path) -> int:
     return int(done.stdout)
 
 
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the server was used once, in a folder that nobody else may look into."""
+    private = tmp_path_factory.mktemp("private")
+    private.chmod(0o700)
+    assert use(private / "var") == 1
+    return private / "var"
+
+
 @pytest.mark.processes
-def test_it_keeps_what_it_holds_and_ends_in_peace_with_its_last_user(tmp_path: Path) -> None:
-    assert [use(tmp_path / "var"), use(tmp_path / "var")] == [1, 2]
-    folder = tmp_path / "var" / "postgres"
+def test_it_keeps_what_it_holds_and_ends_in_peace_with_its_last_user(used: Path) -> None:
+    assert use(used) == 2
+    folder = used / "postgres"
     assert not (folder / "postmaster.pid").exists()
     said = (folder / "log").read_text()
     assert said.rstrip().endswith("database system is shut down")
@@ -49,11 +58,8 @@ def test_what_is_acknowledged_is_on_the_disk(tmp_path: Path) -> None:
 
 @pytest.mark.processes
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
-def test_the_folders_above_can_be_passed_but_not_listed_by_others(tmp_path: Path) -> None:
-    private = tmp_path / "private"
-    private.mkdir(mode=0o700)
-    use(private / "var")
-    assert stat.S_IMODE(private.stat().st_mode) == 0o711
+def test_the_folders_above_can_be_passed_but_not_listed_by_others(used: Path) -> None:
+    assert stat.S_IMODE(used.parent.stat().st_mode) == 0o711
 
 
 def test_a_path_with_a_blank_is_refused_with_a_sentence(tmp_path: Path) -> None:
@@ -63,8 +69,8 @@ def test_a_path_with_a_blank_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.processes
-def test_data_that_is_broken_is_a_sentence_that_names_the_log(tmp_path: Path) -> None:
-    use(tmp_path / "var")
-    (tmp_path / "var" / "postgres" / "global" / "pg_control").unlink()
+def test_data_that_is_broken_is_a_sentence_that_names_the_log(used: Path) -> None:
+    """The last to use this folder."""
+    (used / "postgres" / "global" / "pg_control").unlink()
     with pytest.raises(bundled.NoDatabase, match=r"does not start \(CalledProcessError\)\. Its log is .*/postgres/log"):
-        bundled.start(tmp_path / "var")
+        bundled.start(used)
