@@ -38,7 +38,7 @@ from tests.feedback.scenes import asked
 from tests.guards import logs_hold_no_secrets, nothing_open_while_the_world_talks  # noqa: F401
 from tests.house.road import walk
 from tests.returns.hands import delivered
-from tests.running import demo, of_all_workers, opened_once  # noqa: F401
+from tests.running import demo, opened_once  # noqa: F401
 from tests.world import World, build, found
 
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -63,9 +63,11 @@ TODAY = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that start processes come first: they take long, and none should begin when all else is done."""
-    slow = {item.path for item in items for mark in ("processes", "browser") if item.get_closest_marker(mark)}
-    items.sort(key=lambda item: item.path not in slow)
+    """Every fifth file starts processes as long as there are some: they wait, others compute, and none is the last."""
+    waiting = {item.path: 0 for item in items if set(item.keywords) & {"processes", "browser"}}
+    computing = {item.path: 0 for item in items if item.path not in waiting}
+    place = {path: 5 * n for n, path in enumerate(waiting)} | {path: 1.25 * n + 1 for n, path in enumerate(computing)}
+    items.sort(key=lambda item: place[item.path])
 
 
 def pytest_collection_finish() -> None:
@@ -158,10 +160,10 @@ def settings_for(url: str, smtp_port: int, **more: str) -> config.Settings:
 
 
 @pytest.fixture(scope="session")
-def portal_at(smtp_server: tuple[Catcher, int], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Flask]:
-    """The portal on a database, made once; whichever process of this run needs a template first compiles it for all."""
-    compiled = of_all_workers(tmp_path_factory) / "templates"
-    compiled.mkdir(exist_ok=True)
+def portal_at(smtp_server: tuple[Catcher, int]) -> Callable[[str], Flask]:
+    """The portal on a database, made once; a template is compiled once for all processes, until it changes."""
+    compiled = ROOT / "var" / "tests" / "templates"
+    compiled.mkdir(parents=True, exist_ok=True)
 
     @cache
     def make(url: str) -> Flask:
