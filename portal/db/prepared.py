@@ -59,13 +59,15 @@ class Prepared:
         Raises SQLAlchemy's errors, as a session would.
         """
         bind, lent = db.engine, None
+        held: Any = None
         try:
             if isinstance(bind, Connection):  # somebody holds the transaction, and what it has not committed counts
                 return self._asked(bind.connection.driver_connection, values).fetchone()
             lent = bind.raw_connection()
-            return self._alone(lent.driver_connection, values).fetchone()
+            held = lent.driver_connection
+            return self._alone(held, values).fetchone()
         except psycopg.Error as error:
-            if lent is not None and lent.driver_connection.closed:
+            if lent is not None and held.closed:
                 lent.invalidate(error)
             raise self._told(error, False) from error
         finally:
