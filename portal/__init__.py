@@ -2,7 +2,7 @@
 
 import gc
 
-gc.disable()  # what is imported stays: to look through it again and again would take a fifth of the start
+gc.disable()  # what is imported stays: to look through it again and again would take a third of the start
 
 from collections.abc import Callable
 from typing import Any
@@ -95,7 +95,6 @@ from portal.tracking import jobs as tracking_jobs
 from portal.tracking import pages as tracking
 
 gc.freeze()  # and is not looked through for every request either
-gc.set_threshold(20_000)
 gc.enable()
 
 JOBS = (
