@@ -27,14 +27,17 @@ HEADINGS = ("sku", "product", "reason", "back", "arrived", "percent", "low", "hi
 WRITTEN = text(
     """
     WITH many AS (
-        SELECT DISTINCT wanted.about, top.stem
+        SELECT wanted.about, top.stem,
+            row_number() OVER (PARTITION BY wanted.about ORDER BY sum(top.n) DESC, top.stem) AS place
         FROM unnest(CAST(:abouts AS text[])) AS wanted(about)
         CROSS JOIN generate_series(CAST(:first AS date), CAST(:last AS date), interval '1 week') AS week
         CROSS JOIN LATERAL (
-            SELECT stem FROM word_tallies AS one
+            SELECT stem, n FROM word_tallies AS one
             WHERE one.about = wanted.about AND language = :language AND day = week::date AND n > 0
             ORDER BY n DESC LIMIT :looked_at
         ) AS top
+        WHERE top.stem <> ''
+        GROUP BY wanted.about, top.stem
     )
     SELECT about, n, (
         SELECT shown FROM word_tallies AS one
@@ -48,11 +51,11 @@ WRITTEN = text(
             WHERE one.about = many.about AND language = :language AND one.stem = many.stem
                 AND day BETWEEN :first AND :last
         ) AS kept
-        WHERE many.stem <> '' AND kept.n >= :least
+        WHERE many.place <= :looked_at AND kept.n >= :least
     ) AS word WHERE place <= :most ORDER BY about, place
     """
 )
-"""The words of each reason: those that are among the most written of some week (words_written.MOST_WRITTEN)."""
+"""The words of each reason: of those that were most often among the most written of a week, the most frequent."""
 
 
 @dataclass(frozen=True, slots=True)
