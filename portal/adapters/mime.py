@@ -7,15 +7,29 @@ from collections.abc import Mapping
 from email.header import Header
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
-from email.policy import compat32
+from email.policy import Compat32
 from quopri import encodestring
+from secrets import token_hex
+from typing import Any
 
-AS_SMTP = compat32.clone(linesep="\r\n")
+
+class AsSmtp(Compat32):
+    """Most headers fit in a line as they are; the email package looks at each for where it could be folded."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        whole = f"{name}: {value}"
+        if isinstance(value, str) and len(whole) < LINE and whole.isascii():
+            return f"{whole}{self.linesep}".encode()
+        return super().fold_binary(name, value)
+
+
+LINE = 76
+AS_SMTP = AsSmtp(linesep="\r\n")
 
 
 def written(headers: Mapping[str, str], *, text: str, html: str) -> bytes:
     """Raises ValueError when a header would become two."""
-    mail = MIMEMultipart("alternative")
+    mail = MIMEMultipart("alternative", boundary=f"=_{token_hex(8)}")  # "=_" stands in nothing quoted-printable
     for name, value in headers.items():
         mail[name] = _header(name, value)  # type: ignore[assignment]
     mail.attach(_reading("plain", text))

@@ -11,6 +11,7 @@ import ssl
 import time
 from contextlib import suppress
 from email.utils import formatdate
+from functools import lru_cache
 from socket import SHUT_RDWR
 from threading import RLock, Thread
 from typing import Any
@@ -160,6 +161,8 @@ class Mailer(Mail):
 
 
 mailer = Mailer()
+ours = lru_cache(maxsize=100)(sanitize_address)
+"""Letters come from one address; answers go to it, or to that of a conversation."""
 
 
 def send(*, to: str, subject: str, html: str, text: str, message_id: str, headers: dict[str, str]) -> None:
@@ -167,11 +170,11 @@ def send(*, to: str, subject: str, html: str, text: str, message_id: str, header
     connection = mailer.connect()
     sender = connection.mail.default_sender
     try:
-        named = {"Subject": subject, "From": sanitize_address(sender), "To": sanitize_address(to)}
+        named = {"Subject": subject, "From": ours(sender), "To": sanitize_address(to)}
         dated = {"Date": formatdate(localtime=True), "Message-ID": message_id}
         mail = written({**named, **dated, **headers}, text=text, html=html)
         back_to = headers.get("Reply-To") or sender  # what can't be delivered comes back to where answers go
-        _hand_over(connection, sanitize_address(back_to), named["To"], mail)
+        _hand_over(connection, ours(back_to), named["To"], mail)
     except ssl.SSLError as error:  # one of them is a ValueError too
         raise Temporary(f"the mail server can't be trusted: {error}") from error
     except (UnicodeError, ValueError) as error:

@@ -81,14 +81,15 @@ def _minter(letter_id: int, order_id: int | None, now: datetime) -> Mint:
 
 
 def record_sent(letter_id: int, *, now: datetime) -> None:
-    """It left; a worker that was taken for dead may say so a second time."""
-    SENT.run(letter=letter_id, now=now)
+    """It left; a worker that was taken for dead may say so a second time. A transaction of its own."""
+    SENT.row(letter=letter_id, now=now)
 
 
 SENT = Prepared(
     moving(Letter, "state", "record")
     .where(Letter.id == bindparam("letter"))
-    .values(sent_at=bindparam("now"), error=None),
+    .values(sent_at=bindparam("now"), error=None)
+    .returning(Letter.id),
     "letter",
     "now",
 )
