@@ -12,6 +12,8 @@ from quopri import encodestring
 from secrets import token_hex
 from typing import Any
 
+LINE = 76
+
 
 class AsSmtp(Compat32):
     """Most headers fit in a line as they are; the email package looks at each for where it could be folded."""
@@ -23,7 +25,6 @@ class AsSmtp(Compat32):
         return super().fold_binary(name, value)
 
 
-LINE = 76
 AS_SMTP = AsSmtp(linesep="\r\n")
 
 
