@@ -35,11 +35,11 @@ REASONS = {
         " several events in one job and one transaction; costs that one unreadable event holds up the others."
     ),
     "letters": (
-        "beside an empty job, which takes 1.2 ms of the worker's CPU, a letter takes 1.9 more when it is sent alone and"
-        " 3 when four are sent at once, whose threads wait for each other's turn at the interpreter, 0.7 of PostgreSQL's"
-        " and 0.2 of the postbox: 0.7 claim it, mint its links and write it down as sent, 0.5 put the mail together, 0.3"
-        " say it to the server (docs/adr/0015). Next: to claim and mint past SQLAlchemy's session, and MAIL, RCPT and"
-        " DATA in one breath; costs that no minter may use the session, and a dialogue of our own beside smtplib's."
+        "beside an empty job, which takes 1.2 ms of the worker's CPU, a letter takes 1.9 more when it is sent alone,"
+        " and 3 when four are sent at once, whose threads wait for their turn at the interpreter, 0.7 of PostgreSQL's"
+        " and 0.2 of the postbox: 0.7 claim it, mint its links and write it down as sent, 0.5 put the mail together,"
+        " 0.3 say it to the server (docs/adr/0015). Next: to claim and mint past SQLAlchemy's session, and MAIL, RCPT"
+        " and DATA in one breath; costs that no minter may use the session, and a dialogue of our own beside smtplib's."
     ),
     "desk": (
         "with five million orders 25,000 are open beside 2,000, and that is what grows: two counts look at each"
@@ -50,8 +50,8 @@ REASONS = {
     ),
     "insight": (
         "with a million answers the page of why goods come back shows what a small shop has too few for: what customers"
-        " wrote for each reason (nothing from fewer than five people), and a picture. It ends at 20 products, 13 weeks and"
-        " ten words, so it grows no further. Next: the words of a reason kept by the quarter; costs a third grain of"
-        " counts."
+        " wrote for each reason (nothing from fewer than five people), and a picture. It ends at 20 products, 13 weeks"
+        " and ten words, so it grows no further. Next: the words of a reason kept by the quarter; costs a third grain"
+        " of counts."
     ),
 }
