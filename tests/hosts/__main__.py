@@ -5,6 +5,7 @@ other, twice, and a worker's cable is pulled for longer than the others wait for
 every parcel delivered and every letter written once; what left by SMTP is counted from outside.
 """
 
+import csv
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from threading import Event, Thread
@@ -259,20 +261,33 @@ def worn(hosts: dict[str, Host], folder: Path) -> Load:
 
 
 def roll(hosts: dict[str, Host], folder: Path) -> None:
-    """One web host after the other: the balancer gives it nothing new, it ends, it begins, it gets work again."""
+    """One web host after the other: the balancer gives it nothing new, it ends, it begins, it gets work again.
+
+    The next one goes only when the balancer itself has seen that this one is back: else there is a moment with none.
+    """
     for name in ("web1", "web2"):
         tell_balancer(folder, f"set server web/{name} state drain")
         time.sleep(1)
         hosts[name].restart()
         tell_balancer(folder, f"set server web/{name} state ready")
+        until(partial(gets_work, folder, name), "the balancer to see a web host")
 
 
 def tell_balancer(folder: Path, command: str) -> None:
+    if answer := ask_balancer(folder, command).strip():
+        raise RuntimeError(answer)
+
+
+def gets_work(folder: Path, name: str) -> bool:
+    seen = csv.DictReader(ask_balancer(folder, "show stat").removeprefix("# ").splitlines())
+    return any(row["svname"] == name and row["status"] == "UP" for row in seen)
+
+
+def ask_balancer(folder: Path, command: str) -> str:
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(folder / "haproxy.sock"))
         line.sendall(f"{command}\n".encode())
-        if answer := line.recv(1000).decode().strip():
-            raise RuntimeError(answer)
+        return line.makefile().read()
 
 
 def delivered(number: int) -> Piece:
