@@ -47,7 +47,7 @@ from tests.uploads import files
 from tests.world import World, show_code, sign_in
 
 FEWEST = 300
-GENERATED = int(os.environ.get("HOSTILE_BODIES", "5000"))
+GENERATED = int(os.environ.get("HOSTILE_BODIES", "10000"))
 """Per parser."""
 PER_ROUTE = int(os.environ.get("HOSTILE_FORMS", "1"))
 """Per form, which costs a request each; `make hostile` takes more."""
